@@ -1,0 +1,114 @@
+"""Which texts a training step sees: class-balanced batches of distinct texts, and their split by length.
+
+Floor 0: knows numpy only; a text is an index here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+PASSES, MIN_STEPS, MAX_STEPS = 4, 12, 250
+
+
+class _Deck:
+    """Deals items in random order; reshuffles when all have been dealt, so that every item is seen equally often."""
+
+    def __init__(self, items: NDArray[np.intp], rng: np.random.RandomState) -> None:
+        self._items = items
+        self._rng = rng
+        self._pile: list[int] = []
+
+    def deal(self, n: int, without: set[int]) -> list[int]:
+        """Deal up to ``n`` distinct items that are not in ``without``; fewer where the deck has no more."""
+        hand: list[int] = []
+        for _ in range(2 * len(self._items)):  # what is left of the pile and one reshuffle hold every item
+            if len(hand) == n:
+                break
+            if not self._pile:
+                self._pile = self._rng.permutation(self._items).tolist()
+            item = self._pile.pop()
+            if item not in without and item not in hand:
+                hand.append(item)
+        return hand
+
+
+def balanced_batches(
+    indicator: NDArray[np.bool_], n_batches: int, batch_size: int, rng: np.random.RandomState
+) -> Iterator[NDArray[np.intp]]:
+    """Yield batches of distinct texts in which every drawn class has the same share.
+
+    A batch holds all classes where at least two texts of each fit into it; otherwise the classes take turns, two
+    texts each, so that every text has a partner. Texts without any label form a class of their own.
+
+    Parameters
+    ----------
+    indicator : ndarray of shape (n_texts, n_classes), dtype bool
+        Which text has which label.
+    n_batches : int
+        The number of batches.
+    batch_size : int
+        The largest number of texts in a batch. Classes with few texts make it smaller.
+    rng : RandomState
+        Decides the order.
+
+    Yields
+    ------
+    ndarray of shape (at most batch_size,)
+        Indices into the rows of ``indicator``.
+    """
+    groups = [np.flatnonzero(column) for column in indicator.T]
+    groups.append(np.flatnonzero(~indicator.any(axis=1)))
+    decks = [_Deck(group, rng) for group in groups if len(group)]
+    classes = _Deck(np.arange(len(decks)), rng)
+    n_drawn = min(len(decks), max(batch_size // 2, 1))
+    for _ in range(n_batches):
+        batch: set[int] = set()
+        for place, deck in enumerate(classes.deal(n_drawn, without=set())):
+            share = (batch_size - len(batch)) // (n_drawn - place)
+            batch.update(decks[deck].deal(share, without=batch))
+        yield np.fromiter(sorted(batch), dtype=np.intp)
+
+
+def split_by_length(lengths: NDArray[np.integer], max_tokens: int) -> list[NDArray[np.intp]]:
+    """Split texts into parts of similar length, so that little of a part is padding.
+
+    Parameters
+    ----------
+    lengths : ndarray of shape (n_texts,)
+        Tokens per text.
+    max_tokens : int
+        The largest number of tokens of a part after padding (a single longer text is a part of its own).
+
+    Returns
+    -------
+    list of ndarray
+        Indices into ``lengths``, longest texts first; together they are a permutation.
+    """
+    order = np.argsort(-lengths, kind="stable")
+    parts = []
+    start = 0
+    while start < len(order):
+        size = max(1, max_tokens // max(int(lengths[order[start]]), 1))
+        parts.append(order[start : start + size])
+        start += size
+    return parts
+
+
+def merge_duplicates(texts: Sequence[str], indicator: NDArray[np.bool_]) -> tuple[list[str], NDArray[np.bool_]]:
+    """Return the distinct texts, in the order of their first row, and the labels of each.
+
+    A text that stands in several rows under different labels gets all of them: a contrastive loss could not pull a
+    text away from itself.
+    """
+    place = {text: i for i, text in enumerate(dict.fromkeys(texts))}
+    merged = np.zeros((len(place), indicator.shape[1]), dtype=bool)
+    np.logical_or.at(merged, [place[text] for text in texts], indicator)
+    return list(place), merged
+
+
+def planned_steps(n_texts: int, batch_size: int) -> int:
+    """Return how many steps tune well: a few passes over the texts, within bounds."""
+    return int(np.clip(round(PASSES * n_texts / batch_size), MIN_STEPS, MAX_STEPS))

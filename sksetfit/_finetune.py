@@ -1,0 +1,81 @@
+"""The tuning loop: batches of tokenised texts through the body, a contrastive loss, AdamW.
+
+Floor 1: knows torch, and of this package the body, the losses and the batches.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from sksetfit._batches import balanced_batches, split_by_length
+from sksetfit._body import Body, Tokens, autocast
+from sksetfit._losses import LOSSES, label_overlap
+
+# Padded tokens per micro-batch. On a processor small ones cost little and save padding; a GPU wants large ones.
+_MICRO_BATCH_TOKENS = {"cpu": 256}
+_LARGE_MICRO_BATCH_TOKENS = 16384
+
+
+def finetune(
+    body: Body,
+    tokens: Tokens,
+    indicator: NDArray[np.bool_],
+    *,
+    loss: str,
+    n_steps: int,
+    batch_size: int,
+    learning_rate: float,
+    warmup_proportion: float,
+    weight_decay: float,
+    precision: str,
+    rng: np.random.RandomState,
+    progress: bool = False,
+) -> NDArray[np.float64]:
+    """Tune ``body`` in place so that texts of one class lie together; return the loss of each step.
+
+    The body stays in evaluation mode: there is no dropout, so that nothing random is left but the order of the
+    texts, which ``rng`` decides.
+
+    Raises
+    ------
+    ValueError
+        If the loss stops being finite.
+    """
+    optimizer = torch.optim.AdamW(body.parameters(), lr=learning_rate, weight_decay=weight_decay, fused=True)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _warmup_then_linear(n_steps, warmup_proportion))
+    lengths = np.array([len(ids) for ids in tokens])
+    losses = np.empty(n_steps)
+    batches: Any = balanced_batches(indicator, n_steps, batch_size, rng)
+    bar = tqdm(batches, total=n_steps, desc="tuning", unit="step", disable=not progress)
+    for step, batch in enumerate(bar):
+        parts = split_by_length(lengths[batch], _MICRO_BATCH_TOKENS.get(body.device.type, _LARGE_MICRO_BATCH_TOKENS))
+        with autocast(body.device, precision):
+            embeddings = torch.cat([body([tokens[i] for i in batch[part]]) for part in parts])
+        labels = torch.from_numpy(indicator[batch[np.concatenate(parts)]]).to(body.device)
+        value = LOSSES[loss](embeddings, label_overlap(labels))
+        losses[step] = value.item()
+        if not np.isfinite(losses[step]):
+            raise ValueError(
+                f"The tuning diverged: the loss of step {step + 1} of {n_steps} is {losses[step]}. "
+                f"Lower learning_rate (it was {learning_rate})."
+            )
+        optimizer.zero_grad()
+        value.backward()
+        optimizer.step()
+        schedule.step()
+        bar.set_postfix(loss=f"{losses[step]:.3f}", refresh=False)
+    return losses
+
+
+def _warmup_then_linear(n_steps: int, warmup_proportion: float) -> Any:
+    n_warmup = max(1, round(warmup_proportion * n_steps))
+
+    def factor(step: int) -> float:
+        return min((step + 1) / n_warmup, (n_steps - step) / max(n_steps - n_warmup, 1), 1.0)
+
+    return factor

@@ -1,0 +1,89 @@
+"""The classifier on the embeddings: its default, its multi-label strategies, and one form for its answers.
+
+Floor 0: knows scikit-learn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import update_wrapper
+from types import MethodType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, clone, is_classifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.multioutput import ClassifierChain, MultiOutputClassifier
+
+STRATEGIES: dict[str, Callable[[BaseEstimator], BaseEstimator]] = {
+    "one-vs-rest": OneVsRestClassifier,
+    "multi-output": MultiOutputClassifier,
+    "classifier-chain": ClassifierChain,
+}
+
+
+class HeadMethodError(AttributeError, TypeError):
+    """The head has no such method; an AttributeError, so that ``hasattr`` tells, and a TypeError of the ``head``."""
+
+
+def default_head() -> LogisticRegression:
+    """Return what ``head=None`` stands for."""
+    return LogisticRegression(max_iter=1000)
+
+
+def check_head(head: Any) -> None:
+    """Raise TypeError unless ``head`` is None or an instance of a scikit-learn classifier."""
+    if head is None:
+        return
+    if isinstance(head, type):
+        raise TypeError(
+            f"head must be an instance of a classifier, got the class {head.__name__}. Call it first: "
+            f"head={head.__name__}()."
+        )
+    if not (hasattr(head, "fit") and hasattr(head, "predict") and hasattr(head, "get_params") and is_classifier(head)):
+        raise TypeError(
+            f"head must be a scikit-learn classifier, got {type(head).__name__}. For example "
+            f"LogisticRegression(), LinearSVC(), or a Pipeline that ends in a classifier."
+        )
+
+
+def build_head(head: BaseEstimator | None, strategy: str, *, multi_label: bool) -> BaseEstimator:
+    """Return an unfitted copy of ``head`` (None: the default), wrapped by the strategy for multi-label targets."""
+    # `head or default_head()` would drop an ensemble, which has a length.
+    single = default_head() if head is None else clone(head)
+    return STRATEGIES[strategy](single) if multi_label else single
+
+
+def one_array(answer: NDArray[Any] | list[NDArray[Any]]) -> NDArray[Any]:
+    """Return what a head answers as one array.
+
+    `MultiOutputClassifier` gives a list with an array of shape (n_texts, 2) for each label.
+    """
+    if isinstance(answer, list):
+        return np.column_stack([of_label[:, 1] for of_label in answer])
+    return answer
+
+
+class head_method:  # noqa: N801  (a decorator)
+    """A method that exists where the head has one of its name.
+
+    What `sklearn.utils.metaestimators.available_if` does, with an error that names the head and the way out.
+    """
+
+    def __init__(self, method: Callable[..., Any]) -> None:
+        self._method = method
+        update_wrapper(self, method)  # type: ignore[arg-type]  # its type knows functions only
+
+    def __get__(self, classifier: Any, owner: type | None = None) -> Any:
+        if classifier is None:
+            return self._method
+        name = self._method.__name__
+        head = getattr(classifier, "head_", classifier.head)
+        if head is not None and not hasattr(head, name):
+            raise HeadMethodError(
+                f"{type(classifier).__name__} has no {name} because its head, {head!r}, has none. Choose another head, "
+                f"e.g. LogisticRegression(), or wrap this one: CalibratedClassifierCV gives any head predict_proba."
+            )
+        return MethodType(self._method, classifier)

@@ -1,0 +1,102 @@
+"""The contrastive losses: functions of a batch's embeddings and of how alike its targets are.
+
+Floor 1: knows torch only. Both losses read every pair of the batch from one similarity matrix, so that each text is
+encoded once per step however many pairs it is in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+
+def label_overlap(indicator: Tensor) -> Tensor:
+    """Return how alike the label sets of each pair are: their Jaccard index.
+
+    It is 1 for equal labels and 0 for different ones where every text has one label, and between the two where
+    label sets overlap. Texts without labels are like no other text.
+
+    Parameters
+    ----------
+    indicator : Tensor of shape (n_texts, n_labels), dtype bool
+
+    Returns
+    -------
+    Tensor of shape (n_texts, n_texts), dtype float32
+    """
+    labels = indicator.float()
+    common = labels @ labels.T
+    counts = labels.sum(dim=1)
+    union = counts[:, None] + counts[None, :] - common
+    return common / union.clamp(min=1)
+
+
+def supervised_contrastive(embeddings: Tensor, overlap: Tensor, temperature: float = 0.1) -> Tensor:
+    """Supervised contrastive loss over all pairs of a batch [1]_.
+
+    For each text, the mean negative log probability of picking the texts of its class among all others, where the
+    probability is the softmax of the cosine similarities divided by the temperature. Pairs that share some of their
+    labels weigh as much as their label sets overlap. Texts without a partner in the batch are only compared against.
+
+    Parameters
+    ----------
+    embeddings : Tensor of shape (n_texts, n_dimensions), dtype float32
+    overlap : Tensor of shape (n_texts, n_texts)
+        From `label_overlap`; its diagonal is not read.
+    temperature : float, default=0.1
+        The value of [1]_; smaller ones weigh the nearest texts more.
+
+    Returns
+    -------
+    Tensor of shape ()
+
+    References
+    ----------
+    .. [1] Khosla et al. (2020). "Supervised Contrastive Learning", equation 2. arXiv:2004.11362.
+    """
+    normalized = F.normalize(embeddings, dim=1)
+    itself = torch.eye(len(embeddings), dtype=torch.bool, device=embeddings.device)
+    logits = (normalized @ normalized.T / temperature).masked_fill(itself, float("-inf"))
+    # The diagonal's log probability is -inf; its weight is 0, and 0 * -inf is NaN.
+    log_probability = logits.log_softmax(dim=1).masked_fill(itself, 0.0)
+    weight = overlap.masked_fill(itself, 0.0)
+    total = weight.sum(dim=1)
+    has_partner = total > 0
+    per_text = -(weight * log_probability).sum(dim=1)[has_partner] / total[has_partner]
+    return per_text.mean() if has_partner.any() else embeddings.sum() * 0.0
+
+
+def cosine_similarity(embeddings: Tensor, overlap: Tensor) -> Tensor:
+    """Squared error of each pair's cosine similarity against 1 (same class) or 0: the objective of SetFit [1]_.
+
+    Pairs of the same class and pairs of different classes weigh the same in sum, as in the reference, which lists
+    as many of the one as of the other.
+
+    Parameters
+    ----------
+    embeddings : Tensor of shape (n_texts, n_dimensions), dtype float32
+    overlap : Tensor of shape (n_texts, n_texts)
+        From `label_overlap`; its diagonal is not read.
+
+    Returns
+    -------
+    Tensor of shape ()
+
+    References
+    ----------
+    .. [1] Tunstall et al. (2022). "Efficient Few-Shot Learning Without Prompts". arXiv:2209.11055.
+    """
+    normalized = F.normalize(embeddings, dim=1)
+    error = (normalized @ normalized.T - overlap).square()
+    different_text = ~torch.eye(len(embeddings), dtype=torch.bool, device=embeddings.device)
+    alike, unlike = different_text & (overlap > 0), different_text & (overlap == 0)
+    means = [error[pairs].mean() for pairs in (alike, unlike) if pairs.any()]
+    return torch.stack(means).mean() if means else embeddings.sum() * 0.0
+
+
+LOSSES: dict[str, Loss] = {"supcon": supervised_contrastive, "cosine": cosine_similarity}
