@@ -142,9 +142,15 @@ def training_precision(precision: str, device: torch.device) -> str:
 def loading_bars(*, shown: bool) -> Iterator[None]:
     """Hide or show the bars of transformers and the Hub's client inside, and leave the setting as it was found."""
     before = transformers_logging.is_progress_bar_enabled()
-    switch = {True: transformers_logging.enable_progress_bar, False: transformers_logging.disable_progress_bar}
-    switch[shown]()
+    _show_loading_bars(shown)
     try:
         yield
     finally:
-        switch[before]()
+        _show_loading_bars(before)
+
+
+def _show_loading_bars(shown: bool) -> None:
+    if shown:
+        transformers_logging.enable_progress_bar()
+    else:
+        transformers_logging.disable_progress_bar()

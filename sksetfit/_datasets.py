@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 from importlib.resources import files
+from io import StringIO
 from typing import Any, Literal
 
 import numpy as np
@@ -65,8 +66,7 @@ def load_tickets(
     if target not in {"category", "tags"}:
         raise ValueError(f"target must be 'category' or 'tags', got {target!r}.")
     folder = files("sksetfit") / "data"
-    with (folder / "tickets.csv").open(encoding="utf-8", newline="") as file:  # type: ignore[call-arg]
-        rows = list(csv.DictReader(file))
+    rows = list(csv.DictReader(StringIO((folder / "tickets.csv").read_text(encoding="utf-8"))))
     data: Any = np.array([row["text"] for row in rows], dtype=object)
     if target == "category":
         y: Any = np.array([row["category"] for row in rows])

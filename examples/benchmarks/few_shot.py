@@ -124,10 +124,6 @@ def read_texts(path: Path) -> pd.DataFrame:
     return pd.read_csv(path, dtype=str, keep_default_na=False)
 
 
-def few_shot_sample(train: pd.DataFrame, shots: int, seed: int) -> pd.DataFrame:
-    return train.groupby("label").sample(shots, random_state=seed).sample(frac=1, random_state=seed)
-
-
 def timed(name: str, function: Callable[..., Any], *arguments: object) -> tuple[Any, dict[str, float]]:
     wall, processor = time.perf_counter(), time.process_time()
     result = function(*arguments)
@@ -176,7 +172,7 @@ def run(options: argparse.Namespace) -> None:
         train, test = (read_texts(options.data / f"{set_name}_{part}.csv") for part in ("train", "test"))
         test = test.head(options.test_size or len(test))
         for seed in options.seeds:
-            sample = few_shot_sample(train, options.shots, seed)
+            sample = train.groupby("label").sample(options.shots, random_state=seed).sample(frac=1, random_state=seed)
             for name in options.methods:
                 model, method = options.model, METHODS[name]
                 key = (set_name, options.shots, seed, name, model_name(model), options.test_size, options.threads)
@@ -191,11 +187,11 @@ def run(options: argparse.Namespace) -> None:
 
 
 def complete_results(options: argparse.Namespace) -> pd.DataFrame:
-    """The results these options ask for, in their order of sets, without methods that lack a seed of a set."""
-    model, shots, test_size, threads = model_name(options.model), options.shots, options.test_size, options.threads
-    wanted = [options.sets, [shots], options.seeds, options.methods, [model], [test_size], [threads]]
+    """Return the results that the options ask for, less those of a method that lacks a seed of a set."""
+    wanted = {"set": options.sets, "shots": [options.shots], "seed": options.seeds, "method": options.methods}
+    wanted |= {"model": [model_name(options.model)], "test_size": [options.test_size], "threads": [options.threads]}
     results = read_results(options.results)
-    results = results[results[KEY].isin(dict(zip(KEY, wanted, strict=True))).all(axis=1)]
+    results = results[results[KEY].isin(wanted).all(axis=1)]
     results = results.groupby(["set", "method"]).filter(lambda seeds: len(seeds) == len(options.seeds))
     return results.sort_values("set", key=lambda names: names.map(options.sets.index), kind="stable")
 

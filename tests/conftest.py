@@ -1,0 +1,85 @@
+"""A tiny Sentence Transformer with random weights, so that the tests run offline and in seconds."""
+
+import os
+import string
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")  # before anything imports huggingface_hub, which reads it once
+
+import numpy as np
+import pytest
+
+from sksetfit import SetFitClassifier, SetFitEncoder
+
+TOPICS = {
+    "food": "bread cheese apple soup rice lemon pasta butter salad honey".split(),
+    "music": "violin drum song opera guitar choir flute melody piano jazz".split(),
+    "sport": "tennis goal race swim rugby medal coach ball golf referee".split(),
+}
+
+
+def write_tiny_model(folder):
+    """Write a Sentence Transformer of 2 layers and 32 dimensions whose word pieces are letters and the topics' words."""
+    import torch
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer
+    from transformers import BertConfig, BertModel, BertTokenizerFast
+
+    letters = [*string.ascii_lowercase, *string.digits, *string.punctuation]
+    words = [word for topic in TOPICS.values() for word in topic]
+    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters, *(f"##{letter}" for letter in letters), *words]
+    (folder / "vocab.txt").write_text("\n".join(pieces))
+    BertTokenizerFast(vocab=str(folder / "vocab.txt"), model_max_length=64).save_pretrained(folder)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        config = BertConfig(
+            vocab_size=len(pieces),
+            hidden_size=32,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            intermediate_size=64,
+            max_position_embeddings=64,
+            initializer_range=0.3,
+        )
+        BertModel(config).save_pretrained(folder)
+    transformer = Transformer(str(folder))
+    modules = [transformer, Pooling(transformer.get_embedding_dimension()), Normalize()]
+    SentenceTransformer(modules=modules, device="cpu").save_pretrained(str(folder))
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory):
+    """The folder of the tiny model."""
+    folder = tmp_path_factory.mktemp("tiny-model")
+    write_tiny_model(folder)
+    return str(folder)
+
+
+def make_texts(n_per_class, seed=0, topics=tuple(TOPICS)):
+    """Return texts of three to eight words of one topic each, and the topics."""
+    rng = np.random.RandomState(seed)
+    texts, labels = [], []
+    for topic in topics:
+        for _ in range(n_per_class):
+            texts.append(" ".join(rng.choice(TOPICS[topic], size=rng.randint(3, 9))))
+            labels.append(topic)
+    order = rng.permutation(len(texts))
+    return [texts[i] for i in order], [labels[i] for i in order]
+
+
+@pytest.fixture
+def tiny_classifier(tiny_model):
+    """An unfitted classifier on the tiny model that learns the topics in a second."""
+    return SetFitClassifier(tiny_model, max_steps=10, learning_rate=1e-2, random_state=0)
+
+
+@pytest.fixture
+def tiny_encoder(tiny_model):
+    """An unfitted encoder on the tiny model."""
+    return SetFitEncoder(tiny_model, max_steps=10, learning_rate=1e-2, random_state=0)
+
+
+@pytest.fixture(scope="session")
+def fitted(tiny_model):
+    """A fitted classifier that no test may change."""
+    classifier = SetFitClassifier(tiny_model, max_steps=10, learning_rate=1e-2, random_state=0)
+    return classifier.fit(*make_texts(8))
