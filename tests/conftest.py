@@ -11,14 +11,14 @@ import pytest
 from sksetfit import SetFitClassifier, SetFitEncoder
 
 TOPICS = {
-    "food": "bread cheese apple soup rice lemon pasta butter salad honey".split(),
-    "music": "violin drum song opera guitar choir flute melody piano jazz".split(),
-    "sport": "tennis goal race swim rugby medal coach ball golf referee".split(),
+    "food": ["bread", "cheese", "apple", "soup", "rice", "lemon", "pasta", "butter", "salad", "honey"],
+    "music": ["violin", "drum", "song", "opera", "guitar", "choir", "flute", "melody", "piano", "jazz"],
+    "sport": ["tennis", "goal", "race", "swim", "rugby", "medal", "coach", "ball", "golf", "referee"],
 }
 
 
 def write_tiny_model(folder):
-    """Write a Sentence Transformer of 2 layers and 32 dimensions whose word pieces are letters and the topics' words."""
+    """Write a Sentence Transformer of 2 layers and 32 dimensions that knows letters and the words of the topics."""
     import torch
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer
