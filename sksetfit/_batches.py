@@ -24,14 +24,15 @@ class _Deck:
     def deal(self, n: int, without: set[int]) -> list[int]:
         """Deal up to ``n`` distinct items that are not in ``without``; fewer where the deck has no more."""
         hand: list[int] = []
+        put_back: list[int] = []
         for _ in range(2 * len(self._items)):  # what is left of the pile and one reshuffle hold every item
             if len(hand) == n:
                 break
             if not self._pile:
                 self._pile = self._rng.permutation(self._items).tolist()
             item = self._pile.pop()
-            if item not in without and item not in hand:
-                hand.append(item)
+            (put_back if item in without or item in hand else hand).append(item)
+        self._pile += [item for item in dict.fromkeys(put_back) if item not in self._pile]  # still due, and first
         return hand
 
 
@@ -67,7 +68,7 @@ def balanced_batches(
     for _ in range(n_batches):
         batch: set[int] = set()
         for place, deck in enumerate(classes.deal(n_drawn, without=set())):
-            share = (batch_size - len(batch)) // (n_drawn - place)
+            share = (batch_size + place) // n_drawn  # they sum up to batch_size and differ by one at most
             batch.update(decks[deck].deal(share, without=batch))
         yield np.fromiter(sorted(batch), dtype=np.intp)
 

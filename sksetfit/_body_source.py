@@ -58,7 +58,7 @@ def load_body(
     with loading_bars(shown=not quiet):
         try:
             loaded = SentenceTransformer(source, device="cpu", local_files_only=fetched)
-        except (OSError, ValueError, KeyError) as error:
+        except Exception as error:  # the libraries below raise whatever a damaged file makes them raise
             raise ValueError(
                 f"model={os.fspath(model)!r} could not be loaded as a Sentence Transformer: {_first_line(error)}"
             ) from error
@@ -140,6 +140,12 @@ def _as_body(loaded: SentenceTransformer, model: str, max_seq_length: int | None
         raise ValueError(
             f"model={model!r} starts with {type(first).__name__}; only Sentence Transformers that start "
             f"with a transformer and its (fast) tokenizer can be tuned."
+        )
+    # Without its files transformers quietly builds a tokenizer that knows nothing but its special tokens.
+    if len(tokenizer) < transformer.config.vocab_size / 2:
+        raise ValueError(
+            f"model={model!r} could not be loaded as a Sentence Transformer: its tokenizer knows {len(tokenizer)} tokens "
+            f"and its transformer {transformer.config.vocab_size}. Is tokenizer.json missing?"
         )
     reads = getattr(transformer.config, "max_position_embeddings", None) or max_seq_length
     if max_seq_length is not None and reads is not None and max_seq_length > reads:

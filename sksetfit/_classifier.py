@@ -18,7 +18,8 @@ from sklearn.utils.validation import check_is_fitted
 from sksetfit._encoder import SetFitEncoder
 from sksetfit._heads import STRATEGIES, build_head, check_head, default_head, head_method, one_array
 from sksetfit._label_texts import label_rows
-from sksetfit._validation import Targets, check_targets, check_texts
+from sksetfit._targets import Targets, check_targets
+from sksetfit._validation import check_texts
 
 
 class SetFitClassifier(ClassifierMixin, BaseEstimator):
@@ -118,8 +119,9 @@ class SetFitClassifier(ClassifierMixin, BaseEstimator):
 
     __module__ = "sksetfit"  # the public place, so that saved files outlive a move of this room
 
-    _parameter_constraints: dict[str, list[Any]] = {
+    _parameter_constraints: dict[str, Any] = {
         **SetFitEncoder._parameter_constraints,
+        "head": "no_validation",  # check_head says more
         "multi_target_strategy": [StrOptions(set(STRATEGIES))],
     }
 
@@ -254,7 +256,9 @@ class SetFitClassifier(ClassifierMixin, BaseEstimator):
 
     def _head_answer(self, method: str, X: Any) -> NDArray[Any]:
         check_is_fitted(self)
-        return one_array(getattr(self.head_, method)(self.encoder_.transform(X)))
+        # Not transform: under set_config(transform_output=...) its frames have names that the head was not fitted on.
+        embeddings = self.encoder_._encode(check_texts(X))
+        return one_array(getattr(self.head_, method)(embeddings))
 
     def set_params(self, **params: Any) -> Self:
         """Set parameters of this classifier, and of its head as ``head__<name>``.
@@ -296,5 +300,4 @@ class SetFitClassifier(ClassifierMixin, BaseEstimator):
         tags.input_tags.two_d_array = False
         tags.input_tags.string = True
         tags.classifier_tags.multi_label = True
-        tags.target_tags.two_d_labels = True
         return tags

@@ -20,7 +20,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from sksetfit._batches import merge_duplicates, planned_steps
 from sksetfit._label_texts import candidate_label_texts, label_rows, names_tell
-from sksetfit._validation import Targets, check_targets, check_texts
+from sksetfit._targets import Targets, check_targets
+from sksetfit._validation import check_texts
 
 if TYPE_CHECKING:
     from sksetfit._body import Body
@@ -301,7 +302,7 @@ class SetFitEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         tags.input_tags.two_d_array = False
         tags.input_tags.string = True
         tags.target_tags.required = True
-        tags.target_tags.two_d_labels = True
+        tags.transformer_tags.preserves_dtype = []  # texts in, float32 out
         return tags
 
     def __getstate__(self) -> dict[str, Any]:

@@ -42,7 +42,8 @@ def check_head(head: Any) -> None:
             f"head must be an instance of a classifier, got the class {head.__name__}. Call it first: "
             f"head={head.__name__}()."
         )
-    if not (hasattr(head, "fit") and hasattr(head, "predict") and hasattr(head, "get_params") and is_classifier(head)):
+    # Asked of the class: a StackingClassifier shows its predict only when it is fitted.
+    if not (all(hasattr(type(head), name) for name in ("fit", "predict", "get_params")) and is_classifier(head)):
         raise TypeError(
             f"head must be a scikit-learn classifier, got {type(head).__name__}. For example "
             f"LogisticRegression(), LinearSVC(), or a Pipeline that ends in a classifier."

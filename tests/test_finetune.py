@@ -1,0 +1,91 @@
+import numpy as np
+import pytest
+import torch
+
+from conftest import make_texts
+from sksetfit import _finetune
+from sksetfit._body_source import load_body
+from sksetfit._finetune import finetune
+from sksetfit._losses import cosine_similarity, label_overlap, supervised_contrastive
+
+PARAMETERS = {
+    "n_steps": 10,
+    "batch_size": 24,
+    "learning_rate": 1e-2,
+    "warmup_proportion": 0.1,
+    "weight_decay": 0.01,
+    "precision": "float32",
+}
+
+
+@pytest.fixture
+def body(tiny_model):
+    return load_body(tiny_model, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def texts():
+    X, y = make_texts(8)
+    return X, np.array(y)[:, None] == np.unique(y)
+
+
+def tune(body, texts, seed=0, loss="supcon", **changes):
+    X, indicator = texts
+    rng = np.random.RandomState(seed)
+    return finetune(body, body.tokenize(X), indicator, loss=loss, rng=rng, **(PARAMETERS | changes))
+
+
+@pytest.mark.parametrize(("loss", "function"), [("supcon", supervised_contrastive), ("cosine", cosine_similarity)])
+def test_tuning_brings_texts_of_a_class_together(body, texts, loss, function):
+    X, indicator = texts
+    overlap = label_overlap(torch.from_numpy(indicator))
+    before = function(torch.from_numpy(body.encode(X)), overlap)
+    curve = tune(body, texts, loss=loss)
+    assert function(torch.from_numpy(body.encode(X)), overlap) < 0.8 * before
+    assert curve.shape == (10,)
+    assert curve[-1] < curve[0]
+
+
+def test_the_body_is_left_in_evaluation_mode(body, texts):
+    tune(body, texts)
+    assert not any(module.training for module in body.modules())
+
+
+def test_no_steps_leave_the_weights_as_they_were(body, texts):
+    before = {name: tensor.clone() for name, tensor in body.state_dict().items()}
+    assert len(tune(body, texts, n_steps=0)) == 0
+    assert all(torch.equal(tensor, before[name]) for name, tensor in body.state_dict().items())
+
+
+def test_micro_batches_give_the_gradient_of_the_whole_batch(tiny_model, texts, monkeypatch):
+    embeddings = []
+    for n_tokens in (10**6, 40):
+        monkeypatch.setattr(_finetune, "_MICRO_BATCH_TOKENS", {"cpu": n_tokens})
+        body = load_body(tiny_model, device="cpu")
+        tune(body, texts, n_steps=1)
+        embeddings.append(body.encode(texts[0]))
+    np.testing.assert_allclose(embeddings[0], embeddings[1], atol=1e-3)
+
+
+def test_a_rate_that_is_too_high_ends_in_an_error_that_says_so(body, texts):
+    with pytest.raises(ValueError, match="diverged.*Lower learning_rate \\(it was 1e\\+30\\)"):
+        tune(body, texts, learning_rate=1e30)
+
+
+@pytest.mark.parametrize(("n_steps", "proportion"), [(1, 0.1), (10, 0.0), (10, 0.1), (10, 0.5), (10, 1.0)])
+def test_the_learning_rate_rises_and_then_falls(n_steps, proportion):
+    factor = _finetune._warmup_then_linear(n_steps, proportion)
+    factors = [factor(step) for step in range(n_steps)]
+    top = int(np.argmax(factors))
+    assert max(factors) == 1
+    assert min(factors) > 0
+    assert top == max(0, round(proportion * n_steps) - 1)
+    assert factors[: top + 1] == sorted(factors[: top + 1])
+    assert factors[top:] == sorted(factors[top:], reverse=True)
+
+
+def test_a_bar_is_shown_only_where_it_is_asked_for(body, texts, capsys):
+    tune(body, texts, n_steps=2)
+    assert capsys.readouterr().err == ""
+    tune(body, texts, n_steps=2, progress=True)
+    assert "2/2" in capsys.readouterr().err
