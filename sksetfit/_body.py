@@ -86,6 +86,10 @@ class Body(nn.Module):
         encodings = self.tokenizer.encode_batch([self.prompt + text for text in texts])
         return [np.asarray(encoding.ids, dtype=np.int32) for encoding in encodings]
 
+    def count_cut(self, texts: Sequence[str]) -> int:
+        """Return how many of the texts are longer than what is read of them."""
+        return sum(bool(cut.overflowing) for cut in self.tokenizer.encode_batch([self.prompt + text for text in texts]))
+
     def forward(self, tokens: Tokens) -> Tensor:
         """Return the embeddings of a batch of tokenised texts, float32 of shape (n_texts, n_dimensions)."""
         width = max(map(len, tokens))
@@ -132,7 +136,8 @@ def training_precision(precision: str, device: torch.device) -> str:
     if device.type == "cuda":
         return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
     if device.type == "cpu":
-        capabilities = torch.cpu.get_capabilities()
+        # torch before 2.12 cannot be asked.
+        capabilities = getattr(torch.cpu, "get_capabilities", dict)()
         native = any(capabilities.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
         return "bfloat16" if native else "float32"
     return "float32"

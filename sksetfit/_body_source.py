@@ -144,8 +144,8 @@ def _as_body(loaded: SentenceTransformer, model: str, max_seq_length: int | None
     # Without its files transformers quietly builds a tokenizer that knows nothing but its special tokens.
     if len(tokenizer) < transformer.config.vocab_size / 2:
         raise ValueError(
-            f"model={model!r} could not be loaded as a Sentence Transformer: its tokenizer knows {len(tokenizer)} tokens "
-            f"and its transformer {transformer.config.vocab_size}. Is tokenizer.json missing?"
+            f"model={model!r} could not be loaded as a Sentence Transformer: its tokenizer knows {len(tokenizer)} "
+            f"tokens and its transformer {transformer.config.vocab_size}. Is tokenizer.json missing?"
         )
     reads = getattr(transformer.config, "max_position_embeddings", None) or max_seq_length
     if max_seq_length is not None and reads is not None and max_seq_length > reads:

@@ -63,7 +63,7 @@ def load_tickets(
     >>> tags.target.shape, str(tags.target_names[-1])
     ((478, 8), 'urgent')
     """
-    if target not in {"category", "tags"}:
+    if target not in ("category", "tags"):
         raise ValueError(f"target must be 'category' or 'tags', got {target!r}.")
     folder = files("sksetfit") / "data"
     rows = list(csv.DictReader(StringIO((folder / "tickets.csv").read_text(encoding="utf-8"))))

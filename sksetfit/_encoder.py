@@ -199,7 +199,7 @@ class SetFitEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         label_texts = self._telling(candidates, body, texts, targets)
         extra_texts, extra_indicator = label_rows(label_texts, targets.classes)
         distinct, indicator = merge_duplicates(texts + extra_texts, np.vstack([targets.indicator, extra_indicator]))
-        loss_curve = self._tune(body, body.tokenize(distinct), indicator, rng)
+        loss_curve = self._tune(body, distinct, indicator, rng)
         # Only now: a fit that fails or is interrupted leaves the estimator as it was.
         self._body = body
         self.label_texts_ = label_texts
@@ -231,24 +231,23 @@ class SetFitEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         return candidates if told else {}
 
     def _tune(
-        self, body: Body, tokens: list[NDArray[np.int32]], indicator: NDArray[np.bool_], rng: np.random.RandomState
+        self, body: Body, texts: list[str], indicator: NDArray[np.bool_], rng: np.random.RandomState
     ) -> NDArray[np.float64]:
         """Tune ``body`` in place and return the loss of each step."""
         from sksetfit._body import training_precision
         from sksetfit._finetune import finetune
 
-        n_steps = self.max_steps if isinstance(self.max_steps, int) else planned_steps(len(tokens), self.batch_size)
+        n_steps = planned_steps(len(texts), self.batch_size) if self.max_steps == "auto" else int(self.max_steps)
         precision = training_precision(self.precision, body.device)
         if self.verbose:
-            n_cut = sum(len(ids) >= body.max_seq_length for ids in tokens)
             print(
-                f"[{type(self).__name__}] {len(tokens)} distinct texts in {indicator.shape[1]} classes, "
-                f"{n_cut} of them cut at {body.max_seq_length} tokens: {n_steps} steps of at most "
+                f"[{type(self).__name__}] {len(texts)} distinct texts in {indicator.shape[1]} classes, "
+                f"{body.count_cut(texts)} of them cut at {body.max_seq_length} tokens: {n_steps} steps of at most "
                 f"{self.batch_size} texts in {precision} on {body.device}"
             )
         return finetune(
             body,
-            tokens,
+            body.tokenize(texts),
             indicator,
             loss=self.loss,
             n_steps=n_steps,

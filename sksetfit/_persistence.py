@@ -96,6 +96,16 @@ def load(file: str | os.PathLike[str], *, trusted: tuple[str, ...] | list[str] =
     See Also
     --------
     dump : Write the file.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> from sksetfit import SetFitEncoder, dump, load
+    >>> encoder = SetFitEncoder(max_steps=0).fit(["great film", "dull"], ["good", "bad"])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     dump(encoder, os.path.join(folder, "encoder.skops"))
+    ...     load(os.path.join(folder, "encoder.skops"))
+    SetFitEncoder(max_steps=0)
     """
     import skops.io
 

@@ -128,7 +128,7 @@ def _one_label(y: Any, values: NDArray[np.object_]) -> Targets:
     if len(classes) < 2:
         raise ValueError(
             f"y has a single class, {shown(classes[0])}, in all {len(labels)} rows. A classifier needs at least two "
-            f"classes."
+            f"classes, got one class."
         )
     return Targets(False, labels, classes, codes[:, np.newaxis] == np.arange(len(classes)))
 

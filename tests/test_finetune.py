@@ -68,7 +68,7 @@ def test_micro_batches_give_the_gradient_of_the_whole_batch(tiny_model, texts, m
 
 
 def test_a_rate_that_is_too_high_ends_in_an_error_that_says_so(body, texts):
-    with pytest.raises(ValueError, match="diverged.*Lower learning_rate \\(it was 1e\\+30\\)"):
+    with pytest.raises(ValueError, match=r"diverged.*Lower learning_rate \(it was 1e\+30\)"):
         tune(body, texts, learning_rate=1e30)
 
 

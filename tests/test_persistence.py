@@ -35,7 +35,7 @@ def test_a_fresh_process_without_a_network_gives_equal_answers(fitted, file):
     code = f"""
 import sys
 def refuse(event, arguments):
-    if event in ("socket.connect", "socket.getaddrinfo", "socket.bind", "subprocess.Popen", "os.system"):
+    if event in ("socket.connect", "socket.getaddrinfo", "socket.bind"):
         raise AssertionError(event)
 sys.addaudithook(refuse)
 from sksetfit import load

@@ -28,15 +28,14 @@ def masked(values, row):
 
 
 def assert_refused(error, message, function, *args):
-    """Assert that a call raises exactly this error, whose message holds these parts in this order."""
+    """Assert that a call raises an error whose one short line holds these parts in this order."""
     with pytest.raises(error) as raised:
         function(*args)
-    assert raised.type is error
     said, place = str(raised.value), 0
     for part in message:
         assert part in said[place:]
         place += said[place:].index(part) + len(part)
-    assert len(said) < 500
+    assert len(said) < 700
     assert "\n" not in said
 
 
@@ -253,11 +252,7 @@ def test_a_message_names_the_argument_that_it_is_about():
 
 # Each gives the labels b, a, b, a.
 LABELS = ["b", "a", "b", "a"]
-LABEL_CONTAINERS = {
-    name: container
-    for name, container in CONTAINERS.items()
-    if "column" not in name and name != "pandas Series with another index"
-} | {
+LABEL_CONTAINERS = {name: container for name, container in CONTAINERS.items() if "column" not in name} | {
     "pandas categorical Series with an unused category": lambda labels: pd.Categorical(labels, ["z", "b", "a"]),
     "polars Enum": lambda labels: pl.Series(labels, dtype=pl.Enum(["b", "a"])),
 }

@@ -1,0 +1,177 @@
+import numpy as np
+import pytest
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.cluster import KMeans
+from sklearn.ensemble import RandomForestClassifier, StackingClassifier, VotingClassifier
+from sklearn.feature_selection import SelectKBest
+from sklearn.linear_model import LogisticRegression, Ridge, SGDClassifier
+from sklearn.model_selection import GridSearchCV
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.multioutput import ClassifierChain, MultiOutputClassifier
+from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC, LinearSVC
+
+from sksetfit._heads import STRATEGIES, HeadMethodError, build_head, check_head, default_head, head_method, one_array
+
+MEMBERS = [("logistic", LogisticRegression()), ("bayes", GaussianNB())]
+HEADS = [
+    None,
+    LogisticRegression(),
+    LinearSVC(),
+    KNeighborsClassifier(),
+    RandomForestClassifier(3),
+    VotingClassifier(MEMBERS),
+    StackingClassifier(MEMBERS),
+    CalibratedClassifierCV(LinearSVC()),
+    GridSearchCV(LogisticRegression(), {"C": [1, 10]}),
+    make_pipeline(StandardScaler(), LogisticRegression()),
+]
+rng = np.random.RandomState(0)
+X = rng.normal(size=(60, 4))
+Y = (X[:, :3] + 0.3 * rng.normal(size=(60, 3)) > 0).astype(int)
+
+
+@pytest.mark.parametrize("head", HEADS, ids=lambda head: type(head).__name__)
+def test_classifiers_are_heads(head):
+    check_head(head)
+
+
+NO_HEADS = [
+    (
+        LogisticRegression,
+        r"^head must be an instance of a classifier, got the class LogisticRegression\. .*Regression\(\)",
+    ),
+    (Ridge(), r"^head must be a scikit-learn classifier, got Ridge\. For example LogisticRegression\(\)"),
+    (KMeans(), "^head must be a scikit-learn classifier, got KMeans"),
+    (StandardScaler(), "^head must be a scikit-learn classifier, got StandardScaler"),
+    (SelectKBest(), "^head must be a scikit-learn classifier, got SelectKBest"),
+    (make_pipeline(StandardScaler(), Ridge()), "^head must be a scikit-learn classifier, got Pipeline"),
+    ("logistic", "^head must be a scikit-learn classifier, got str"),
+    (False, "^head must be a scikit-learn classifier, got bool"),
+    ([LogisticRegression()], "^head must be a scikit-learn classifier, got list"),
+    (lambda X: X, "^head must be a scikit-learn classifier, got function"),
+]
+
+
+@pytest.mark.parametrize(("head", "message"), NO_HEADS)
+def test_what_is_no_classifier_is_refused_as_a_head(head, message):
+    with pytest.raises(TypeError, match=message):
+        check_head(head)
+
+
+def test_the_default_head_is_a_new_logistic_regression_each_time():
+    assert repr(build_head(None, "one-vs-rest", multi_label=False)) == repr(LogisticRegression(max_iter=1000))
+    assert default_head() is not default_head()
+
+
+@pytest.mark.parametrize("head", HEADS[1:], ids=lambda head: type(head).__name__)
+def test_one_label_needs_no_strategy_and_a_copy_of_the_head_is_built(head):
+    built = build_head(head, "classifier-chain", multi_label=False)
+    assert type(built) is type(head)
+    assert built is not head
+    assert repr(built) == repr(head)
+
+
+class Empty(ClassifierMixin, BaseEstimator):
+    """An ensemble without members, which is false in a condition."""
+
+    def __len__(self):
+        return 0
+
+
+def test_a_head_of_length_zero_is_not_taken_for_none():
+    assert not Empty()
+    assert type(build_head(Empty(), "one-vs-rest", multi_label=False)) is Empty
+
+
+@pytest.mark.parametrize(
+    ("strategy", "wrapper"),
+    [
+        ("one-vs-rest", OneVsRestClassifier),
+        ("multi-output", MultiOutputClassifier),
+        ("classifier-chain", ClassifierChain),
+    ],
+)
+@pytest.mark.parametrize("head", [None, GaussianNB()])
+def test_several_labels_wrap_a_copy_of_the_head_by_the_strategy(strategy, wrapper, head):
+    built = build_head(head, strategy, multi_label=True)
+    assert type(built) is wrapper
+    assert built.estimator is not head
+    assert type(built.estimator) is (LogisticRegression if head is None else GaussianNB)
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_the_answers_of_every_strategy_have_one_form(strategy):
+    head = build_head(None, strategy, multi_label=True).fit(X, Y)
+    predictions, probabilities = one_array(head.predict(X)), one_array(head.predict_proba(X))
+    assert predictions.shape == probabilities.shape == Y.shape
+    np.testing.assert_array_equal(probabilities > 0.5, predictions.astype(bool))
+    assert np.mean(predictions == Y) > 0.8
+
+
+def test_an_array_is_given_as_it_is():
+    answer = np.eye(3)
+    assert one_array(answer) is answer
+
+
+class WithHead:
+    """The least that has a head and methods that need one of it."""
+
+    def __init__(self, head):
+        self.head = head
+
+    @head_method
+    def predict_proba(self, X):
+        """Give probabilities."""
+        return self.head_.predict_proba(X)
+
+    @head_method
+    def decision_function(self, X):
+        """Give distances."""
+        return self.head_.decision_function(X)
+
+
+@pytest.mark.parametrize(
+    ("head", "methods"),
+    [
+        (None, {"predict_proba", "decision_function"}),
+        (LogisticRegression(), {"predict_proba", "decision_function"}),
+        (LinearSVC(), {"decision_function"}),
+        (SVC(), {"decision_function"}),
+        (KNeighborsClassifier(), {"predict_proba"}),
+        (SGDClassifier(loss="hinge"), {"decision_function"}),
+        (SGDClassifier(loss="log_loss"), {"predict_proba", "decision_function"}),
+        (make_pipeline(StandardScaler(), LinearSVC()), {"decision_function"}),
+        (VotingClassifier(MEMBERS, voting="hard"), set()),
+    ],
+    ids=repr,
+)
+def test_a_method_exists_where_the_head_has_it(head, methods):
+    owner = WithHead(head)
+    assert {name for name in ("predict_proba", "decision_function") if hasattr(owner, name)} == methods
+
+
+def test_the_fitted_head_is_asked_before_the_parameter():
+    owner = WithHead(LogisticRegression())
+    owner.head_ = LinearSVC().fit(X, Y[:, 0])
+    assert not hasattr(owner, "predict_proba")
+    np.testing.assert_array_equal(owner.decision_function(X), owner.head_.decision_function(X))
+
+
+def test_a_missing_method_is_told_with_the_head_and_the_way_out():
+    with pytest.raises(HeadMethodError) as raised:
+        WithHead(LinearSVC(C=3)).predict_proba(X)
+    assert isinstance(raised.value, AttributeError)
+    assert isinstance(raised.value, TypeError)
+    for part in ("WithHead has no predict_proba", "its head, LinearSVC(C=3), has none", "CalibratedClassifierCV"):
+        assert part in str(raised.value)
+
+
+def test_a_method_of_the_head_looks_like_a_method():
+    assert WithHead.predict_proba.__doc__ == "Give probabilities."
+    assert WithHead(None).predict_proba.__name__ == "predict_proba"
+    assert WithHead(None).predict_proba.__doc__ == "Give probabilities."
