@@ -25,6 +25,7 @@ _MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9
 _HUB_TIMEOUT = 10  # seconds to wait for the Hub's first answer
 
 
+@torch.inference_mode(False)  # what is loaded under it can never be tuned
 def load_body(
     model: str | os.PathLike[str],
     *,

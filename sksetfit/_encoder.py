@@ -18,13 +18,15 @@ from sklearn.utils import Tags, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from sksetfit._batches import merge_duplicates, planned_steps
+from sksetfit._batches import balanced_batches, merge_duplicates, planned_steps
 from sksetfit._label_texts import candidate_label_texts, label_rows, names_tell
 from sksetfit._targets import Targets, check_targets
 from sksetfit._validation import check_texts
 
 if TYPE_CHECKING:
     from sksetfit._body import Body
+
+N_TEXTS_JUDGED = 512  # texts, of all classes alike, on which "auto" judges class names; more cost time and say no more
 
 
 class SetFitEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -196,7 +198,7 @@ class SetFitEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         # None means fresh randomness, not numpy's global generator, which is left as it was found.
         rng = np.random.RandomState() if self.random_state is None else check_random_state(self.random_state)
         body = self._load_body()
-        label_texts = self._telling(candidates, body, texts, targets)
+        label_texts = self._telling(candidates, body, texts, targets, rng)
         extra_texts, extra_indicator = label_rows(label_texts, targets.classes)
         distinct, indicator = merge_duplicates(texts + extra_texts, np.vstack([targets.indicator, extra_indicator]))
         loss_curve = self._tune(body, distinct, indicator, rng)
@@ -219,13 +221,21 @@ class SetFitEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         )
 
     def _telling(
-        self, candidates: dict[Any, list[str]], body: Body, texts: list[str], targets: Targets
+        self,
+        candidates: dict[Any, list[str]],
+        body: Body,
+        texts: list[str],
+        targets: Targets,
+        rng: np.random.RandomState,
     ) -> dict[Any, list[str]]:
         """Return the label texts, none of them where "auto" finds that they say nothing about the texts."""
         if self.label_texts != "auto" or not candidates:
             return candidates
         label_texts, label_indicator = label_rows(candidates, targets.classes)
-        told = names_tell(body.encode(texts), targets.indicator, body.encode(label_texts), label_indicator)
+        (seen,) = balanced_batches(targets.indicator, 1, N_TEXTS_JUDGED, rng)
+        told = names_tell(
+            body.encode([texts[i] for i in seen]), targets.indicator[seen], body.encode(label_texts), label_indicator
+        )
         if self.verbose:
             print(f"[{type(self).__name__}] class names {'tell: used' if told else 'do not tell: not used'} as texts")
         return candidates if told else {}

@@ -15,19 +15,21 @@ from numpy.typing import NDArray
 from sksetfit._validation import check_label_texts
 
 TEMPLATES = ("{}", "This sentence is about {}")
+MIN_ALIGNMENT = 0.03
 
 
 def candidate_label_texts(label_texts: Any, classes: NDArray[Any]) -> dict[Any, list[str]]:
     """Return ``{label: [texts]}`` for the parameter ``label_texts``.
 
-    "auto" reads labels that are words (underscores and dashes become spaces) and leaves numbers alone.
+    "auto" reads labels that are words (underscores and dashes become spaces), and leaves alone numbers, single
+    letters, and names that differ by a number only.
     """
     if label_texts is None:
         return {}
     if isinstance(label_texts, Mapping):
         return check_label_texts(label_texts, classes.tolist())
     named = {label: _words(label) for label in classes.tolist()}
-    if not all(named.values()):
+    if len({re.sub(r"[\W\d]", "", words) for words in named.values()} - {""}) < len(named):
         return {}
     return {label: [template.format(words) for template in TEMPLATES] for label, words in named.items()}
 
@@ -54,8 +56,27 @@ def names_tell(
     label_embeddings: NDArray[np.float32],
     label_indicator: NDArray[np.bool_],
 ) -> bool:
-    """Tell whether the label texts say something about the texts, judged on the body before tuning."""
-    centred = embeddings - embeddings.mean(axis=0)
-    of_class = label_indicator.T.astype(np.float32) @ (label_embeddings - label_embeddings.mean(axis=0))
-    nearest = (centred @ of_class.T).argmax(axis=1)
-    return bool(indicator[np.arange(len(nearest)), nearest].mean() > indicator.mean())
+    """Tell whether the label texts say something about the texts, judged on the body before tuning.
+
+    They do where the classes differ from each other in much the same directions by their texts and by their names:
+    where the means of the texts of each class and the means of the label texts of each class, both centred, have a
+    cosine of more than `MIN_ALIGNMENT`. Names that say nothing have one near 0, names of the wrong classes one below.
+
+    Parameters
+    ----------
+    embeddings : ndarray of shape (n_texts, n_dimensions)
+    indicator : ndarray of shape (n_texts, n_classes), dtype bool
+    label_embeddings : ndarray of shape (n_label_texts, n_dimensions)
+    label_indicator : ndarray of shape (n_label_texts, n_classes), dtype bool
+    """
+    present = indicator.any(axis=0) & label_indicator.any(axis=0)
+    by_texts = _centred_class_means(embeddings, indicator[:, present])
+    by_names = _centred_class_means(label_embeddings, label_indicator[:, present])
+    norm = np.linalg.norm(by_texts) * np.linalg.norm(by_names)
+    return bool(np.vdot(by_texts, by_names) > MIN_ALIGNMENT * norm)
+
+
+def _centred_class_means(embeddings: NDArray[np.float32], indicator: NDArray[np.bool_]) -> NDArray[np.float64]:
+    means: NDArray[np.float64] = indicator.T @ embeddings.astype(np.float64) / indicator.sum(axis=0)[:, None]
+    means -= means.mean(axis=0)
+    return means

@@ -38,7 +38,7 @@ def write_tiny_model(folder):
             num_attention_heads=2,
             intermediate_size=64,
             max_position_embeddings=64,
-            initializer_range=0.3,
+            initializer_range=0.2,
         )
         BertModel(config).save_pretrained(folder)
     transformer = Transformer(str(folder))
@@ -69,17 +69,17 @@ def make_texts(n_per_class, seed=0, topics=tuple(TOPICS)):
 @pytest.fixture
 def tiny_classifier(tiny_model):
     """An unfitted classifier on the tiny model that learns the topics in a second."""
-    return SetFitClassifier(tiny_model, max_steps=10, learning_rate=1e-2, random_state=0)
+    return SetFitClassifier(tiny_model, max_steps=10, learning_rate=3e-3, random_state=0)
 
 
 @pytest.fixture
 def tiny_encoder(tiny_model):
     """An unfitted encoder on the tiny model."""
-    return SetFitEncoder(tiny_model, max_steps=10, learning_rate=1e-2, random_state=0)
+    return SetFitEncoder(tiny_model, max_steps=10, learning_rate=3e-3, random_state=0)
 
 
 @pytest.fixture(scope="session")
 def fitted(tiny_model):
     """A fitted classifier that no test may change."""
-    classifier = SetFitClassifier(tiny_model, max_steps=10, learning_rate=1e-2, random_state=0)
+    classifier = SetFitClassifier(tiny_model, max_steps=10, learning_rate=3e-3, random_state=0)
     return classifier.fit(*make_texts(8))

@@ -62,6 +62,14 @@ def assert_fit_is_refused(estimator, X, y, error, message):
 
 
 @pytest.mark.usefixtures("no_model")
+def test_the_guard_sees_that_a_model_is_loaded_or_used(estimator, fitted):
+    with pytest.raises(pytest.fail.Exception):
+        estimator.fit(X, Y)
+    with pytest.raises(pytest.fail.Exception):
+        fitted.predict(X)
+
+
+@pytest.mark.usefixtures("no_model")
 @pytest.mark.parametrize("case", named(BAD_TEXTS))
 def test_fit_refuses_bad_texts_before_a_model_is_loaded(estimator, case):
     bad, error, *message = case

@@ -208,13 +208,11 @@ def test_the_whole_classifier_is_fitted_once_per_label(wrap, tagger):
 
 
 def test_multi_output_classifier_predicts_two_targets_of_several_classes(classifier):
-    def with_kind(texts, topics):
-        return texts, np.column_stack([topics, ["art" if topic == "music" else "body" for topic in topics]])
-
-    (X, Y), (X_test, Y_test) = with_kind(*TRAIN), with_kind(*TEST)
+    places = {"food": "kitchen", "music": "stage", "sport": "track"}
+    (X, Y), (X_test, Y_test) = ((X, np.array([[topic, places[topic]] for topic in y])) for X, y in (TRAIN, TEST))
     model = MultiOutputClassifier(classifier).fit(X, Y)
-    assert ((model.predict(X_test) == Y_test).mean(axis=0) > [0.5, 0.7]).all()
-    assert [list(classes) for classes in model.classes_] == [list(TOPICS), ["art", "body"]]
+    assert ((model.predict(X_test) == Y_test).mean(axis=0) > 0.5).all()
+    assert [list(classes) for classes in model.classes_] == [list(places), list(places.values())]
 
 
 # Validation
@@ -488,12 +486,14 @@ MUST_FAIL = {
 
 
 @pytest.mark.parametrize("form", ["list", "object array", "Series"])
-@pytest.mark.parametrize(("make", "message"), MUST_FAIL.values(), ids=MUST_FAIL)
-def test_raw_text_is_refused_by_what_needs_the_encoder_in_front(make, message, form, classifier):
+@pytest.mark.parametrize("name", MUST_FAIL)
+def test_raw_text_is_refused_by_what_needs_the_encoder_in_front(name, form, classifier, tunings):
+    make, message = MUST_FAIL[name]
     X, y = TRAIN
     y = np.eye(len(X), 3, dtype=int) if make is ClassifierChain else y
     with pytest.raises(ValueError, match=message):
         make(classifier.set_params(max_steps=1)).fit(FORMS[form](X), y)
+    assert bool(tunings) == (message != NEEDS_NUMBERS)  # only the stack tunes before it fails
 
 
 def test_the_page_lists_every_tool_on_its_side():
@@ -567,7 +567,7 @@ def test_labels_are_the_columns_of_a_frame(tagger):
         ([2, 1, 0], "average_precision"),
         (["food", "music"], "roc_auc"),
         pytest.param(["food", "music"], "average_precision", marks=TWO_LABELS),  # pos_label=1 is no valid label
-        pytest.param([1, 0], "average_precision", marks=TWO_LABELS),  # silently of the negated scores
+        pytest.param([1, 2], "average_precision", marks=TWO_LABELS),  # silently of the negated scores
     ],
 )
 def test_names_of_labels_do_not_change_a_score(columns, scoring, tagger):

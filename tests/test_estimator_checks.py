@@ -19,6 +19,7 @@ import threading
 import warnings
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from unittest import SkipTest
 
@@ -158,7 +159,7 @@ class EncoderOnNumbers(OnNumbers, SetFitEncoder):
 EXPECTED_FAILURES = {ClassifierOnNumbers: {}, EncoderOnNumbers: {}}
 AT_LEAST = {ClassifierOnNumbers: 59, EncoderOnNumbers: 47}
 BATTERY = parametrize_with_checks(
-    [kind("(a fixture's)", max_steps=3, learning_rate=3e-3, random_state=0) for kind in EXPECTED_FAILURES],
+    [kind("tiny", max_steps=3, learning_rate=3e-3, random_state=0) for kind in EXPECTED_FAILURES],
     expected_failed_checks=lambda estimator: EXPECTED_FAILURES[type(estimator)],
     xfail_strict=True,
 )
@@ -299,11 +300,14 @@ def surroundings(folder):
 
 @pytest.fixture
 def unusual_settings():
-    """Set what a caller may have set, so that putting back a default would be noticed too."""
+    """Set what a caller may have set, so that what an earlier fit left or a default put back would be noticed."""
+    np.random.seed(12345)
+    torch.manual_seed(12345)
+    random.seed(12345)
     n_threads, precision = torch.get_num_threads(), torch.get_float32_matmul_precision()
     torch.set_num_threads(n_threads + 1)
     torch.set_float32_matmul_precision("high")
-    with np.errstate(under="raise"), torch.random.fork_rng(), torch.inference_mode(False), torch.enable_grad():
+    with np.errstate(under="raise"):
         yield
     torch.set_num_threads(n_threads)
     torch.set_float32_matmul_precision(precision)
@@ -314,7 +318,7 @@ def unusual_settings():
 def test_fit_and_predict_leave_all_around_them_as_it_was(trained, random_state, tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    estimator = clone(trained).set_params(random_state=random_state)
+    estimator = clone(trained).set_params(random_state=random_state, max_steps=2)
     before = surroundings(tmp_path)
     train(estimator)
     after_fit = surroundings(tmp_path)
@@ -322,6 +326,20 @@ def test_fit_and_predict_leave_all_around_them_as_it_was(trained, random_state, 
     assert after_fit == before
     assert surroundings(tmp_path) == before
     assert capfd.readouterr() == ("", "")
+
+
+@contextmanager
+def float64():
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode, float64], ids=lambda mode: mode.__name__)
+def test_modes_of_torch_that_a_caller_has_set_change_no_answer(trained, mode):
+    with mode():
+        assert_same(answers(trained), expected := answers(train(clone(trained))))
+    assert_same(answers(trained), expected)
 
 
 FIRST_FIT = """

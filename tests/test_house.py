@@ -320,7 +320,7 @@ def test_the_documented_defaults_are_those_of_the_signature(name):
     assert {parameter: ast.literal_eval(text) for parameter, text in said.items()} == defaults
 
 
-@pytest.mark.parametrize("name", (PUBLIC | METHODS).keys() - CLASSES.keys())
+@pytest.mark.parametrize("name", sorted((PUBLIC | METHODS).keys() - CLASSES.keys()))
 def test_what_is_returned_is_documented(name):
     member = (PUBLIC | METHODS)[name]
     returns = inspect.signature(member).return_annotation not in {None, "None"}

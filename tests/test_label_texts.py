@@ -1,0 +1,101 @@
+import numpy as np
+import pytest
+
+from sksetfit._label_texts import candidate_label_texts, label_rows, names_tell
+
+
+def texts_of(labels):
+    return candidate_label_texts("auto", np.array(labels, dtype=object))
+
+
+def test_labels_that_are_words_become_texts():
+    assert texts_of(["late_delivery", "sign-in"]) == {
+        "late_delivery": ["late delivery", "This sentence is about late delivery"],
+        "sign-in": ["sign in", "This sentence is about sign in"],
+    }
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        [0, 1],
+        [True, False],
+        ["0", "1"],
+        ["a", "b"],
+        ["class_1", "class_2"],
+        ["level 1", "level 2"],
+        ["good", "2"],
+        ["late_delivery", "late delivery"],
+    ],
+)
+def test_labels_that_say_nothing_become_no_texts(labels):
+    assert texts_of(labels) == {}
+
+
+@pytest.mark.parametrize("labels", [["Größe", "Farbe"], ["доставка", "возврат"], ["sci/tech", "AT&T"]])
+def test_words_of_any_language_are_words(labels):
+    assert list(texts_of(labels)) == labels
+
+
+def test_none_is_none_and_a_dict_is_taken_as_it_is():
+    assert candidate_label_texts(None, np.array(["good", "bad"])) == {}
+    assert candidate_label_texts({"good": "fine"}, np.array(["good", "bad"])) == {"good": ["fine"]}
+
+
+def test_label_rows_are_rows_of_one_label():
+    texts, indicator = label_rows({"c": ["x", "y"], "a": ["z"]}, np.array(["a", "b", "c"]))
+    assert texts == ["x", "y", "z"]
+    assert indicator.tolist() == [[False, False, True], [False, False, True], [True, False, False]]
+
+
+def test_no_label_texts_are_no_rows():
+    texts, indicator = label_rows({}, np.array(["a", "b"]))
+    assert texts == []
+    assert indicator.shape == (0, 2)
+
+
+@pytest.fixture
+def classes():
+    """Return 3 classes of 5 texts scattered around 3 directions, and an embedding of each name near its direction."""
+    rng = np.random.RandomState(0)
+    indicator = np.repeat(np.eye(3, dtype=bool), 5, axis=0)
+    directions = rng.normal(size=(3, 40))
+    offset = rng.normal(size=40)
+    embeddings = directions[indicator.argmax(axis=1)] + rng.normal(size=(15, 40)) + offset
+    names = directions + rng.normal(size=(3, 40))
+    return embeddings.astype(np.float32), indicator, names.astype(np.float32), np.eye(3, dtype=bool)
+
+
+def test_names_near_their_classes_tell(classes):
+    assert names_tell(*classes)
+
+
+def test_names_of_the_wrong_classes_do_not_tell(classes):
+    embeddings, indicator, names, of_class = classes
+    assert not names_tell(embeddings, indicator, names[[1, 2, 0]], of_class)
+
+
+def test_equal_names_do_not_tell(classes):
+    embeddings, indicator, names, of_class = classes
+    assert not names_tell(embeddings, indicator, np.repeat(names[:1], 3, axis=0), of_class)
+
+
+def test_meaningless_names_rarely_tell():
+    rng = np.random.RandomState(1)
+    indicator = np.repeat(np.eye(6, dtype=bool), 8, axis=0)
+    told = [
+        names_tell(
+            rng.normal(size=(48, 384)).astype(np.float32),
+            indicator,
+            rng.normal(size=(6, 384)).astype(np.float32),
+            np.eye(6, dtype=bool),
+        )
+        for _ in range(50)
+    ]
+    assert np.mean(told) < 0.2
+
+
+def test_a_class_that_was_not_looked_at_is_passed_over(classes):
+    embeddings, indicator, names, of_class = classes
+    two = indicator[:, :2].any(axis=1)
+    assert names_tell(embeddings[two], indicator[two], names, of_class)
