@@ -8,7 +8,7 @@ once however often it is encoded.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -121,12 +121,9 @@ class Body(nn.Module):
         return embeddings[place]
 
 
-@contextmanager
-def autocast(device: torch.device, precision: str) -> Iterator[None]:
-    """Compute in bfloat16 inside, where ``precision`` says so; in float32 otherwise."""
-    wanted = torch.autocast(device.type, dtype=torch.bfloat16) if precision == "bfloat16" else nullcontext()
-    with wanted:
-        yield
+def autocast(device: torch.device, precision: str) -> torch.autocast:
+    """Return the context that computes in ``precision``, whatever the caller's own autocast says."""
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bfloat16")
 
 
 def training_precision(precision: str, device: torch.device) -> str:

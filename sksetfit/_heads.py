@@ -83,8 +83,11 @@ class head_method:  # noqa: N801  (a decorator)
         name = self._method.__name__
         head = getattr(classifier, "head_", classifier.head)
         if head is not None and not hasattr(head, name):
+            way_out = " or wrap this one: CalibratedClassifierCV gives any head predict_proba" * (
+                name == "predict_proba"
+            )
             raise HeadMethodError(
                 f"{type(classifier).__name__} has no {name} because its head, {head!r}, has none. Choose another head, "
-                f"e.g. LogisticRegression(), or wrap this one: CalibratedClassifierCV gives any head predict_proba."
+                f"e.g. LogisticRegression(){way_out}."
             )
         return MethodType(self._method, classifier)

@@ -85,7 +85,7 @@ def test_label_texts_change_the_tuning(tiny_encoder):
 
 def test_several_labels_per_text_are_learnt(tiny_encoder):
     topics = ["food", "music"]
-    X, y = make_texts(8, topics=topics)
+    X, _ = make_texts(8, topics=topics)
     both, _ = make_texts(8, seed=5, topics=topics)
     X = X + [f"{a} {b}" for a, b in zip(X, both, strict=True)]
     indicator = np.zeros((len(X), 2), dtype=int)
