@@ -77,8 +77,8 @@ class SetFitClassifier(ClassifierMixin, BaseEstimator):
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        The labels, sorted, in ``y``'s own type. For multi-label targets the column names where ``y`` is a DataFrame,
-        else the column numbers.
+        The labels, sorted, in ``y``'s own type. For multi-label targets the column names where ``y`` is a DataFrame
+        whose columns are named by words, else the column numbers.
     encoder_ : SetFitEncoder
         The tuned body.
     head_ : classifier

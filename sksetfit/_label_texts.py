@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 
 from sksetfit._validation import check_label_texts
 
-TEMPLATES = ("{}", "This sentence is about {}")
-MIN_ALIGNMENT = 0.03
+TEMPLATES = ("{}", "This is {}", "This sentence is about {}")
+# Measured on six data sets: names that tell lie above in nearly all samples of two texts per class, meaningless ones
+# below. Two classes differ in a single direction, so that little tells their names apart, and fewer are let go.
+MIN_ALIGNMENT, MIN_ALIGNMENT_OF_TWO = 0.05, 0.03
 
 
 def candidate_label_texts(label_texts: Any, classes: NDArray[Any]) -> dict[Any, list[str]]:
@@ -60,7 +62,7 @@ def names_tell(
 
     They do where the classes differ from each other in much the same directions by their texts and by their names:
     where the means of the texts of each class and the means of the label texts of each class, both centred, have a
-    cosine of more than `MIN_ALIGNMENT`. Names that say nothing have one near 0, names of the wrong classes one below.
+    cosine above a small minimum. Names that say nothing have one near 0, names of the wrong classes one below.
 
     Parameters
     ----------
@@ -73,7 +75,8 @@ def names_tell(
     by_texts = _centred_class_means(embeddings, indicator[:, present])
     by_names = _centred_class_means(label_embeddings, label_indicator[:, present])
     norm = np.linalg.norm(by_texts) * np.linalg.norm(by_names)
-    return bool(np.vdot(by_texts, by_names) > MIN_ALIGNMENT * norm)
+    minimum = MIN_ALIGNMENT if len(by_texts) > 2 else MIN_ALIGNMENT_OF_TWO
+    return bool(np.vdot(by_texts, by_names) > minimum * norm)
 
 
 def _centred_class_means(embeddings: NDArray[np.float32], indicator: NDArray[np.bool_]) -> NDArray[np.float64]:

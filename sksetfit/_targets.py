@@ -27,7 +27,8 @@ class Targets:
     y : ndarray of shape (n_texts,) or (n_texts, n_labels)
         What the head is fitted on: the caller's own labels, or the dense indicator matrix as int64.
     classes : ndarray of shape (n_classes,)
-        The sorted labels; for multi-label problems the column names of a DataFrame, else the column numbers.
+        The sorted labels; for multi-label problems the column names of a DataFrame where they are str, else the column
+        numbers.
     indicator : ndarray of shape (n_texts, n_classes), dtype bool
         Which text has which label.
     """
@@ -197,6 +198,8 @@ def _refuse_columns(value: Any, where: str) -> None:
 
 
 def _label_array(names: list[Any]) -> NDArray[Any]:
-    if len({type(name) for name in names}) == 1 and isinstance(names[0], (str, int)):
-        return np.array(names)
-    return np.fromiter(names, dtype=object, count=len(names))
+    """Return the names where all are words, else the column numbers.
+
+    Two classes that are numbers look binary to scikit-learn's scorers, which would take the sign of a score from them.
+    """
+    return np.array(names) if all(isinstance(name, str) for name in names) else np.arange(len(names))

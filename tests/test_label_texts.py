@@ -10,8 +10,8 @@ def texts_of(labels):
 
 def test_labels_that_are_words_become_texts():
     assert texts_of(["late_delivery", "sign-in"]) == {
-        "late_delivery": ["late delivery", "This sentence is about late delivery"],
-        "sign-in": ["sign in", "This sentence is about sign in"],
+        "late_delivery": ["late delivery", "This is late delivery", "This sentence is about late delivery"],
+        "sign-in": ["sign in", "This is sign in", "This sentence is about sign in"],
     }
 
 

@@ -8,7 +8,7 @@ import torch
 
 from sksetfit._losses import LOSSES, cosine_similarity, label_overlap, supervised_contrastive
 
-TEMPERATURE = 0.1
+TEMPERATURE = 0.15
 
 
 def overlap_of(labels, other):

@@ -344,8 +344,8 @@ INDICATORS = {
     "pandas frame of nullable bool": (FRAME.astype("boolean"), ["urgent", "billing"]),
     "pandas sparse frame": (FRAME.astype(pd.SparseDtype(int)), ["urgent", "billing"]),
     "pandas frame without names": (pd.DataFrame(INDICATOR), [0, 1]),
-    "pandas frame of nested names": (FRAME.set_axis([("tag", 1), ("tag", 2)], axis=1), [("tag", 1), ("tag", 2)]),
-    "pandas frame of mixed names": (FRAME.set_axis(["urgent", 1], axis=1), ["urgent", 1]),
+    "pandas frame of nested names": (FRAME.set_axis([("tag", 1), ("tag", 2)], axis=1), [0, 1]),
+    "pandas frame of mixed names": (FRAME.set_axis(["urgent", 1], axis=1), [0, 1]),
     "polars frame": (pl.from_pandas(FRAME), ["urgent", "billing"]),
     "pyarrow table": (pa.Table.from_pandas(FRAME), ["urgent", "billing"]),
 }
