@@ -36,7 +36,9 @@ class SetFitClassifier(ClassifierMixin, BaseEstimator):
         is not accepted: `clone` would copy it for every fold.
     head : scikit-learn classifier or None, default=None
         What is fitted on the embeddings; a copy of it, so that the parameter stays as it is. None means
-        ``LogisticRegression(max_iter=1000)``; its parameters can be set, also by a grid, as ``head__C`` and so on.
+        ``LogisticRegression(C=10, max_iter=1000)``, and for multi-label targets the same with
+        ``class_weight="balanced"``, because a label is on few texts. Parameters of the former can be set, also by a
+        grid, as ``head__C`` and so on.
     multi_target_strategy : {"one-vs-rest", "multi-output", "classifier-chain"}, default="one-vs-rest"
         How the head is used for multi-label targets: `OneVsRestClassifier`, `MultiOutputClassifier` or
         `ClassifierChain` around it. All share the one tuned body. Not read for one label per text.

@@ -28,9 +28,14 @@ class HeadMethodError(AttributeError, TypeError):
     """The head has no such method; an AttributeError, so that ``hasattr`` tells, and a TypeError of the ``head``."""
 
 
-def default_head() -> LogisticRegression:
-    """Return what ``head=None`` stands for."""
-    return LogisticRegression(max_iter=1000)
+def default_head(*, multi_label: bool = False) -> LogisticRegression:
+    """Return what ``head=None`` stands for.
+
+    ``C=10`` because embeddings have length 1 and lie close together within a class after tuning: with 1 the
+    predictions are as good, and the probabilities far too low. A label of several per text is on few texts, so that
+    unweighted heads answer with no label at all for most texts; single labels are as frequent as they are.
+    """
+    return LogisticRegression(C=10, max_iter=1000, class_weight="balanced" if multi_label else None)
 
 
 def check_head(head: Any) -> None:
@@ -53,7 +58,7 @@ def check_head(head: Any) -> None:
 def build_head(head: BaseEstimator | None, strategy: str, *, multi_label: bool) -> BaseEstimator:
     """Return an unfitted copy of ``head`` (None: the default), wrapped by the strategy for multi-label targets."""
     # `head or default_head()` would drop an ensemble, which has a length.
-    single = default_head() if head is None else clone(head)
+    single = default_head(multi_label=multi_label) if head is None else clone(head)
     return STRATEGIES[strategy](single) if multi_label else single
 
 

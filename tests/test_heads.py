@@ -64,8 +64,13 @@ def test_what_is_no_classifier_is_refused_as_a_head(head, message):
 
 
 def test_the_default_head_is_a_new_logistic_regression_each_time():
-    assert repr(build_head(None, "one-vs-rest", multi_label=False)) == repr(LogisticRegression(max_iter=1000))
+    assert repr(build_head(None, "one-vs-rest", multi_label=False)) == repr(LogisticRegression(C=10, max_iter=1000))
     assert default_head() is not default_head()
+
+
+def test_the_default_head_weighs_the_few_texts_of_a_label_like_the_many_without_it():
+    assert build_head(None, "one-vs-rest", multi_label=True).estimator.class_weight == "balanced"
+    assert build_head(LogisticRegression(), "one-vs-rest", multi_label=True).estimator.class_weight is None
 
 
 @pytest.mark.parametrize("head", HEADS[1:], ids=lambda head: type(head).__name__)
