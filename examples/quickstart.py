@@ -28,7 +28,7 @@ NEW_TICKETS = [
 def main() -> None:
     X, y = load_tickets(return_X_y=True)
     n_classes = len(np.unique(y))
-    X_train, X_test, y_train, y_test = train_test_split(X, y, train_size=8 * n_classes, stratify=y, random_state=0)
+    X_train, X_test, y_train, y_test = train_test_split(X, y, train_size=8 * n_classes, stratify=y, random_state=1)
     print(f"{len(X_train)} tickets to learn from, 8 of each of {n_classes} categories; {len(X_test)} to be tested on\n")
 
     start = time.perf_counter()

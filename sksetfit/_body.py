@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from threading import RLock
 from typing import Any
 
 import numpy as np
@@ -57,15 +58,24 @@ class Body(nn.Module):
         prompt: str = "",
     ) -> None:
         super().__init__()
+        direction = (tokenizer.truncation or {"direction": "right"})["direction"]
         tokenizer.no_padding()
-        tokenizer.enable_truncation(max_seq_length)
+        tokenizer.no_truncation()
+        alone = tokenizer.encode(prompt)
+        if prompt and len(alone.ids) >= max_seq_length:
+            raise ValueError(
+                f"prompt is {len(alone.ids)} tokens long and leaves nothing of the {max_seq_length} tokens that are "
+                f"read to the text. Shorten it or raise max_seq_length."
+            )
+        tokenizer.enable_truncation(max_seq_length, direction=direction)
         self.tokenizer = tokenizer
         self.transformer = transformer
         self.tail = nn.ModuleList(tail)
         self.pad_token_id = pad_token_id
         self.max_seq_length = max_seq_length
         self.prompt = prompt
-        self.prompt_length = len(self.tokenize([""])[0]) - 1 if prompt else 0  # without the closing special token
+        # In tokens, without the special one that closes a text where there is one.
+        self.prompt_length = len(alone.ids) - alone.special_tokens_mask[-1] if prompt else 0
         self.eval()
 
     @property
@@ -122,8 +132,11 @@ class Body(nn.Module):
 
 
 def autocast(device: torch.device, precision: str) -> torch.autocast:
-    """Return the context that computes in ``precision``, whatever the caller's own autocast says."""
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bfloat16")
+    """Return the context that computes in ``precision``, whatever the caller's own autocast says.
+
+    Without autocast's cache of weights: threads share it, and one that leaves would empty it under another's step.
+    """
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bfloat16", cache_enabled=False)
 
 
 def training_precision(precision: str, device: torch.device) -> str:
@@ -140,15 +153,23 @@ def training_precision(precision: str, device: torch.device) -> str:
     return "float32"
 
 
+_one_at_a_time = RLock()
+
+
 @contextmanager
-def loading_bars(*, shown: bool) -> Iterator[None]:
-    """Hide or show the bars of transformers and the Hub's client inside, and leave the setting as it was found."""
-    before = transformers_logging.is_progress_bar_enabled()
-    _show_loading_bars(shown)
-    try:
-        yield
-    finally:
-        _show_loading_bars(before)
+def building(*, bars: bool = False) -> Iterator[None]:
+    """Build a body inside, one thread at a time, and leave what is global as it was found.
+
+    While it loads, transformers sets torch's default type for the whole process; random weights that are about to be
+    overwritten are drawn from torch's generator; and progress bars are switched for all.
+    """
+    with _one_at_a_time, torch.random.fork_rng(devices=[]):
+        before = transformers_logging.is_progress_bar_enabled()
+        _show_loading_bars(bars)
+        try:
+            yield
+        finally:
+            _show_loading_bars(before)
 
 
 def _show_loading_bars(shown: bool) -> None:

@@ -16,12 +16,14 @@ import torch
 from huggingface_hub import HfApi
 from huggingface_hub.errors import HFValidationError
 from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.modules import Dense, Dropout, LayerNorm, Normalize, Pooling
 from tokenizers import Tokenizer
 
-from sksetfit._body import Body, loading_bars
+from sksetfit._body import Body, building
 
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
 _MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+_TAIL_KINDS = {Pooling, Dense, Dropout, LayerNorm, Normalize}
 _HUB_TIMEOUT = 10  # seconds to wait for the Hub's first answer
 
 
@@ -55,15 +57,16 @@ def load_body(
         If there is no such folder or name, it holds no Sentence Transformer that reads text, or it reads fewer
         tokens than ``max_seq_length``.
     """
+    target = _device(device)
     source, fetched = _find(os.fspath(model))
-    with loading_bars(shown=not quiet):
+    with building(bars=not quiet):
         try:
             loaded = SentenceTransformer(source, device="cpu", local_files_only=fetched)
         except Exception as error:  # the libraries below raise whatever a damaged file makes them raise
             raise ValueError(
                 f"model={os.fspath(model)!r} could not be loaded as a Sentence Transformer: {_first_line(error)}"
             ) from error
-    return _as_body(loaded, str(model), max_seq_length, prompt).to(_device(device))
+        return _as_body(loaded, os.fspath(model), max_seq_length, prompt).to(target)
 
 
 def _find(model: str) -> tuple[str, bool]:
@@ -142,31 +145,63 @@ def _as_body(loaded: SentenceTransformer, model: str, max_seq_length: int | None
             f"model={model!r} starts with {type(first).__name__}; only Sentence Transformers that start "
             f"with a transformer and its (fast) tokenizer can be tuned."
         )
+    _check_parts(loaded, transformer, tokenizer, tail, model)
+    reads = _n_positions(transformer)
+    if max_seq_length is not None and reads is not None and max_seq_length > reads:
+        raise ValueError(f"max_seq_length={max_seq_length} is more than the {reads} tokens that model={model!r} reads.")
+    own_prompt = (loaded.prompts[loaded.default_prompt_name] or "") if loaded.default_prompt_name else ""
+    own_tokenizer = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
+    own_tokenizer.enable_truncation(1, direction=tokenizer.truncation_side)  # the length is the body's to set
+    lengths = [n for n in (loaded.max_seq_length, reads) if n is not None]
+    return Body(
+        own_tokenizer,
+        transformer.float(),
+        tail,
+        # Masked tokens are not looked at: where there is none for padding any other serves.
+        pad_token_id=next(n for n in (tokenizer.pad_token_id, tokenizer.eos_token_id, 0) if n is not None),
+        max_seq_length=max_seq_length or (min(lengths) if lengths else tokenizer.model_max_length),
+        prompt=own_prompt if prompt is None else prompt,
+    )
+
+
+def _check_parts(loaded: SentenceTransformer, transformer: Any, tokenizer: Any, tail: list[Any], model: str) -> None:
+    """Refuse what would be loaded and then quietly give other embeddings than sentence-transformers does."""
     # Without its files transformers quietly builds a tokenizer that knows nothing but its special tokens.
     if len(tokenizer) < transformer.config.vocab_size / 2:
         raise ValueError(
             f"model={model!r} could not be loaded as a Sentence Transformer: its tokenizer knows {len(tokenizer)} "
             f"tokens and its transformer {transformer.config.vocab_size}. Is tokenizer.json missing?"
         )
-    reads = getattr(transformer.config, "max_position_embeddings", None) or max_seq_length
-    if max_seq_length is not None and reads is not None and max_seq_length > reads:
-        raise ValueError(f"max_seq_length={max_seq_length} is more than the {reads} tokens that model={model!r} reads.")
-    own_prompt = (loaded.prompts[loaded.default_prompt_name] or "") if loaded.default_prompt_name else ""
-    return Body(
-        Tokenizer.from_str(tokenizer.backend_tokenizer.to_str()),
-        transformer.float(),
-        tail,
-        pad_token_id=tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id,
-        max_seq_length=max_seq_length or loaded.max_seq_length or reads or tokenizer.model_max_length,
-        prompt=own_prompt if prompt is None else prompt,
-    )
+    kinds = [type(module) for module in tail]
+    if Pooling not in kinds or not set(kinds) <= _TAIL_KINDS:
+        raise ValueError(
+            f"model={model!r} has the modules {[kind.__name__ for kind in kinds]} behind its transformer; it takes a "
+            f"Pooling, and others may be {sorted(kind.__name__ for kind in _TAIL_KINDS)}."
+        )
+    if loaded.truncate_dim is not None:
+        raise ValueError(
+            f"model={model!r} cuts its embeddings (truncate_dim={loaded.truncate_dim}), which is not done "
+            f"here. Save it without truncate_dim."
+        )
+    if not all(parameter.isfinite().all() for parameter in loaded.parameters()):
+        raise ValueError(f"model={model!r} has weights that are not finite. Fetch or save it again.")
+
+
+def _n_positions(transformer: Any) -> int | None:
+    """Return how many tokens the transformer has positions for, None where there is no such bound."""
+    n_positions: int | None = getattr(transformer.config, "max_position_embeddings", None)
+    if n_positions is not None and n_positions > 0:
+        positions = getattr(getattr(transformer, "embeddings", None), "position_embeddings", None)
+        offset = getattr(positions, "padding_idx", None)  # RoBERTa and MPNet count from behind their padding token
+        return n_positions if offset is None else n_positions - offset - 1
+    return None
 
 
 def _device(device: str | None) -> torch.device:
     if device is None:
         return _best_device()
     try:
-        torch.empty(0, device=device)
+        torch.zeros(1, device=device).cpu()  # which the device "meta" cannot do
     except (RuntimeError, AssertionError) as error:  # torch asserts where it was built without CUDA
         raise ValueError(f"device={device!r} cannot be used on this machine: {_first_line(error)}") from None
     return torch.device(device)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
+import numpy as np
 import safetensors.torch
 import torch
 from sentence_transformers.sentence_transformer.modules import Dense, Normalize, Pooling
@@ -17,9 +18,10 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, PretrainedConfig
 
-from sksetfit._body import Body, loading_bars
+from sksetfit._body import Body, building
 
 FORMAT = 1
+_MOST_LAYERS, _MOST_MODULES = 100, 16
 # To change the form of the state: raise FORMAT, and let body_from_state read the old number too.
 
 _TRANSFORMERS = frozenset(
@@ -81,26 +83,32 @@ def body_from_state(state: dict[str, Any], device: torch.device) -> Body:
         raise ValueError(f"The saved body has format {found!r}; this version of sksetfit reads format {FORMAT}.")
     try:
         weights = safetensors.torch.load(state["weights"])
-        config = _build_config(state["transformer"])
-        tail = [_build_tail(module) for module in state["tail"]]
+        config = _build_config(state["transformer"], len(weights))
         with torch.device("meta"):
+            tail = [_build_tail(module) for module in state["tail"][:_MOST_MODULES]]
             empty = AutoModel.from_config(config)
         _check_weights(weights, nn.ModuleDict({"transformer": empty, "tail": nn.ModuleList(tail)}))
-        with loading_bars(shown=False):
+        with building():
             transformer = type(empty).from_pretrained(None, config=config, state_dict=_part(weights, "transformer."))
         for i, module in enumerate(tail):
-            module.load_state_dict(_part(weights, f"tail.{i}."))
-        return Body(
+            module.load_state_dict(_part(weights, f"tail.{i}."), assign=True)
+        body = Body(
             Tokenizer.from_str(state["tokenizer"]),
             transformer,
             tail,
             pad_token_id=state["pad_token_id"],
             max_seq_length=state["max_seq_length"],
             prompt=state["prompt"],
-        ).to(device)
+        )
+        if not np.isfinite(body.encode(["", "a text"])).all():
+            raise ValueError("The saved body gives embeddings that are not finite.")
+        return body.to(device)
     except ValueError:
         raise
-    except Exception as error:  # the tokenizer and safetensors libraries raise bare exceptions of their own
+    except BaseException as error:
+        # The tokenizer and safetensors libraries raise bare exceptions of their own; one of Rust's is no Exception.
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
         raise ValueError(f"The saved body is damaged: {type(error).__name__}: {error}") from error
 
 
@@ -120,7 +128,7 @@ def _config_keys(kind: type[PretrainedConfig]) -> set[str]:
     return set(inspect.signature(kind.__init__).parameters) - common - {"kwargs"}
 
 
-def _build_config(description: dict[str, Any]) -> PretrainedConfig:
+def _build_config(description: dict[str, Any], n_tensors: int) -> PretrainedConfig:
     kind = description.get("model_type")
     if kind not in _TRANSFORMERS:
         raise ValueError(
@@ -133,7 +141,11 @@ def _build_config(description: dict[str, Any]) -> PretrainedConfig:
         raise ValueError(f"The saved body has config keys that a {kind} transformer does not have: {sorted(unknown)}.")
     for key, value in values.items():
         _check_plain(value, key)
-    return AutoConfig.for_model(kind, **values)
+    config = AutoConfig.for_model(kind, **values)
+    # Before the layers are built, which a claim of millions would never end.
+    if config.num_hidden_layers > (_MOST_LAYERS if kind == "albert" else n_tensors):  # ALBERT's layers share weights
+        raise ValueError(f"The saved body claims {config.num_hidden_layers} layers and has {n_tensors} tensors.")
+    return config
 
 
 def _check_plain(value: Any, key: str) -> None:
@@ -155,6 +167,11 @@ def _tail_config(module: nn.Module) -> dict[str, Any]:
     config = {key: getattr(module, key) for key in sorted(_TAIL[kind][1]) if hasattr(module, key)}
     if "activation_function" in config:
         config["activation_function"] = type(config["activation_function"]).__name__
+        if config["activation_function"] not in _ACTIVATIONS:
+            raise ValueError(
+                f"A body with the activation {config['activation_function']} cannot be saved; those with "
+                f"{sorted(_ACTIVATIONS)} can."
+            )
     return {"kind": kind} | config
 
 

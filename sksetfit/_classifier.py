@@ -51,11 +51,11 @@ class SetFitClassifier(ClassifierMixin, BaseEstimator):
         Supervised contrastive loss [2]_ or the squared error of each pair's cosine similarity, the objective of the
         reference [1]_. The first one measures better at the same cost.
     max_steps : int or "auto", default="auto"
-        The number of tuning steps. "auto" makes a few passes over the texts, between 12 and 250 steps. 0 leaves the
+        The number of tuning steps. "auto" makes a few passes over the texts, between 16 and 250 steps. 0 leaves the
         body as it is.
     batch_size : int, default=24
         The most texts in a step. Every pair of them counts, each text is encoded once, and classes have equal shares.
-    learning_rate : float, default=2e-4
+    learning_rate : float, default=1.5e-4
         The highest rate of AdamW; it rises over the first steps and then falls to zero along a line.
     warmup_proportion : float in [0, 1], default=0.1
         The share of the steps over which the learning rate rises.
@@ -67,7 +67,8 @@ class SetFitClassifier(ClassifierMixin, BaseEstimator):
         Stands before each text, as some models want it ("query: "). None takes the model's own default prompt, "" none.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
         "auto" tunes in bfloat16 where the processor or GPU multiplies it natively and predicts in float32; "float32"
-        and "bfloat16" do both in one.
+        and "bfloat16" do both in one. In bfloat16 an embedding depends a little, in the third digit, on the texts that
+        are encoded along with it.
     device : str or None, default=None
         A torch device such as "cpu" or "cuda:1". None takes a GPU where there is one.
     random_state : int, RandomState instance or None, default=None
@@ -137,7 +138,7 @@ class SetFitClassifier(ClassifierMixin, BaseEstimator):
         loss: str = "supcon",
         max_steps: int | str = "auto",
         batch_size: int = 24,
-        learning_rate: float = 2e-4,
+        learning_rate: float = 1.5e-4,
         warmup_proportion: float = 0.1,
         weight_decay: float = 0.01,
         max_seq_length: int | None = None,
@@ -206,7 +207,8 @@ class SetFitClassifier(ClassifierMixin, BaseEstimator):
         embeddings = encoder._encode(texts + label_texts)
         y = np.concatenate([targets.y, targets.as_y(label_indicator)])
         head = build_head(self.head, self.multi_target_strategy, multi_label=targets.multi_label)
-        return head.fit(embeddings, y)
+        head.fit(embeddings, y)
+        return head
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Return the label of each text.
@@ -280,7 +282,12 @@ class SetFitClassifier(ClassifierMixin, BaseEstimator):
         """
         if params.get("head", self.head) is None and any(name.startswith("head__") for name in params):
             params = params | {"head": default_head()}
-        super().set_params(**params)
+        before = self.head
+        try:
+            super().set_params(**params)
+        except ValueError:
+            self.head = before
+            raise
         return self
 
     @property
@@ -292,6 +299,11 @@ class SetFitClassifier(ClassifierMixin, BaseEstimator):
     def loss_curve_(self) -> NDArray[np.float64]:
         """The loss of each tuning step, of shape (n_steps_,)."""
         return self.encoder_.loss_curve_
+
+    def __getstate__(self) -> dict[str, Any]:
+        state: dict[str, Any] = super().__getstate__().copy()
+        state["model"] = os.fspath(state["model"])  # a path is no plain data
+        return state
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "head_")

@@ -71,8 +71,9 @@ def finetune(
         optimizer.step()
         schedule.step()
         bar.set_postfix(loss=f"{losses[step]:.3f}", refresh=False)
-    if not all(parameter.isfinite().all() for parameter in tuned):
-        raise _diverged("weights are not finite after the last step", learning_rate)
+    with torch.no_grad():
+        if not body(tokens[:2]).isfinite().all():
+            raise _diverged("embeddings are not finite after the last step", learning_rate)
     return losses
 
 

@@ -57,7 +57,7 @@ def dump(estimator: BaseEstimator, file: str | os.PathLike[str], *, compress: bo
     import skops.io
 
     check_is_fitted(estimator)
-    file = Path(file)
+    file = Path(file).resolve()  # so that a link keeps pointing to what is written
     # Not through tempfile, whose files only their owner may read.
     partial = file.with_name(f".{file.name}.{uuid4().hex}.partial")
     try:

@@ -122,8 +122,6 @@ def _one_label(y: Any, values: NDArray[np.object_]) -> Targets:
     labels = np.asarray(y) if hasattr(y, "__array__") else np.array(values.tolist())
     if labels.dtype.kind not in "biufU":  # object arrays, and the types of pandas, polars and pyarrow that become them
         labels = np.array(values.tolist()) if _is_number(flat[0]) else values
-    if labels.dtype == object and _is_number(flat[0]):
-        raise ValueError(f"Unknown label type: y holds integers of more than 64 bits, got {shown(y)}. {_MAKE_STR}")
     labels = column_or_1d(labels, warn=True)
     classes, codes = np.unique(labels, return_inverse=True)
     if len(classes) < 2:
@@ -158,6 +156,12 @@ def _check_label(label: Any, i: int, first: Any) -> None:
             f"Unknown label type: y is continuous, got {shown(label)} at row {i}. This is a classifier; for numbers "
             f"to be read as classes, cut them into bins, e.g. with KBinsDiscretizer or pandas.cut."
         )
+    if _is_number(label) and abs(int(label)) >= 2**63:
+        raise ValueError(
+            f"Unknown label type: y holds numbers of more than 64 bits, got {shown(label)} at row {i}. {_MAKE_STR}"
+        )
+    if isinstance(label, str) and label.endswith("\0"):
+        raise ValueError(f"y holds a label at row {i} that ends in a NUL character, which numpy drops: {shown(label)}.")
     if isinstance(label, str) and lone_surrogate(label) is not None:
         raise ValueError(f"y holds a label at row {i} that is no valid Unicode: a lone surrogate in {shown(label)}.")
 

@@ -85,7 +85,7 @@ def test_fit_refuses_bad_targets_before_a_model_is_loaded(estimator, case):
 
 BODY_PARAMETERS = {
     "loss": ({"loss": "triplet"}, "The 'loss' parameter of", "'supcon'", "Got 'triplet' instead."),
-    "negative steps": ({"max_steps": -1}, "The 'max_steps' parameter of", "[0, inf)", "Got -1 instead."),
+    "negative steps": ({"max_steps": -1}, "The 'max_steps' parameter of", "[0, 1000000]", "Got -1 instead."),
     "half a step": ({"max_steps": 1.5}, "The 'max_steps' parameter of", "Got 1.5 instead."),
     "steps in words": ({"max_steps": "many"}, "The 'max_steps' parameter of", "'auto'", "Got 'many' instead."),
     "batches of one": ({"batch_size": 1}, "The 'batch_size' parameter of", "[2, inf)", "Got 1 instead."),

@@ -4,7 +4,7 @@ import torch
 from sentence_transformers import SentenceTransformer
 
 from sksetfit import _body
-from sksetfit._body import loading_bars, training_precision
+from sksetfit._body import building, training_precision
 from sksetfit._body_source import load_body
 
 TEXTS = ["bread and cheese", "a", "", "tennis goal race " * 40, "Piano, JAZZ!", "a"]
@@ -103,7 +103,32 @@ def test_a_chosen_precision_is_kept():
 def test_loading_bars_are_left_as_they_were_found(before, shown):
     from transformers.utils import logging
 
-    with loading_bars(shown=before):
-        with loading_bars(shown=shown):
+    with building(bars=before):
+        with building(bars=shown):
             assert logging.is_progress_bar_enabled() is shown
         assert logging.is_progress_bar_enabled() is before
+
+
+def test_building_leaves_the_random_state_as_it_was_found():
+    before = torch.get_rng_state()
+    with building():
+        torch.rand(3)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("length", [5, 64])
+def test_a_prompt_that_leaves_nothing_to_the_text_is_refused(tiny_model, length):
+    with pytest.raises(ValueError, match="tokens long and leaves nothing"):
+        load_body(tiny_model, prompt="bread " * length, max_seq_length=length, device="cpu")
+
+
+def test_the_side_that_is_cut_is_the_models_own(tiny_model, tmp_path):
+    SentenceTransformer(tiny_model, device="cpu").save_pretrained(str(tmp_path))
+    config = tmp_path / "tokenizer_config.json"
+    config.write_text(config.read_text().replace("{", '{"truncation_side": "left",', 1))
+    long = ["bread " * 80 + "violin song"]
+    body = load_body(tmp_path, device="cpu")
+    np.testing.assert_allclose(
+        body.encode(long), SentenceTransformer(str(tmp_path), device="cpu").encode(long), atol=1e-6
+    )
+    assert np.abs(body.encode(long) - load_body(tiny_model, device="cpu").encode(long)).max() > 1e-3

@@ -69,7 +69,7 @@ def test_more_tokens_than_the_model_reads_are_refused(tiny_model):
     assert "max_seq_length=65 is more than the 64 tokens" in refused(tiny_model, max_seq_length=65)
 
 
-@pytest.mark.parametrize("device", ["abacus", "cuda:99"])
+@pytest.mark.parametrize("device", ["abacus", "cuda:99", "meta"])
 def test_a_device_that_is_not_there_is_refused(tiny_model, device):
     assert f"device={device!r} cannot be used on this machine" in refused(tiny_model, device=device)
 
@@ -114,3 +114,36 @@ def test_a_half_precision_model_is_tuned_in_float32(tiny_model, tmp_path):
 
     SentenceTransformer(tiny_model, device="cpu").half().save_pretrained(str(tmp_path))
     assert {parameter.dtype for parameter in load_body(tmp_path, device="cpu").parameters()} == {torch.float32}
+
+
+def save_with(tiny_model, folder, *tail, **options):
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Transformer
+
+    SentenceTransformer(modules=[Transformer(tiny_model), *tail], device="cpu", **options).save_pretrained(str(folder))
+
+
+def test_modules_that_would_give_other_embeddings_are_refused(tiny_model, tmp_path):
+    from sentence_transformers.sentence_transformer.modules import CNN, Normalize, Pooling
+
+    save_with(tiny_model, tmp_path, CNN(32, 8), Pooling(24), Normalize())
+    assert "has the modules ['CNN', 'Pooling', 'Normalize'] behind its transformer" in refused(tmp_path)
+
+
+def test_embeddings_that_are_cut_are_refused(tiny_model, tmp_path):
+    from sentence_transformers.sentence_transformer.modules import Pooling
+
+    save_with(tiny_model, tmp_path, Pooling(32), truncate_dim=8)
+    config = tmp_path / "config_sentence_transformers.json"
+    config.write_text(config.read_text().replace("{", '{"truncate_dim": 8,', 1))
+    assert "truncate_dim=8" in refused(tmp_path)
+
+
+def test_threads_load_the_same_weights(tiny_model):
+    from concurrent.futures import ThreadPoolExecutor
+
+    import numpy as np
+
+    with ThreadPoolExecutor(4) as pool:
+        embeddings = list(pool.map(lambda _: load_body(tiny_model, device="cpu").encode(["bread"]), range(8)))
+    assert all(np.array_equal(embedding, embeddings[0]) for embedding in embeddings)

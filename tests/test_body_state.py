@@ -104,6 +104,16 @@ HOSTILE = {
     "a tensor of another type": (with_tensors(**{NORM: torch.ones(32, dtype=torch.float16)}), "float32"),
     "a tensor with NaN": (with_tensors(**{NORM: torch.full((32,), float("nan"))}), "finite"),
     "a missing part": (lambda state: state.pop("prompt"), "damaged"),
+    "a claim of endless layers": (lambda state: state["transformer"].update(num_hidden_layers=10**9), "layers"),
+    "a huge module": (
+        lambda state: state["tail"].append(
+            {"kind": "Dense", "in_features": 10**6, "out_features": 10**6, "activation_function": "Tanh"}
+        ),
+        "missing",
+    ),
+    "padding beyond the vocabulary": (lambda state: state.update(pad_token_id=10**9), "damaged"),
+    "no pooling": (lambda state: state.update(tail=[]), "damaged"),
+    "norms that are not finite": (lambda state: state["transformer"].update(layer_norm_eps=float("nan")), "finite"),
     "a claim of gigabytes": (lambda state: state["transformer"].update(vocab_size=10**9), "shape"),
 }
 

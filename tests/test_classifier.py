@@ -177,3 +177,17 @@ def test_a_class_of_one_text_is_learnt(tiny_classifier):
     X, y = make_texts(8, topics=["food", "music"])
     classifier = tiny_classifier.set_params(head__C=100).fit([*X, "tennis goal race swim"], [*y, "sport"])
     assert classifier.predict(["tennis goal race swim"]) == ["sport"]
+
+
+def test_a_parameter_that_is_refused_leaves_the_head_as_it_was(tiny_classifier):
+    with pytest.raises(ValueError, match="Invalid parameter 'bogus'"):
+        tiny_classifier.set_params(head__bogus=3)
+    assert tiny_classifier.head is None
+
+
+def test_a_head_that_returns_nothing_from_fit_is_kept(tiny_classifier):
+    class Silent(LogisticRegression):
+        def fit(self, X, y):
+            super().fit(X, y)
+
+    assert tiny_classifier.set_params(head=Silent()).fit(*make_texts(2)).predict(["bread"]).shape == (1,)

@@ -132,3 +132,16 @@ def test_other_types_than_scikit_learns_are_refused_unless_named(fitted, tmp_pat
         load(tmp_path / "odd.skops")
     assert all(name in str(caught.value) for name in unknown)
     assert "model" in load(tmp_path / "odd.skops", trusted=sorted(unknown))
+
+
+def test_a_model_given_as_a_path_is_kept_as_a_string(tiny_model, tmp_path):
+    classifier = SetFitClassifier(Path(tiny_model), max_steps=1, random_state=0).fit(*make_texts(2))
+    dump(classifier, tmp_path / "model.skops")
+    assert load(tmp_path / "model.skops").model == tiny_model
+
+
+def test_a_link_keeps_pointing_to_the_file(fitted, tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "model.skops")
+    dump(fitted, tmp_path / "link")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "model.skops").exists()

@@ -497,7 +497,7 @@ BAD_TARGETS = {
     "members of an enumeration": (list(Colour) * 2, TypeError, "y must hold str", "got Colour at row 0", MAKE_STR),
     "records": (np.array([("a", 1), ("b", 2)] * 2, dtype="U1,i8"), ValueError, "y must hold one", "tuple at row 0"),
     "dicts": ([{}, {}, {}, {}], TypeError, "y must hold str, int or bool, got dict at row 0: {}.", MAKE_STR),
-    "integers of more than 64 bits": ([2**70, 1] * 2, ValueError, "y holds integers of more than 64 bits", MAKE_STR),
+    "integers of more than 64 bits": ([2**70, 1] * 2, ValueError, "y holds numbers of more than 64 bits", MAKE_STR),
     "a lone surrogate": (["a", "b\udce9"] * 2, ValueError, "y holds a label at row 1", "lone surrogate in 'b\\udce9'"),
 }
 
