@@ -19,7 +19,7 @@ from sentence_transformers.sentence_transformer.modules import Dense, Pooling
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 from transformers import PreTrainedModel
-from transformers.utils import logging as transformers_logging
+from transformers.utils import logging
 
 from sksetfit._batches import split_by_length
 
@@ -157,23 +157,26 @@ _one_at_a_time = RLock()
 
 
 @contextmanager
-def building(*, bars: bool = False) -> Iterator[None]:
+def building(*, quiet: bool = True) -> Iterator[None]:
     """Build a body inside, one thread at a time, and leave what is global as it was found.
 
     While it loads, transformers sets torch's default type for the whole process; random weights that are about to be
-    overwritten are drawn from torch's generator; and progress bars are switched for all.
+    overwritten are drawn from torch's generator; and progress bars and log messages are switched for all.
     """
     with _one_at_a_time, torch.random.fork_rng(devices=[]):
-        before = transformers_logging.is_progress_bar_enabled()
-        _show_loading_bars(bars)
+        bars, verbosity = logging.is_progress_bar_enabled(), logging.get_verbosity()
+        if quiet:
+            logging.set_verbosity_error()  # it reports the weights of a file that the body has no place for
+        _show_bars(not quiet)
         try:
             yield
         finally:
-            _show_loading_bars(before)
+            _show_bars(bars)
+            logging.set_verbosity(verbosity)
 
 
-def _show_loading_bars(shown: bool) -> None:
+def _show_bars(shown: bool) -> None:
     if shown:
-        transformers_logging.enable_progress_bar()
+        logging.enable_progress_bar()
     else:
-        transformers_logging.disable_progress_bar()
+        logging.disable_progress_bar()

@@ -58,15 +58,16 @@ def load_body(
         tokens than ``max_seq_length``.
     """
     target = _device(device)
-    source, fetched = _find(os.fspath(model))
-    with building(bars=not quiet):
+    name = os.fsdecode(model)
+    source, fetched = _find(name)
+    with building(quiet=quiet):
         try:
             loaded = SentenceTransformer(source, device="cpu", local_files_only=fetched)
         except Exception as error:  # the libraries below raise whatever a damaged file makes them raise
             raise ValueError(
-                f"model={os.fspath(model)!r} could not be loaded as a Sentence Transformer: {_first_line(error)}"
+                f"model={name!r} could not be loaded as a Sentence Transformer: {_first_line(error)}"
             ) from error
-        return _as_body(loaded, os.fspath(model), max_seq_length, prompt).to(target)
+        return _as_body(loaded, name, max_seq_length, prompt).to(target)
 
 
 def _find(model: str) -> tuple[str, bool]:
@@ -183,8 +184,28 @@ def _check_parts(loaded: SentenceTransformer, transformer: Any, tokenizer: Any, 
             f"model={model!r} cuts its embeddings (truncate_dim={loaded.truncate_dim}), which is not done "
             f"here. Save it without truncate_dim."
         )
+    if loaded[0].processing_kwargs:
+        raise ValueError(
+            f"model={model!r} has processing_kwargs {loaded[0].processing_kwargs}, which are not followed here. Save "
+            f"it without them."
+        )
+    if absent := _weights_not_loaded(transformer):
+        raise ValueError(
+            f"model={model!r} could not be loaded as a Sentence Transformer: its file of weights lacks {len(absent)} "
+            f"of them, among them {absent[0]!r}. Fetch or save it again."
+        )
     if not all(parameter.isfinite().all() for parameter in loaded.parameters()):
         raise ValueError(f"model={model!r} has weights that are not finite. Fetch or save it again.")
+
+
+def _weights_not_loaded(transformer: Any) -> list[str]:
+    """Return the names of the weights that were not in the file, for which transformers quietly draws random ones."""
+    # By a mark that transformers sets on what it has read. If a later one sets none at all, nothing can be said.
+    read = {name: hasattr(weight, "_is_hf_initialized") for name, weight in transformer.named_parameters()}
+    if not any(read.values()):
+        return []
+    # Many files have no weights for a pooler, which is not asked: the Pooling behind it reads the tokens.
+    return [name for name, was_read in read.items() if not was_read and "pooler" not in name]
 
 
 def _n_positions(transformer: Any) -> int | None:

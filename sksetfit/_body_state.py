@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import safetensors.torch
 import torch
-from sentence_transformers.sentence_transformer.modules import Dense, Normalize, Pooling
+from sentence_transformers.sentence_transformer.modules import Dense, Dropout, LayerNorm, Normalize, Pooling
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, PretrainedConfig
@@ -32,6 +32,8 @@ _ACTIVATIONS: dict[str, type[nn.Module]] = {
 }
 _TAIL: dict[str, tuple[type[nn.Module], frozenset[str]]] = {
     "Pooling": (Pooling, frozenset({"embedding_dimension", "pooling_mode", "include_prompt"})),
+    "Dropout": (Dropout, frozenset({"dropout"})),
+    "LayerNorm": (LayerNorm, frozenset({"dimension"})),
     "Normalize": (Normalize, frozenset({"module_input_name", "module_output_name"})),
     "Dense": (
         Dense,

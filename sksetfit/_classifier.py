@@ -305,6 +305,12 @@ class SetFitClassifier(ClassifierMixin, BaseEstimator):
         state["model"] = os.fspath(state["model"])  # a path is no plain data
         return state
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        encoder = state.get("encoder_")
+        if encoder is not None and type(encoder) is not SetFitEncoder:
+            raise ValueError(f"The saved classifier's encoder_ must be a SetFitEncoder, got {type(encoder).__name__}.")
+        super().__setstate__(state)
+
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "head_")
 

@@ -194,6 +194,8 @@ class SetFitEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
 
     def _fit(self, texts: list[str], targets: Targets) -> Self:
         """Tune on what `fit`, or the classifier before it, has checked."""
+        if self.prompt is not None:
+            check_texts([self.prompt], "prompt")
         candidates = candidate_label_texts(self.label_texts, targets.classes)
         # None means fresh randomness, not numpy's global generator, which is left as it was found.
         rng = np.random.RandomState() if self.random_state is None else check_random_state(self.random_state)

@@ -6,6 +6,8 @@ Beside floor 3: knows floor 3 and below. skops imports torch, so it is imported 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -59,7 +61,7 @@ def dump(estimator: BaseEstimator, file: str | os.PathLike[str], *, compress: bo
     check_is_fitted(estimator)
     file = Path(file).resolve()  # so that a link keeps pointing to what is written
     # Not through tempfile, whose files only their owner may read.
-    partial = file.with_name(f".{file.name}.{uuid4().hex}.partial")
+    partial = file.with_name(f".{uuid4().hex}.partial")
     try:
         with partial.open("xb") as stream:
             skops.io.dump(estimator, stream, compression=ZIP_DEFLATED if compress else ZIP_STORED)
@@ -109,17 +111,25 @@ def load(file: str | os.PathLike[str], *, trusted: tuple[str, ...] | list[str] =
     """
     import skops.io
 
-    try:
-        unknown = set(skops.io.get_untrusted_types(file=file)) - {*TRUSTED_TYPES, *trusted}
-        if unknown:
-            raise ValueError(
-                f"{os.fspath(file)!r} holds types that are not trusted: {sorted(unknown)}. If you know "
-                f"them and where the file is from, name them in trusted=."
-            )
-        return skops.io.load(file, trusted=[*TRUSTED_TYPES, *trusted])
-    except (OSError, ValueError):
-        raise
-    except Exception as error:  # skops raises what its readers of a damaged file happen to raise
+    all_trusted = {*TRUSTED_TYPES, *trusted}
+    with _told_of(file):
+        unknown = set(skops.io.get_untrusted_types(file=file)) - all_trusted
+    if unknown:
         raise ValueError(
-            f"{os.fspath(file)!r} is no sksetfit model, or is damaged: {type(error).__name__}: {error}"
-        ) from error
+            f"{os.fspath(file)!r} holds types that are not trusted: {sorted(unknown)}. If you know them and where the "
+            f"file is from, name them in trusted=."
+        )
+    with _told_of(file):
+        return skops.io.load(file, trusted=sorted(all_trusted))
+
+
+@contextmanager
+def _told_of(file: str | os.PathLike[str]) -> Iterator[None]:
+    """Name the file in whatever skops and the readers below it raise at a damaged one."""
+    try:
+        yield
+    except OSError:  # there is no such file, or it may not be read; its message names it
+        raise
+    except Exception as error:
+        why = error if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+        raise ValueError(f"{os.fspath(file)!r} is no sksetfit model, or is damaged: {why}") from error

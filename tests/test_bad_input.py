@@ -95,6 +95,7 @@ BODY_PARAMETERS = {
     "weight decay": ({"weight_decay": -0.1}, "The 'weight_decay' parameter of", "[0.0, inf)", "Got -0.1 instead."),
     "sequence length": ({"max_seq_length": 2}, "The 'max_seq_length' parameter of", "[3, inf)", "Got 2 instead."),
     "prompt": ({"prompt": 3}, "The 'prompt' parameter of", "'str' or None", "Got 3 instead."),
+    "a prompt in broken Unicode": ({"prompt": "\ud800"}, "prompt holds a text at row 0 that is no valid Unicode"),
     "precision": ({"precision": "float16"}, "The 'precision' parameter of", "'bfloat16'", "Got 'float16' instead."),
     "device": ({"device": 0}, "The 'device' parameter of", "'str' or None", "Got 0 instead."),
     "random state": ({"random_state": "seed"}, "The 'random_state' parameter of", "Got 'seed' instead."),

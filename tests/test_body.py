@@ -103,8 +103,8 @@ def test_a_chosen_precision_is_kept():
 def test_loading_bars_are_left_as_they_were_found(before, shown):
     from transformers.utils import logging
 
-    with building(bars=before):
-        with building(bars=shown):
+    with building(quiet=not before):
+        with building(quiet=not shown):
             assert logging.is_progress_bar_enabled() is shown
         assert logging.is_progress_bar_enabled() is before
 

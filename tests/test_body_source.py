@@ -1,7 +1,10 @@
+import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
+import safetensors.torch
 import torch
 from huggingface_hub import HfApi
 
@@ -52,6 +55,32 @@ def test_weights_that_are_cut_off_are_refused(tiny_model, tmp_path):
     weights = folder / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:1000])
     assert "could not be loaded as a Sentence Transformer" in refused(folder)
+
+
+@pytest.mark.parametrize("lost", ["encoder.layer.1.output.dense.bias", "embeddings.word_embeddings.weight"])
+def test_a_file_of_weights_that_lacks_one_is_refused(tiny_model, tmp_path, lost):
+    folder = tmp_path / "gap"
+    shutil.copytree(tiny_model, folder)
+    tensors = safetensors.torch.load_file(folder / "model.safetensors")
+    del tensors[lost]
+    safetensors.torch.save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    assert f"lacks 1 of them, among them {lost!r}" in refused(folder)
+
+
+def test_a_file_of_weights_without_those_of_the_pooler_is_read_without_a_word(tiny_model, tmp_path, caplog):
+    shutil.copytree(tiny_model, tmp_path, dirs_exist_ok=True)
+    tensors = safetensors.torch.load_file(tmp_path / "model.safetensors")
+    tensors = {name: tensor for name, tensor in tensors.items() if "pooler" not in name}
+    safetensors.torch.save_file(tensors, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    np.testing.assert_array_equal(load_body(tmp_path).encode(["bread"]), load_body(tiny_model).encode(["bread"]))
+    assert not caplog.records
+
+
+def test_a_model_that_wants_its_texts_processed_otherwise_is_refused(tiny_model, tmp_path):
+    shutil.copytree(tiny_model, tmp_path, dirs_exist_ok=True)
+    config = tmp_path / "sentence_bert_config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"processing_kwargs": {"text": {"max_length": 4}}}))
+    assert "processing_kwargs" in refused(tmp_path)
 
 
 def test_a_body_that_is_no_transformer_is_refused(tmp_path):

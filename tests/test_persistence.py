@@ -1,3 +1,4 @@
+import copy
 import os
 import subprocess
 import sys
@@ -117,6 +118,19 @@ def test_a_truncated_model_is_refused(file):
     file.write_bytes(file.read_bytes()[:-1000])
     with pytest.raises(ValueError, match="is no sksetfit model, or is damaged"):
         load(file)
+
+
+def test_a_damaged_body_is_refused_with_the_name_of_the_file(fitted, file):
+    changed = copy.deepcopy(fitted)
+    changed.encoder_._body.pad_token_id = 10**9
+    dump(changed, file)
+    with pytest.raises(ValueError, match="is no sksetfit model, or is damaged: The saved body"):
+        load(file)
+
+
+def test_a_classifier_whose_encoder_is_something_else_is_refused(fitted):
+    with pytest.raises(ValueError, match="encoder_ must be a SetFitEncoder, got str"):
+        SetFitClassifier().__setstate__(fitted.__getstate__() | {"encoder_": "an encoder"})
 
 
 def test_a_file_that_is_not_there_is_said_to_be_missing(tmp_path):
