@@ -88,11 +88,14 @@ class head_method:  # noqa: N801  (a decorator)
         name = self._method.__name__
         head = getattr(classifier, "head_", classifier.head)
         if head is not None and not hasattr(head, name):
-            way_out = " or wrap this one: CalibratedClassifierCV gives any head predict_proba" * (
-                name == "predict_proba"
-            )
             raise HeadMethodError(
-                f"{type(classifier).__name__} has no {name} because its head, {head!r}, has none. Choose another head, "
-                f"e.g. LogisticRegression(){way_out}."
+                f"{type(classifier).__name__} has no {name} because its head, {head!r}, has none. {_way_to(name, head)}"
             )
         return MethodType(self._method, classifier)
+
+
+def _way_to(method: str, head: BaseEstimator) -> str:
+    if method == "decision_function" and isinstance(head, MultiOutputClassifier):
+        return "Choose another multi_target_strategy, e.g. 'one-vs-rest'."
+    wrapped = ", or wrap this one: CalibratedClassifierCV gives any head predict_proba"
+    return f"Choose another head, e.g. LogisticRegression(){wrapped if method == 'predict_proba' else ''}."

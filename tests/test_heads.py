@@ -176,6 +176,13 @@ def test_a_missing_method_is_told_with_the_head_and_the_way_out():
         assert part in str(raised.value)
 
 
+def test_a_decision_function_that_a_strategy_does_not_have_is_told_with_another_strategy():
+    owner = WithHead(LogisticRegression())
+    owner.head_ = MultiOutputClassifier(LogisticRegression()).fit(X, Y)
+    with pytest.raises(HeadMethodError, match="another multi_target_strategy"):
+        owner.decision_function(X)
+
+
 def test_a_method_of_the_head_looks_like_a_method():
     assert WithHead.predict_proba.__doc__ == "Give probabilities."
     assert WithHead(None).predict_proba.__name__ == "predict_proba"
