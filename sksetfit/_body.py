@@ -23,7 +23,8 @@ from transformers.utils import logging
 
 from sksetfit._batches import split_by_length
 
-ENCODE_TOKENS = 4096  # padded tokens per prediction batch: large enough for the processor, about 100 MB of activations
+# Padded tokens per prediction batch. A processor is quickest with what fits its caches, a GPU wants many.
+ENCODE_TOKENS, ENCODE_TOKENS_ELSEWHERE = 1024, 65536
 
 Tokens = list[NDArray[np.int32]]
 
@@ -123,7 +124,8 @@ class Body(nn.Module):
         """Return the embeddings of texts in their order; each distinct text is encoded once."""
         distinct, place = np.unique(np.asarray(texts, dtype=object), return_inverse=True)
         tokens = self.tokenize(distinct.tolist())
-        parts = split_by_length(np.array([len(ids) for ids in tokens]), ENCODE_TOKENS)
+        max_tokens = ENCODE_TOKENS if self.device.type == "cpu" else ENCODE_TOKENS_ELSEWHERE
+        parts = split_by_length(np.array([len(ids) for ids in tokens]), max_tokens)
         with autocast(self.device, precision):
             encoded = torch.cat([self([tokens[i] for i in part]) for part in parts]).cpu().numpy()
         embeddings = np.empty_like(encoded)

@@ -5,6 +5,8 @@ Floor 1: knows torch, and of this package the body, the losses and the batches.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -17,8 +19,10 @@ from sksetfit._body import Body, Tokens, autocast
 from sksetfit._losses import LOSSES, label_overlap
 
 # Padded tokens per micro-batch. On a processor small ones cost little and save padding; a GPU wants large ones.
-_MICRO_BATCH_TOKENS = {"cpu": 256}
-_LARGE_MICRO_BATCH_TOKENS = 16384
+MICRO_BATCH_TOKENS, MICRO_BATCH_TOKENS_ELSEWHERE = 512, 16384
+# On a processor torch's fused attention is several times slower backwards than plain matrix products, whose memory
+# grows with the square of the length: so up to this many tokens.
+PLAIN_ATTENTION_TOKENS = 256
 
 
 @torch.inference_mode(False)  # which also switches gradients on, where a caller has switched them off
@@ -54,12 +58,13 @@ def finetune(
     optimizer = torch.optim.AdamW(tuned, lr=learning_rate, weight_decay=weight_decay, fused=True)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _warmup_then_linear(n_steps, warmup_proportion))
     lengths = np.array([len(ids) for ids in tokens])
+    max_tokens = MICRO_BATCH_TOKENS if body.device.type == "cpu" else MICRO_BATCH_TOKENS_ELSEWHERE
     losses = np.empty(n_steps)
     batches: Any = balanced_batches(indicator, n_steps, batch_size, rng)
     bar = tqdm(batches, total=n_steps, desc="tuning", unit="step", disable=not progress)
     for step, batch in enumerate(bar):
-        parts = split_by_length(lengths[batch], _MICRO_BATCH_TOKENS.get(body.device.type, _LARGE_MICRO_BATCH_TOKENS))
-        with autocast(body.device, precision):
+        parts = split_by_length(lengths[batch], max_tokens)
+        with autocast(body.device, precision), _attention_for_tuning(body, lengths[batch].max()):
             embeddings = torch.cat([body([tokens[i] for i in batch[part]]) for part in parts])
         labels = torch.from_numpy(indicator[batch[np.concatenate(parts)]]).to(body.device)
         value = LOSSES[loss](embeddings, label_overlap(labels))
@@ -75,6 +80,18 @@ def finetune(
         if not body(tokens[:2]).isfinite().all():
             raise _diverged("embeddings are not finite after the last step", learning_rate)
     return losses
+
+
+@contextmanager
+def _attention_for_tuning(body: Body, n_tokens: int) -> Iterator[None]:
+    """Compute attention in the way that is quick for texts of up to ``n_tokens`` tokens."""
+    chosen = body.transformer.config._attn_implementation
+    if body.device.type == "cpu" and n_tokens <= PLAIN_ATTENTION_TOKENS:
+        body.transformer.set_attn_implementation("eager")
+    try:
+        yield
+    finally:
+        body.transformer.set_attn_implementation(chosen)
 
 
 def _diverged(how: str, learning_rate: float) -> ValueError:

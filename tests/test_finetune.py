@@ -57,14 +57,21 @@ def test_no_steps_leave_the_weights_as_they_were(body, texts):
     assert all(torch.equal(tensor, before[name]) for name, tensor in body.state_dict().items())
 
 
-def test_micro_batches_give_the_gradient_of_the_whole_batch(tiny_model, texts, monkeypatch):
+@pytest.mark.parametrize("bound", ["MICRO_BATCH_TOKENS", "PLAIN_ATTENTION_TOKENS"])
+def test_neither_micro_batches_nor_the_kind_of_attention_change_the_gradient(tiny_model, texts, monkeypatch, bound):
     embeddings = []
-    for n_tokens in (10**6, 40):
-        monkeypatch.setattr(_finetune, "_MICRO_BATCH_TOKENS", {"cpu": n_tokens})
+    for n_tokens in (10**6, 10):
+        monkeypatch.setattr(_finetune, bound, n_tokens)
         body = load_body(tiny_model, device="cpu")
         tune(body, texts, n_steps=1)
         embeddings.append(body.encode(texts[0]))
     np.testing.assert_allclose(embeddings[0], embeddings[1], atol=1e-3)
+
+
+def test_the_kind_of_attention_is_left_as_it_was(body, texts):
+    before = body.transformer.config._attn_implementation
+    tune(body, texts)
+    assert body.transformer.config._attn_implementation == before == "sdpa"
 
 
 @pytest.mark.parametrize(
