@@ -25,6 +25,7 @@ from sksetfit._batches import split_by_length
 
 # Padded tokens per prediction batch. A processor is quickest with what fits its caches, a GPU wants many.
 ENCODE_TOKENS, ENCODE_TOKENS_ELSEWHERE = 1024, 65536
+TOKENIZED_AT_ONCE = 1000  # texts; what the tokenizer tells of each is many times larger than its token numbers
 
 Tokens = list[NDArray[np.int32]]
 
@@ -92,18 +93,23 @@ class Body(nn.Module):
                 n_dimensions = module.get_embedding_dimension()
         return n_dimensions
 
-    def tokenize(self, texts: Sequence[str]) -> Tokens:
-        """Return the token numbers of each text, prompt and special tokens included, cut at ``max_seq_length``."""
-        encodings = self.tokenizer.encode_batch([self.prompt + text for text in texts])
-        return [np.asarray(encoding.ids, dtype=np.int32) for encoding in encodings]
+    def tokenize(self, texts: Sequence[str]) -> tuple[Tokens, int]:
+        """Return the token numbers of each text, prompt and special tokens included, and how many texts were cut.
 
-    def count_cut(self, texts: Sequence[str]) -> int:
-        """Return how many of the texts are longer than what is read of them."""
-        return sum(bool(cut.overflowing) for cut in self.tokenizer.encode_batch([self.prompt + text for text in texts]))
+        What is behind ``max_seq_length`` tokens is cut off.
+        """
+        tokens, n_cut = [], 0
+        for start in range(0, len(texts), TOKENIZED_AT_ONCE):
+            chunk = [self.prompt + text for text in texts[start : start + TOKENIZED_AT_ONCE]]
+            for encoding in self.tokenizer.encode_batch(chunk):
+                tokens.append(np.asarray(encoding.ids, dtype=np.int32))
+                n_cut += bool(encoding.overflowing)
+        return tokens, n_cut
 
-    def forward(self, tokens: Tokens) -> Tensor:
+    def forward(self, tokens: Tokens, pad_to_multiple_of: int = 1) -> Tensor:
         """Return the embeddings of a batch of tokenised texts, float32 of shape (n_texts, n_dimensions)."""
-        width = max(map(len, tokens))
+        width = -(-max(map(len, tokens)) // pad_to_multiple_of) * pad_to_multiple_of
+        width = min(width, self.max_seq_length)
         input_ids = torch.full((len(tokens), width), self.pad_token_id)
         attention_mask = torch.zeros((len(tokens), width), dtype=torch.int64)
         for row, ids in enumerate(tokens):
@@ -123,13 +129,12 @@ class Body(nn.Module):
     def encode(self, texts: Sequence[str], precision: str = "float32") -> NDArray[np.float32]:
         """Return the embeddings of texts in their order; each distinct text is encoded once."""
         distinct, place = np.unique(np.asarray(texts, dtype=object), return_inverse=True)
-        tokens = self.tokenize(distinct.tolist())
+        tokens, _ = self.tokenize(distinct.tolist())
         max_tokens = ENCODE_TOKENS if self.device.type == "cpu" else ENCODE_TOKENS_ELSEWHERE
-        parts = split_by_length(np.array([len(ids) for ids in tokens]), max_tokens)
+        embeddings = np.empty((len(tokens), self.n_dimensions), dtype=np.float32)
         with autocast(self.device, precision):
-            encoded = torch.cat([self([tokens[i] for i in part]) for part in parts]).cpu().numpy()
-        embeddings = np.empty_like(encoded)
-        embeddings[np.concatenate(parts)] = encoded
+            for part in split_by_length(np.array([len(ids) for ids in tokens]), max_tokens):
+                embeddings[part] = self([tokens[i] for i in part]).cpu().numpy()
         return embeddings[place]
 
 

@@ -200,10 +200,13 @@ class SetFitEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         # None means fresh randomness, not numpy's global generator, which is left as it was found.
         rng = np.random.RandomState() if self.random_state is None else check_random_state(self.random_state)
         body = self._load_body()
-        label_texts = self._telling(candidates, body, texts, targets, rng)
+        from sksetfit._body import training_precision
+
+        precision = training_precision(self.precision, body.device)
+        label_texts = self._telling(candidates, body, texts, targets, rng, precision)
         extra_texts, extra_indicator = label_rows(label_texts, targets.classes)
         distinct, indicator = merge_duplicates(texts + extra_texts, np.vstack([targets.indicator, extra_indicator]))
-        loss_curve = self._tune(body, distinct, indicator, rng)
+        loss_curve = self._tune(body, distinct, indicator, rng, precision)
         # Only now: a fit that fails or is interrupted leaves the estimator as it was.
         self._body = body
         self.label_texts_ = label_texts
@@ -229,37 +232,36 @@ class SetFitEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         texts: list[str],
         targets: Targets,
         rng: np.random.RandomState,
+        precision: str,
     ) -> dict[Any, list[str]]:
         """Return the label texts, none of them where "auto" finds that they say nothing about the texts."""
         if self.label_texts != "auto" or not candidates:
             return candidates
         label_texts, label_indicator = label_rows(candidates, targets.classes)
         (seen,) = balanced_batches(targets.indicator, 1, N_TEXTS_JUDGED, rng)
-        told = names_tell(
-            body.encode([texts[i] for i in seen]), targets.indicator[seen], body.encode(label_texts), label_indicator
-        )
+        by_texts, by_names = (body.encode(some, precision) for some in ([texts[i] for i in seen], label_texts))
+        told = names_tell(by_texts, targets.indicator[seen], by_names, label_indicator)
         if self.verbose:
             print(f"[{type(self).__name__}] class names {'tell: used' if told else 'do not tell: not used'} as texts")
         return candidates if told else {}
 
     def _tune(
-        self, body: Body, texts: list[str], indicator: NDArray[np.bool_], rng: np.random.RandomState
+        self, body: Body, texts: list[str], indicator: NDArray[np.bool_], rng: np.random.RandomState, precision: str
     ) -> NDArray[np.float64]:
         """Tune ``body`` in place and return the loss of each step."""
-        from sksetfit._body import training_precision
         from sksetfit._finetune import finetune
 
         n_steps = planned_steps(len(texts), self.batch_size) if self.max_steps == "auto" else int(self.max_steps)
-        precision = training_precision(self.precision, body.device)
+        tokens, n_cut = body.tokenize(texts)
         if self.verbose:
             print(
-                f"[{type(self).__name__}] {len(texts)} distinct texts in {indicator.shape[1]} classes, "
-                f"{body.count_cut(texts)} of them cut at {body.max_seq_length} tokens: {n_steps} steps of at most "
-                f"{self.batch_size} texts in {precision} on {body.device}"
+                f"[{type(self).__name__}] {len(texts)} distinct texts in {indicator.shape[1]} classes, {n_cut} of them "
+                f"cut at {body.max_seq_length} tokens: {n_steps} steps of at most {self.batch_size} texts in "
+                f"{precision} on {body.device}"
             )
         return finetune(
             body,
-            body.tokenize(texts),
+            tokens,
             indicator,
             loss=self.loss,
             n_steps=n_steps,

@@ -1,6 +1,9 @@
+import shutil
+
 import numpy as np
 import pytest
 import torch
+from transformers import AutoConfig, AutoModel
 
 from conftest import make_texts
 from sksetfit import _finetune
@@ -32,7 +35,7 @@ def texts():
 def tune(body, texts, seed=0, loss="supcon", **changes):
     X, indicator = texts
     rng = np.random.RandomState(seed)
-    return finetune(body, body.tokenize(X), indicator, loss=loss, rng=rng, **(PARAMETERS | changes))
+    return finetune(body, body.tokenize(X)[0], indicator, loss=loss, rng=rng, **(PARAMETERS | changes))
 
 
 @pytest.mark.parametrize(("loss", "function"), [("supcon", supervised_contrastive), ("cosine", cosine_similarity)])
@@ -49,6 +52,32 @@ def test_tuning_brings_texts_of_a_class_together(body, texts, loss, function):
 def test_the_body_is_left_in_evaluation_mode(body, texts):
     tune(body, texts)
     assert not any(module.training for module in body.modules())
+
+
+def test_the_embeddings_and_the_lowest_sixth_of_the_layers_stay_as_they_were(tiny_model, tmp_path, texts):
+    shutil.copytree(tiny_model, tmp_path, dirs_exist_ok=True)
+    config = AutoConfig.from_pretrained(tiny_model, num_hidden_layers=6)
+    AutoModel.from_config(config).save_pretrained(tmp_path)
+    body = load_body(tmp_path, device="cpu")
+    before = {name: tensor.clone() for name, tensor in body.transformer.named_parameters()}
+    tune(body, texts)
+    same = {name for name, tensor in body.transformer.named_parameters() if torch.equal(tensor, before[name])}
+    lowest = {name for name in before if name.startswith(("embeddings.", "encoder.layer.0."))}
+    assert {name for name in same if not name.startswith("pooler")} == lowest
+
+
+def test_parts_are_padded_to_few_widths_and_never_beyond_what_the_body_reads(tiny_model, texts, monkeypatch):
+    body = load_body(tiny_model, max_seq_length=7, device="cpu")
+    widths = []
+    transform = body.transformer.forward
+
+    def forward(input_ids, **others):
+        widths.append(input_ids.shape[1])
+        return transform(input_ids=input_ids, **others)
+
+    monkeypatch.setattr(body.transformer, "forward", forward)
+    tune(body, texts, n_steps=1)
+    assert set(widths[:-1]) == {7}  # the last one looks whether the tuning diverged
 
 
 def test_no_steps_leave_the_weights_as_they_were(body, texts):
