@@ -94,7 +94,10 @@ class SetFitEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
     -----
     Texts of several labels are alike by the Jaccard index of their label sets. A text that stands in the data under
     different labels counts as having all of them. A class with a single text has no pair to be pulled together; it
-    is still kept apart from the others. Dropout is off while tuning, so that a fit depends on ``random_state`` alone.
+    is still kept apart from the others.
+
+    Dropout is off while tuning, so that a fit depends on ``random_state`` alone. The embeddings of tokens and the
+    lowest sixth of the layers stay as they are: to tune them takes a quarter of the time and brings no accuracy.
 
     References
     ----------
