@@ -7,6 +7,7 @@ without: the rooms of floor 1 are opened only here, inside the methods that need
 from __future__ import annotations
 
 import os
+import time
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Self
 
@@ -257,10 +258,13 @@ class SetFitEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         n_steps = planned_steps(len(texts), self.batch_size) if self.max_steps == "auto" else int(self.max_steps)
         tokens, n_cut = body.tokenize(texts)
         if self.verbose:
+            started = time.perf_counter()
+            body.encode(texts[: self.batch_size], precision)
+            seconds = 3 * n_steps * (time.perf_counter() - started)  # the way back costs twice the way there
             print(
                 f"[{type(self).__name__}] {len(texts)} distinct texts in {indicator.shape[1]} classes, {n_cut} of them "
                 f"cut at {body.max_seq_length} tokens: {n_steps} steps of at most {self.batch_size} texts in "
-                f"{precision} on {body.device}"
+                f"{precision} on {body.device}, about {seconds:.0f} s"
             )
         return finetune(
             body,

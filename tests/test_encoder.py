@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -101,6 +103,7 @@ def test_verbose_tells_the_plan_and_counts_texts_that_are_cut(tiny_encoder, caps
     tiny_encoder.set_params(verbose=1, label_texts=None).fit(X, y)
     printed = capsys.readouterr()
     assert "12 distinct texts in 3 classes, 1 of them cut at 64 tokens: 10 steps of at most" in printed.out
+    assert re.search(r"in (bfloat16|float32) on \w+, about \d+ s\n", printed.out)
     assert "10/10" in printed.err
 
 
