@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
+from torch.func import functional_call
 from tqdm import tqdm
 
 from sksetfit._batches import balanced_batches, split_by_length
@@ -66,7 +67,9 @@ def finetune(
     for step, batch in enumerate(bar):
         parts = split_by_length(lengths[batch], max_tokens)
         with autocast(body.device, precision), _attention_for_tuning(body, lengths[batch].max()):
-            embeddings = torch.cat([body([tokens[i] for i in batch[part]], PAD_TO_MULTIPLE_OF) for part in parts])
+            weights = _weights_in(precision, body)
+            arguments = [([tokens[i] for i in batch[part]], PAD_TO_MULTIPLE_OF) for part in parts]
+            embeddings = torch.cat([functional_call(body, weights, of_part) for of_part in arguments])
         labels = torch.from_numpy(indicator[batch[np.concatenate(parts)]]).to(body.device)
         value = LOSSES[loss](embeddings, label_overlap(labels))
         losses[step] = value.item()
@@ -100,6 +103,16 @@ def _freeze_lowest(transformer: nn.Module) -> None:
         frozen.append(module)  # the embeddings, of which the layers are made
     for module in frozen:
         module.requires_grad_(False)
+
+
+def _weights_in(precision: str, body: Body) -> dict[str, Tensor]:
+    """Return the weights of matrix products in ``precision``; autocast alone would make and keep a copy per part."""
+    if precision == "float32":
+        return {}
+    layers = {name: layer for name, layer in body.named_modules() if isinstance(layer, nn.Linear)}
+    return {
+        f"{name}.{key}": weight.bfloat16() for name, layer in layers.items() for key, weight in layer.named_parameters()
+    }
 
 
 @contextmanager

@@ -1,0 +1,142 @@
+"""Measure what a fit and a prediction cost beside what the processor could do, and beside sentence-transformers.
+
+    export OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1
+    python speed.py --data DIR --set ag_news
+
+DIR holds NAME_train.csv and NAME_test.csv with the columns text and label. Printed are, as medians of processor
+seconds of one process: the rate of matrix products (bfloat16 and float32) of this processor and the share of it that a
+fit of 8 texts per class reaches with its useful tokens, padding not counted; the seconds of predicting against those
+of SentenceTransformer.encode, for many texts and for one; how many labels bfloat16 leaves as they are; and what
+importing sksetfit costs beside importing scikit-learn.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from few_shot import MODEL, body_source
+from sentence_transformers import SentenceTransformer
+
+from sksetfit import SetFitClassifier
+from sksetfit._body import Body
+
+
+def processor_seconds(function: Callable[[], Any], repeats: int) -> float:
+    """Return the median of the processor seconds of a call, after one that is not counted."""
+    function()
+    seconds = []
+    for _ in range(repeats):
+        started = time.process_time()
+        function()
+        seconds.append(time.process_time() - started)
+    return statistics.median(seconds)
+
+
+def matrix_rate(dtype: torch.dtype) -> float:
+    """Return the operations per second of a product of the shape that a layer of a small transformer has."""
+    activations, weights = torch.randn(512, 384, dtype=dtype), torch.randn(384, 1536, dtype=dtype)
+
+    def products() -> None:
+        for _ in range(200):
+            activations @ weights
+
+    return 200 * 2 * 512 * 384 * 1536 / processor_seconds(products, 9)
+
+
+def counted_fit(classifier: SetFitClassifier, texts: list[str], labels: list[str]) -> float:
+    """Fit, and return the operations that the tuning's tokens need in the matrix products of the layers.
+
+    Two for each weight and token on the way there, and four on the way back where the weight is tuned.
+    """
+    n_tokens = 0
+    forward = Body.forward
+
+    def counting(body: Body, tokens: Any, *others: Any) -> Any:
+        nonlocal n_tokens
+        n_tokens += sum(map(len, tokens)) * torch.is_grad_enabled()
+        return forward(body, tokens, *others)
+
+    Body.forward = counting  # type: ignore[method-assign]
+    try:
+        classifier.fit(texts, labels)
+    finally:
+        Body.forward = forward  # type: ignore[method-assign]
+    layers = classifier.encoder_._body.transformer.encoder.layer
+    weights = [weight for layer in layers for weight in layer.parameters() if weight.ndim == 2]
+    return n_tokens * sum(weight.numel() * (6 if weight.requires_grad else 2) for weight in weights)
+
+
+def measure_fit(train: pd.DataFrame) -> SetFitClassifier:
+    sample = train.groupby("label").sample(8, random_state=0).sample(frac=1, random_state=0)
+    texts, labels = sample["text"].tolist(), sample["label"].tolist()
+    classifier = SetFitClassifier(random_state=0)
+    n_operations = counted_fit(classifier, texts, labels)
+    seconds = processor_seconds(lambda: classifier.fit(texts, labels), 3)
+    rates = {name: matrix_rate(getattr(torch, name)) for name in ("bfloat16", "float32")}
+    print(
+        f"matrix products: {rates['bfloat16'] / 1e9:.0f} GFLOP/s in bfloat16, {rates['float32'] / 1e9:.0f} in float32"
+    )
+    print(
+        f"fit of {len(texts)} texts, loading and head included: {n_operations / seconds / 1e9:.0f} GFLOP/s of useful "
+        f"tokens, {n_operations / seconds / rates['bfloat16']:.0%} of the bfloat16 rate"
+    )
+    return classifier
+
+
+def measure_prediction(classifier: SetFitClassifier, texts: list[str]) -> None:
+    theirs = SentenceTransformer(body_source(MODEL), device="cpu")
+    half = copy.deepcopy(classifier)
+    half.encoder_.set_params(precision="bfloat16")
+    for some, repeats in ((texts, 3), (texts[:1], 51)):
+        base = processor_seconds(lambda some=some: theirs.encode(some), repeats)  # type: ignore[misc]
+        ours = processor_seconds(lambda some=some: classifier.predict(some), repeats)  # type: ignore[misc]
+        quick = processor_seconds(lambda some=some: half.predict(some), repeats)  # type: ignore[misc]
+        print(
+            f"predict {len(some)} texts: {base / ours:.2f} times as fast as SentenceTransformer.encode in float32, "
+            f"{ours / quick:.2f} times as fast again in bfloat16"
+        )
+    same = np.mean(classifier.predict(texts) == half.predict(texts))
+    print(f"labels that bfloat16 leaves as they are: {same:.1%}")
+
+
+def measure_import() -> None:
+    def seconds(line: str) -> float:
+        return processor_seconds_of_process(f"import sklearn.linear_model, sklearn.multioutput; {line}")
+
+    print(f"import sksetfit costs {seconds('import sksetfit') - seconds('pass'):.2f} s beside importing scikit-learn")
+
+
+def processor_seconds_of_process(code: str) -> float:
+    code = f"import time; {code}; print(time.process_time())"
+    runs = [subprocess.run([sys.executable, "-c", code], check=True, capture_output=True) for _ in range(7)]
+    return statistics.median(float(run.stdout) for run in runs[1:])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--data", type=Path, required=True, metavar="DIR", help="folder of NAME_train.csv, NAME_test.csv"
+    )
+    parser.add_argument("--set", default="ag_news", metavar="NAME")
+    parser.add_argument("--n-texts", type=int, default=1000, help="texts to predict")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    train, test = (pd.read_csv(options.data / f"{options.set}_{part}.csv", dtype=str) for part in ("train", "test"))
+    classifier = measure_fit(train)
+    measure_prediction(classifier, test["text"].tolist()[: options.n_texts])
+    measure_import()
+
+
+if __name__ == "__main__":
+    main()
