@@ -16,14 +16,14 @@ import torch
 from huggingface_hub import HfApi
 from huggingface_hub.errors import HFValidationError
 from sentence_transformers import SentenceTransformer
-from sentence_transformers.sentence_transformer.modules import Dense, Dropout, LayerNorm, Normalize, Pooling
+from sentence_transformers.sentence_transformer.modules import Pooling
 from tokenizers import Tokenizer
 
 from sksetfit._body import Body, building
+from sksetfit._body_state import describe
 
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
 _MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-_TAIL_KINDS = {Pooling, Dense, Dropout, LayerNorm, Normalize}
 _HUB_TIMEOUT = 10  # seconds to wait for the Hub's first answer
 
 
@@ -173,12 +173,12 @@ def _check_parts(loaded: SentenceTransformer, transformer: Any, tokenizer: Any, 
             f"model={model!r} could not be loaded as a Sentence Transformer: its tokenizer knows {len(tokenizer)} "
             f"tokens and its transformer {transformer.config.vocab_size}. Is tokenizer.json missing?"
         )
-    kinds = [type(module) for module in tail]
-    if Pooling not in kinds or not set(kinds) <= _TAIL_KINDS:
-        raise ValueError(
-            f"model={model!r} has the modules {[kind.__name__ for kind in kinds]} behind its transformer; it takes a "
-            f"Pooling, and others may be {sorted(kind.__name__ for kind in _TAIL_KINDS)}."
-        )
+    try:
+        describe(transformer, tail)
+    except ValueError as error:  # pickled to another process, or saved after hours, would be too late
+        raise ValueError(f"model={model!r} cannot be used: {error}") from None
+    if not any(isinstance(module, Pooling) for module in tail):
+        raise ValueError(f"model={model!r} has no Pooling behind its transformer, which makes one embedding of a text.")
     if loaded.truncate_dim is not None:
         raise ValueError(
             f"model={model!r} cuts its embeddings (truncate_dim={loaded.truncate_dim}), which is not done "

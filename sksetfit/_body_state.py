@@ -8,6 +8,7 @@ and it never takes a class path, a file name or an address from the state.
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -24,8 +25,28 @@ FORMAT = 1
 _MOST_LAYERS, _MOST_MODULES = 100, 16
 # To change the form of the state: raise FORMAT, and let body_from_state read the old number too.
 
+# Not DeBERTa, which reads keys of its config that it does not declare: they would be lost.
 _TRANSFORMERS = frozenset(
-    {"albert", "bert", "camembert", "distilbert", "electra", "modernbert", "mpnet", "roberta", "xlm-roberta"}
+    {
+        "albert",
+        "bert",
+        "camembert",
+        "distilbert",
+        "electra",
+        "ernie",
+        "eurobert",
+        "gemma3_text",
+        "jina_embeddings_v3",
+        "llama",
+        "mistral",
+        "modernbert",
+        "mpnet",
+        "nomic_bert",
+        "qwen2",
+        "qwen3",
+        "roberta",
+        "xlm-roberta",
+    }
 )
 _ACTIVATIONS: dict[str, type[nn.Module]] = {
     kind.__name__: kind for kind in (nn.Tanh, nn.Identity, nn.ReLU, nn.GELU, nn.SiLU, nn.Sigmoid)
@@ -53,17 +74,10 @@ _TAIL: dict[str, tuple[type[nn.Module], frozenset[str]]] = {
 
 
 def body_to_state(body: Body) -> dict[str, Any]:
-    """Return the body as a dict of str, numbers, lists, dicts and bytes.
-
-    Raises
-    ------
-    ValueError
-        If the body has a part that `body_from_state` would not build.
-    """
+    """Return the body as a dict of str, numbers, lists, dicts and bytes."""
     return {
         "format": FORMAT,
-        "transformer": _transformer_config(body.transformer),
-        "tail": [_tail_config(module) for module in body.tail],
+        **describe(body.transformer, body.tail),
         "tokenizer": body.tokenizer.to_str(),
         "pad_token_id": body.pad_token_id,
         "max_seq_length": body.max_seq_length,
@@ -114,11 +128,22 @@ def body_from_state(state: dict[str, Any], device: torch.device) -> Body:
         raise ValueError(f"The saved body is damaged: {type(error).__name__}: {error}") from error
 
 
+def describe(transformer: nn.Module, tail: Iterable[nn.Module]) -> dict[str, Any]:
+    """Return the parts of a body without their weights.
+
+    Raises
+    ------
+    ValueError
+        If `body_from_state` would not build one of them.
+    """
+    return {"transformer": _transformer_config(transformer), "tail": [_tail_config(module) for module in tail]}
+
+
 def _transformer_config(transformer: Any) -> dict[str, Any]:
     config = transformer.config
     kind = config.model_type
     if kind not in _TRANSFORMERS:
-        raise ValueError(f"A body of type {kind!r} cannot be saved; those of types {sorted(_TRANSFORMERS)} can.")
+        raise ValueError(f"a transformer of type {kind!r} could not be saved; types that can: {sorted(_TRANSFORMERS)}.")
     return {"model_type": kind} | {
         key: getattr(config, key) for key in sorted(_config_keys(type(config))) if hasattr(config, key)
     }
@@ -165,14 +190,14 @@ def _check_plain(value: Any, key: str) -> None:
 def _tail_config(module: nn.Module) -> dict[str, Any]:
     kind = type(module).__name__
     if kind not in _TAIL or type(module) is not _TAIL[kind][0]:
-        raise ValueError(f"A body with a module of kind {kind!r} cannot be saved; those of kinds {sorted(_TAIL)} can.")
+        raise ValueError(f"a module of kind {kind!r} could not be saved; kinds that can: {sorted(_TAIL)}.")
     config = {key: getattr(module, key) for key in sorted(_TAIL[kind][1]) if hasattr(module, key)}
     if "activation_function" in config:
         config["activation_function"] = type(config["activation_function"]).__name__
         if config["activation_function"] not in _ACTIVATIONS:
             raise ValueError(
-                f"A body with the activation {config['activation_function']} cannot be saved; those with "
-                f"{sorted(_ACTIVATIONS)} can."
+                f"a module with the activation {config['activation_function']} could not be saved; activations that "
+                f"can: {sorted(_ACTIVATIONS)}."
             )
     return {"kind": kind} | config
 

@@ -19,7 +19,7 @@ from sksetfit._encoder import SetFitEncoder
 from sksetfit._heads import STRATEGIES, build_head, check_head, default_head, head_method, one_array
 from sksetfit._label_texts import label_rows
 from sksetfit._targets import Targets, check_targets
-from sksetfit._validation import check_texts
+from sksetfit._validation import check_texts, local_random_state
 
 
 class SetFitClassifier(ClassifierMixin, BaseEstimator):
@@ -208,7 +208,8 @@ class SetFitClassifier(ClassifierMixin, BaseEstimator):
         label_texts, label_indicator = label_rows(encoder.label_texts_, targets.classes)
         embeddings = encoder._encode(texts + label_texts)
         y = np.concatenate([targets.y, targets.as_y(label_indicator)])
-        head = build_head(self.head, self.multi_target_strategy, multi_label=targets.multi_label)
+        rng = local_random_state(self.random_state)
+        head = build_head(self.head, self.multi_target_strategy, multi_label=targets.multi_label, rng=rng)
         head.fit(embeddings, y)
         return head
 
@@ -304,7 +305,8 @@ class SetFitClassifier(ClassifierMixin, BaseEstimator):
 
     def __getstate__(self) -> dict[str, Any]:
         state: dict[str, Any] = super().__getstate__().copy()
-        state["model"] = os.fspath(state["model"])  # a path is no plain data
+        if isinstance(self.model, os.PathLike):
+            state["model"] = os.fspath(self.model)  # a path is no plain data
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils import Tags, check_random_state
+from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from sksetfit._batches import balanced_batches, merge_duplicates, planned_steps
 from sksetfit._label_texts import candidate_label_texts, label_rows, names_tell
 from sksetfit._targets import Targets, check_targets
-from sksetfit._validation import check_texts
+from sksetfit._validation import check_texts, local_random_state
 
 if TYPE_CHECKING:
     from sksetfit._body import Body
@@ -201,8 +201,7 @@ class SetFitEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         if self.prompt is not None:
             check_texts([self.prompt], "prompt")
         candidates = candidate_label_texts(self.label_texts, targets.classes)
-        # None means fresh randomness, not numpy's global generator, which is left as it was found.
-        rng = np.random.RandomState() if self.random_state is None else check_random_state(self.random_state)
+        rng = local_random_state(self.random_state)
         body = self._load_body()
         from sksetfit._body import training_precision
 
@@ -327,7 +326,8 @@ class SetFitEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
 
     def __getstate__(self) -> dict[str, Any]:
         state: dict[str, Any] = super().__getstate__().copy()
-        state["model"] = os.fspath(state["model"])  # a path is no plain data
+        if isinstance(self.model, os.PathLike):
+            state["model"] = os.fspath(self.model)  # a path is no plain data
         if "_body" in state:
             from sksetfit._body_state import body_to_state
 

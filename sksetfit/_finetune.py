@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.func import functional_call
 from tqdm import tqdm
+from transformers import PreTrainedModel
 
 from sksetfit._batches import balanced_batches, split_by_length
 from sksetfit._body import Body, Tokens, autocast
@@ -25,7 +26,7 @@ MICRO_BATCH_TOKENS, MICRO_BATCH_TOKENS_ELSEWHERE = 512, 16384
 # torch keeps hundreds of kilobytes for every shape of matrices that it has multiplied in bfloat16: few shapes.
 PAD_TO_MULTIPLE_OF = 8
 # On a processor torch's fused attention is several times slower backwards than plain matrix products, whose memory
-# grows with the square of the length: so up to this many tokens.
+# grows with the square of the length: so for texts of up to this many tokens on average.
 PLAIN_ATTENTION_TOKENS = 256
 
 
@@ -60,49 +61,58 @@ def finetune(
     optimizer = torch.optim.AdamW(tuned, lr=learning_rate, weight_decay=weight_decay, fused=True)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _warmup_then_linear(n_steps, warmup_proportion))
     lengths = np.array([len(ids) for ids in tokens])
-    max_tokens = MICRO_BATCH_TOKENS if body.device.type == "cpu" else MICRO_BATCH_TOKENS_ELSEWHERE
     losses = np.empty(n_steps)
     batches: Any = balanced_batches(indicator, n_steps, batch_size, rng)
     bar = tqdm(batches, total=n_steps, desc="tuning", unit="step", disable=not progress)
-    for step, batch in enumerate(bar):
-        parts = split_by_length(lengths[batch], max_tokens)
-        with autocast(body.device, precision), _attention_for_tuning(body, lengths[batch].max()):
-            weights = _weights_in(precision, body)
-            arguments = [([tokens[i] for i in batch[part]], PAD_TO_MULTIPLE_OF) for part in parts]
-            embeddings = torch.cat([functional_call(body, weights, of_part) for of_part in arguments])
-        labels = torch.from_numpy(indicator[batch[np.concatenate(parts)]]).to(body.device)
-        value = LOSSES[loss](embeddings, label_overlap(labels))
-        losses[step] = value.item()
-        if not np.isfinite(losses[step]):
-            raise _diverged(f"the loss of step {step + 1} of {n_steps} is {losses[step]}", learning_rate)
-        optimizer.zero_grad()
-        value.backward()
-        optimizer.step()
-        schedule.step()
-        bar.set_postfix(loss=f"{losses[step]:.3f}", refresh=False)
+    with _attention_for_tuning(body, lengths):
+        for step, batch in enumerate(bar):
+            embeddings, order = _embed(body, tokens, batch, lengths, precision)
+            labels = torch.from_numpy(indicator[order]).to(body.device)
+            with autocast(body.device, "float32"):
+                value = LOSSES[loss](embeddings, label_overlap(labels))
+            losses[step] = value.item()
+            if not np.isfinite(losses[step]):
+                raise _diverged(f"the loss of step {step + 1} of {n_steps} is {losses[step]}", learning_rate)
+            value.backward()
+            optimizer.step()
+            optimizer.zero_grad()
+            schedule.step()
+            bar.set_postfix(loss=f"{losses[step]:.3f}", refresh=False)
     with torch.no_grad():
         if not body(tokens[:2]).isfinite().all():
             raise _diverged("embeddings are not finite after the last step", learning_rate)
     return losses
 
 
-def _freeze_lowest(transformer: nn.Module) -> None:
-    """Keep the embeddings of tokens and the lowest sixth of the layers as they are.
+def _embed(
+    body: Body, tokens: Tokens, batch: NDArray[np.intp], lengths: NDArray[np.int64], precision: str
+) -> tuple[Tensor, NDArray[np.intp]]:
+    """Return the embeddings of a batch, computed in parts of similar length, and the texts in the order of the rows."""
+    max_tokens = MICRO_BATCH_TOKENS if body.device.type == "cpu" else MICRO_BATCH_TOKENS_ELSEWHERE
+    parts = [batch[part] for part in split_by_length(lengths[batch], max_tokens)]
+    weights = _weights_in(precision, body)
+    with autocast(body.device, precision):
+        embeddings = [functional_call(body, weights, ([tokens[i] for i in part], PAD_TO_MULTIPLE_OF)) for part in parts]
+    return torch.cat(embeddings), np.concatenate(parts)
+
+
+def _freeze_lowest(transformer: PreTrainedModel) -> None:
+    """Keep the embeddings and the lowest sixth of the layers as they are.
 
     Half of a small model's weights are the embeddings of single tokens, of which a few texts touch a few. To tune
     these and what is right above them takes a quarter of the time and brings no accuracy; a third of the layers does.
     """
+    transformer.get_input_embeddings().requires_grad_(False)
+    n_layers = transformer.config.num_hidden_layers
     lists = [module for module in transformer.modules() if isinstance(module, nn.ModuleList)]
-    if not lists:
+    layers = next((layers for layers in lists if len(layers) == n_layers), None)
+    if layers is None:  # in ALBERT they are one and the same
         return
-    layers = max(lists, key=len)
-    frozen = [*layers[: len(layers) // 6]]
+    layers[: n_layers // 6].requires_grad_(False)
     for module in transformer.children():
         if any(part is layers for part in module.modules()):
             break
-        frozen.append(module)  # the embeddings, of which the layers are made
-    for module in frozen:
-        module.requires_grad_(False)
+        module.requires_grad_(False)  # what stands between the embeddings of tokens and the layers
 
 
 def _weights_in(precision: str, body: Body) -> dict[str, Tensor]:
@@ -116,10 +126,10 @@ def _weights_in(precision: str, body: Body) -> dict[str, Tensor]:
 
 
 @contextmanager
-def _attention_for_tuning(body: Body, n_tokens: int) -> Iterator[None]:
-    """Compute attention in the way that is quick for texts of up to ``n_tokens`` tokens."""
+def _attention_for_tuning(body: Body, lengths: NDArray[np.int64]) -> Iterator[None]:
+    """Compute attention in the way that is quick for texts of these lengths."""
     chosen = body.transformer.config._attn_implementation
-    if body.device.type == "cpu" and n_tokens <= PLAIN_ATTENTION_TOKENS:
+    if body.device.type == "cpu" and lengths.mean() <= PLAIN_ATTENTION_TOKENS:
         body.transformer.set_attn_implementation("eager")
     try:
         yield

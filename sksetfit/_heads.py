@@ -28,14 +28,13 @@ class HeadMethodError(AttributeError, TypeError):
     """The head has no such method; an AttributeError, so that ``hasattr`` tells, and a TypeError of the ``head``."""
 
 
-def default_head(*, multi_label: bool = False) -> LogisticRegression:
+def default_head() -> LogisticRegression:
     """Return what ``head=None`` stands for.
 
     ``C=10`` because embeddings have length 1 and lie close together within a class after tuning: with 1 the
-    predictions are as good, and the probabilities far too low. A label of several per text is on few texts, so that
-    unweighted heads answer with no label at all for most texts; single labels are as frequent as they are.
+    predictions are as good, and the probabilities far too low. ``class_weight="auto"`` is resolved by `build_head`.
     """
-    return LogisticRegression(C=10, max_iter=1000, class_weight="balanced" if multi_label else None)
+    return LogisticRegression(C=10, max_iter=1000, class_weight="auto")
 
 
 def check_head(head: Any) -> None:
@@ -55,11 +54,25 @@ def check_head(head: Any) -> None:
         )
 
 
-def build_head(head: BaseEstimator | None, strategy: str, *, multi_label: bool) -> BaseEstimator:
-    """Return an unfitted copy of ``head`` (None: the default), wrapped by the strategy for multi-label targets."""
+def build_head(
+    head: BaseEstimator | None, strategy: str, *, multi_label: bool, rng: np.random.RandomState
+) -> BaseEstimator:
+    """Return an unfitted copy of ``head`` (None: the default), wrapped by the strategy for multi-label targets.
+
+    ``class_weight="auto"`` becomes "balanced" for several labels per text, each of which is on few texts, so that an
+    unweighted head would answer with no label at all for most; single labels are as frequent as they are. What is
+    random in the head is seeded from ``rng``, unless it has a seed of its own.
+    """
     # `head or default_head()` would drop an ensemble, which has a length.
-    single = default_head(multi_label=multi_label) if head is None else clone(head)
-    return STRATEGIES[strategy](single) if multi_label else single
+    built = default_head() if head is None else clone(head)
+    if built.get_params().get("class_weight") == "auto":
+        built.set_params(class_weight="balanced" if multi_label else None)
+    if multi_label:
+        built = STRATEGIES[strategy](built)
+    for name, value in sorted(built.get_params().items()):
+        if name.split("__")[-1] == "random_state" and value is None:
+            built.set_params(**{name: rng.randint(2**31 - 1)})
+    return built
 
 
 def one_array(answer: NDArray[Any] | list[NDArray[Any]]) -> NDArray[Any]:

@@ -6,6 +6,7 @@ Beside floor 3: knows floor 3 and below. skops imports torch, so it is imported 
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +17,18 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-TRUSTED_TYPES = ("sksetfit.SetFitClassifier", "sksetfit.SetFitEncoder")
+TRUSTED_TYPES = (
+    "sksetfit.SetFitClassifier",
+    "sksetfit.SetFitEncoder",
+    # Of scikit-learn, beyond its estimators, which skops trusts itself: classes in Python that do nothing when built.
+    "sklearn.calibration._CalibratedClassifier",
+    "sklearn.calibration._SigmoidCalibration",
+    "sklearn.calibration._TemperatureScaling",
+    "sklearn.metrics._scorer._PassthroughScorer",
+    "sklearn.model_selection._split.KFold",
+    "sklearn.model_selection._split.StratifiedKFold",
+    "sklearn.utils._bunch.Bunch",
+)
 
 
 def dump(estimator: BaseEstimator, file: str | os.PathLike[str], *, compress: bool = False) -> None:
@@ -38,6 +50,11 @@ def dump(estimator: BaseEstimator, file: str | os.PathLike[str], *, compress: bo
     ------
     NotFittedError
         If the estimator is not fitted.
+
+    Warns
+    -----
+    UserWarning
+        If the estimator holds types, such as compiled trees, that `load` will want to be named as trusted.
 
     See Also
     --------
@@ -67,9 +84,12 @@ def dump(estimator: BaseEstimator, file: str | os.PathLike[str], *, compress: bo
             skops.io.dump(estimator, stream, compression=ZIP_DEFLATED if compress else ZIP_STORED)
             stream.flush()
             os.fsync(stream.fileno())
+        others = sorted(set(skops.io.get_untrusted_types(file=partial)) - set(TRUSTED_TYPES))
         partial.replace(file)
     finally:
         partial.unlink(missing_ok=True)
+    if others:
+        warnings.warn(f"To read {os.fspath(file)!r}, load() wants trusted={others}.", UserWarning, stacklevel=2)
 
 
 def load(file: str | os.PathLike[str], *, trusted: tuple[str, ...] | list[str] = ()) -> Any:
@@ -80,8 +100,8 @@ def load(file: str | os.PathLike[str], *, trusted: tuple[str, ...] | list[str] =
     file : str or path
         The file.
     trusted : sequence of str, default=()
-        Full names of further types that the file may hold, for estimators that are neither scikit-learn's nor
-        this package's. Look at their code first.
+        Full names of further types that the file may hold: those of other packages, and the compiled ones of
+        scikit-learn, such as trees, which can crash on bad data. `dump` names them. Look at their code first.
 
     Returns
     -------

@@ -1,7 +1,7 @@
 """Everything that can be wrong with texts, said before any training.
 
-Floor 0: knows numpy and scipy. Every room above gets its texts as a plain list of ``str`` and never looks at the
-caller's containers again. What can be wrong with targets stands beside, in `sksetfit._targets`.
+Floor 0: knows numpy, scipy and scikit-learn. Every room above gets its texts as a plain list of ``str`` and never
+looks at the caller's containers again. What can be wrong with targets stands beside, in `sksetfit._targets`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from scipy import sparse
+from sklearn.utils import check_random_state
 
 _short = reprlib.Repr()
 _short.maxstring = _short.maxlong = _short.maxother = 60
@@ -176,3 +177,8 @@ def check_label_texts(label_texts: Mapping[Any, Any], classes: Iterable[Any]) ->
         label: check_texts([texts] if isinstance(texts, str) else texts, f"label_texts[{label!r}]")
         for label, texts in label_texts.items()
     }
+
+
+def local_random_state(random_state: int | np.random.RandomState | None) -> np.random.RandomState:
+    """Return a random state; for None a fresh one, not numpy's global one, which is left as it was found."""
+    return np.random.RandomState() if random_state is None else check_random_state(random_state)

@@ -1,5 +1,7 @@
 import copy
 import json
+import re
+import shutil
 
 import numpy as np
 import pytest
@@ -7,9 +9,11 @@ import safetensors.torch
 import torch
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Dense, Dropout, LayerNorm, Pooling, Transformer
+from transformers import CONFIG_MAPPING, AutoConfig, AutoModel
 
 from sksetfit._body_source import load_body
-from sksetfit._body_state import body_from_state, body_to_state
+from sksetfit._body_state import _TRANSFORMERS, body_from_state, body_to_state
+from sksetfit._finetune import finetune
 
 CPU = torch.device("cpu")
 TEXTS = ["bread and cheese", "", "tennis " * 100, "Piano, JAZZ!"]
@@ -61,11 +65,45 @@ def test_every_kind_of_module_behind_the_transformer_is_kept(tiny_model, tmp_pat
     np.testing.assert_array_equal(again.encode(TEXTS), body.encode(TEXTS))
 
 
-def test_a_body_that_could_not_be_read_again_is_not_written(tiny_model, tmp_path):
+@pytest.mark.parametrize("kind", sorted(_TRANSFORMERS & set(CONFIG_MAPPING)))
+def test_every_kind_of_transformer_is_read_tuned_and_kept(tiny_model, tmp_path, kind):
+    shutil.copytree(tiny_model, tmp_path, dirs_exist_ok=True)
+    write_tiny_transformer(kind, tmp_path)
+    body = load_body(tmp_path, max_seq_length=60, device="cpu")
+    theirs = SentenceTransformer(str(tmp_path), device="cpu")
+    theirs.max_seq_length = 60
+    np.testing.assert_allclose(body.encode(TEXTS), theirs.encode(TEXTS), atol=1e-5)
+    again = body_from_state(body_to_state(body), CPU)
+    np.testing.assert_array_equal(again.encode(TEXTS), body.encode(TEXTS))
+    assert tuned_layers(again) == ({0} if kind == "albert" else {1, 2, 3, 4, 5})  # ALBERT uses one layer six times
+
+
+def write_tiny_transformer(kind, folder):
+    sizes = {"hidden_size": 32, "embedding_size": 16, "intermediate_size": 64, "head_dim": 16}
+    counts = {"num_hidden_layers": 6, "num_attention_heads": 2, "num_key_value_heads": 2}
+    tokens = {"vocab_size": 171, "max_position_embeddings": 66, "pad_token_id": 0, "mask_token_id": 4}
+    ends = {"bos_token_id": None, "eos_token_id": None, "cls_token_id": 2, "sep_token_id": 3}
+    config = AutoConfig.for_model(kind, **sizes, **counts, **tokens, **ends)
+    AutoModel.from_config(config).save_pretrained(folder)
+
+
+def tuned_layers(body):
+    """Tune for two steps and return the numbers of the layers that changed."""
+    before = {name: tensor.clone() for name, tensor in body.transformer.named_parameters()}
+    tokens, _ = body.tokenize(["bread", "tennis goal", "soup rice", "golf"])
+    indicator = np.array([[1, 0], [0, 1], [1, 0], [0, 1]], dtype=bool)
+    rates = {"learning_rate": 1e-2, "warmup_proportion": 0.1, "weight_decay": 0.01}
+    budget = {"n_steps": 2, "batch_size": 4, "precision": "float32", "rng": np.random.RandomState(0)}
+    finetune(body, tokens, indicator, loss="supcon", **rates, **budget)
+    changed = [name for name, tensor in body.transformer.named_parameters() if not torch.equal(tensor, before[name])]
+    return {int(number) for name in changed for number in re.findall(r"layers?\.(\d)\.", name)}
+
+
+def test_a_body_that_could_not_be_read_again_is_refused_before_it_is_tuned(tiny_model, tmp_path):
     modules = [Transformer(tiny_model), Pooling(32), Dense(32, 8, activation_function=torch.nn.Softplus())]
     SentenceTransformer(modules=modules, device="cpu").save_pretrained(str(tmp_path))
-    with pytest.raises(ValueError, match="the activation Softplus cannot be saved"):
-        body_to_state(load_body(tmp_path, device="cpu"))
+    with pytest.raises(ValueError, match="cannot be used: a module with the activation Softplus could not be saved"):
+        load_body(tmp_path, device="cpu")
 
 
 def with_tensors(**changes):

@@ -1,3 +1,5 @@
+import pickle
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -115,6 +117,29 @@ def test_parameters_of_the_default_head_can_be_set(tiny_classifier):
     assert classifier.get_params()["head__C"] == 0.5
     assert classifier.fit(*make_texts(2)).head_.C == 0.5
     assert tiny_classifier.head is None
+
+
+@pytest.mark.parametrize("targets", ["one label", "several labels"])
+def test_setting_a_parameter_of_the_default_head_to_its_default_changes_nothing(tiny_classifier, targets):
+    X, y = make_texts(4) if targets == "one label" else two_topics_per_text()
+    plain = clone(tiny_classifier).fit(X, y)
+    touched = clone(tiny_classifier).set_params(head__C=10).fit(X, y)
+    np.testing.assert_array_equal(plain.predict_proba(X), touched.predict_proba(X))
+
+
+def test_a_random_head_follows_the_seed_and_leaves_the_global_one_alone(tiny_classifier):
+    X, y = make_texts(4)
+    classifier = tiny_classifier.set_params(head=RandomForestClassifier(5))
+    np.random.seed(1)
+    before = np.random.get_state()[1].tolist()
+    first, second = (clone(classifier).fit(X, y).predict_proba(X) for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+    assert np.random.get_state()[1].tolist() == before
+    assert classifier.head.random_state is None
+
+
+def test_an_estimator_with_a_model_that_is_none_can_be_pickled():
+    assert pickle.loads(pickle.dumps(SetFitClassifier(model=None))).model is None
 
 
 def test_a_head_and_its_parameters_are_set_in_one_call(tiny_classifier):

@@ -334,7 +334,14 @@ def float64():
     torch.set_default_dtype(torch.float32)
 
 
-@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode, float64], ids=lambda mode: mode.__name__)
+def bfloat16():
+    return torch.autocast("cpu", torch.bfloat16)
+
+
+MODES = [torch.no_grad, torch.inference_mode, float64, bfloat16]
+
+
+@pytest.mark.parametrize("mode", MODES, ids=lambda mode: mode.__name__)
 def test_modes_of_torch_that_a_caller_has_set_change_no_answer(trained, mode):
     with mode():
         assert_same(answers(trained), expected := answers(train(clone(trained))))

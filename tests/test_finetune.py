@@ -49,9 +49,10 @@ def test_tuning_brings_texts_of_a_class_together(body, texts, loss, function):
     assert curve[-1] < curve[0]
 
 
-def test_the_body_is_left_in_evaluation_mode(body, texts):
+def test_the_body_is_left_in_evaluation_mode_and_without_gradients(body, texts):
     tune(body, texts)
     assert not any(module.training for module in body.modules())
+    assert all(parameter.grad is None for parameter in body.parameters())
 
 
 def test_the_embeddings_and_the_lowest_sixth_of_the_layers_stay_as_they_were(tiny_model, tmp_path, texts):

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.cluster import KMeans
 from sklearn.ensemble import RandomForestClassifier, StackingClassifier, VotingClassifier
@@ -63,22 +63,42 @@ def test_what_is_no_classifier_is_refused_as_a_head(head, message):
         check_head(head)
 
 
+def build(head, strategy="one-vs-rest", *, multi_label=False, seed=0):
+    return build_head(head, strategy, multi_label=multi_label, rng=np.random.RandomState(seed))
+
+
+def without_seeds(estimator):
+    return repr(clone(estimator).set_params(**{k: None for k in estimator.get_params() if k.endswith("random_state")}))
+
+
 def test_the_default_head_is_a_new_logistic_regression_each_time():
-    assert repr(build_head(None, "one-vs-rest", multi_label=False)) == repr(LogisticRegression(C=10, max_iter=1000))
+    assert without_seeds(build(None)) == repr(LogisticRegression(C=10, max_iter=1000))
     assert default_head() is not default_head()
 
 
 def test_the_default_head_weighs_the_few_texts_of_a_label_like_the_many_without_it():
-    assert build_head(None, "one-vs-rest", multi_label=True).estimator.class_weight == "balanced"
-    assert build_head(LogisticRegression(), "one-vs-rest", multi_label=True).estimator.class_weight is None
+    assert build(None, multi_label=True).estimator.class_weight == "balanced"
+    assert build(default_head().set_params(C=1), multi_label=True).estimator.class_weight == "balanced"
+    assert build(LogisticRegression(), multi_label=True).estimator.class_weight is None
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_what_is_random_in_a_head_follows_the_seed_unless_it_has_one_of_its_own(strategy):
+    forest = make_pipeline(StandardScaler(), RandomForestClassifier(5))
+    answers = [
+        one_array(build(forest, strategy, multi_label=True, seed=seed).fit(X, Y).predict_proba(X)) for seed in (1, 1, 2)
+    ]
+    np.testing.assert_array_equal(answers[0], answers[1])
+    assert np.any(answers[0] != answers[2])
+    assert build(RandomForestClassifier(random_state=7)).random_state == 7
 
 
 @pytest.mark.parametrize("head", HEADS[1:], ids=lambda head: type(head).__name__)
 def test_one_label_needs_no_strategy_and_a_copy_of_the_head_is_built(head):
-    built = build_head(head, "classifier-chain", multi_label=False)
+    built = build(head, "classifier-chain")
     assert type(built) is type(head)
     assert built is not head
-    assert repr(built) == repr(head)
+    assert without_seeds(built) == repr(head)
 
 
 class Empty(ClassifierMixin, BaseEstimator):
@@ -90,7 +110,7 @@ class Empty(ClassifierMixin, BaseEstimator):
 
 def test_a_head_of_length_zero_is_not_taken_for_none():
     assert not Empty()
-    assert type(build_head(Empty(), "one-vs-rest", multi_label=False)) is Empty
+    assert type(build(Empty())) is Empty
 
 
 @pytest.mark.parametrize(
@@ -103,7 +123,7 @@ def test_a_head_of_length_zero_is_not_taken_for_none():
 )
 @pytest.mark.parametrize("head", [None, GaussianNB()])
 def test_several_labels_wrap_a_copy_of_the_head_by_the_strategy(strategy, wrapper, head):
-    built = build_head(head, strategy, multi_label=True)
+    built = build(head, strategy, multi_label=True)
     assert type(built) is wrapper
     assert built.estimator is not head
     assert type(built.estimator) is (LogisticRegression if head is None else GaussianNB)
@@ -111,7 +131,7 @@ def test_several_labels_wrap_a_copy_of_the_head_by_the_strategy(strategy, wrappe
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_the_answers_of_every_strategy_have_one_form(strategy):
-    head = build_head(None, strategy, multi_label=True).fit(X, Y)
+    head = build(None, strategy, multi_label=True).fit(X, Y)
     predictions, probabilities = one_array(head.predict(X)), one_array(head.predict_proba(X))
     assert predictions.shape == probabilities.shape == Y.shape
     np.testing.assert_array_equal(probabilities > 0.5, predictions.astype(bool))

@@ -7,11 +7,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 import skops.io
+from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import RandomForestClassifier, StackingClassifier, VotingClassifier
 from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, StratifiedKFold
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.multioutput import ClassifierChain
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
+from sklearn.svm import SVC, LinearSVC
 
 from conftest import make_texts
 from sksetfit import SetFitClassifier, SetFitEncoder, dump, load
@@ -80,6 +88,40 @@ def test_a_pipeline_is_kept(tiny_model, tmp_path):
     pipeline.fit(table, indicator)
     dump(pipeline, tmp_path / "pipeline.skops")
     np.testing.assert_array_equal(load(tmp_path / "pipeline.skops").predict_proba(table), pipeline.predict_proba(table))
+
+
+AROUND = {
+    "GridSearchCV": lambda clf: GridSearchCV(clf, {"head__C": [1, 10]}, cv=2),
+    "GridSearchCV with folds": lambda clf: GridSearchCV(clf, {"head__C": [1, 10]}, cv=StratifiedKFold(2)),
+    "CalibratedClassifierCV": lambda clf: CalibratedClassifierCV(clf, cv=2),
+    "temperature": lambda clf: CalibratedClassifierCV(clf, method="temperature", cv=2),
+    "FrozenEstimator": lambda clf: CalibratedClassifierCV(FrozenEstimator(clf.fit(*make_texts(4)))),
+    "VotingClassifier": lambda clf: VotingClassifier([("a", clf), ("b", clone(clf))], voting="soft"),
+    "StackingClassifier": lambda clf: StackingClassifier([("a", clf)], cv=2),
+    "OneVsRestClassifier": OneVsRestClassifier,
+    "Pipeline": lambda clf: make_pipeline("passthrough", clf),
+    "support vectors as head": lambda clf: clf.set_params(head=SVC()),
+    "neighbours as head": lambda clf: clf.set_params(head=KNeighborsClassifier(3)),
+    "a calibrated head": lambda clf: clf.set_params(head=CalibratedClassifierCV(LinearSVC(), cv=2)),
+}
+
+
+@pytest.mark.parametrize("name", AROUND)
+def test_what_holds_a_classifier_is_read_without_question(tiny_classifier, tmp_path, name):
+    X, y = make_texts(5)
+    estimator = AROUND[name](tiny_classifier.set_params(max_steps=1)).fit(X, y)
+    dump(estimator, tmp_path / "model.skops")
+    np.testing.assert_array_equal(load(tmp_path / "model.skops").predict(X_NEW), estimator.predict(X_NEW))
+
+
+def test_types_that_load_will_question_are_told_when_they_are_written(tiny_classifier, tmp_path):
+    forest = tiny_classifier.set_params(head=RandomForestClassifier(2), max_steps=0).fit(*make_texts(4))
+    with pytest.warns(UserWarning, match=r"load\(\) wants trusted=\['sklearn.tree._tree.Tree'\]"):
+        dump(forest, tmp_path / "forest.skops")
+    with pytest.raises(ValueError, match="types that are not trusted"):
+        load(tmp_path / "forest.skops")
+    again = load(tmp_path / "forest.skops", trusted=["sklearn.tree._tree.Tree"])
+    np.testing.assert_array_equal(again.predict(X_NEW), forest.predict(X_NEW))
 
 
 def test_an_unfitted_estimator_is_not_written(tiny_model, tmp_path):
