@@ -14,12 +14,15 @@ PASSES, MIN_STEPS, MAX_STEPS = 4, 16, 250
 
 
 class _Deck:
-    """Deals items in random order; reshuffles when all have been dealt, so that every item is seen equally often."""
+    """Deals items in random order; reshuffles when all have been dealt, so that each is dealt equally often."""
 
     def __init__(self, items: NDArray[np.intp], rng: np.random.RandomState) -> None:
         self._items = items
         self._rng = rng
         self._pile: list[int] = []
+
+    def __len__(self) -> int:
+        return len(self._items)
 
     def deal(self, n: int, without: set[int]) -> list[int]:
         """Deal up to ``n`` distinct items that are not in ``without``; fewer where the deck has no more."""
@@ -42,7 +45,8 @@ def balanced_batches(
     """Yield batches of distinct texts in which every drawn class has the same share.
 
     A batch holds all classes where at least two texts of each fit into it; otherwise the classes take turns, two
-    texts each, so that every text has a partner. Texts without any label form a class of their own.
+    texts each, so that every text has a partner. What a class of few texts cannot fill is shared by the others. Texts
+    without any label form a class of their own; a text of several labels is dealt for each of them.
 
     Parameters
     ----------
@@ -51,7 +55,7 @@ def balanced_batches(
     n_batches : int
         The number of batches.
     batch_size : int
-        The largest number of texts in a batch. Classes with few texts make it smaller.
+        The largest number of texts in a batch. It is smaller where all classes have few texts.
     rng : RandomState
         Decides the order.
 
@@ -67,8 +71,9 @@ def balanced_batches(
     n_drawn = min(len(decks), max(batch_size // 2, 1))
     for _ in range(n_batches):
         batch: set[int] = set()
-        for place, deck in enumerate(classes.deal(n_drawn, without=set())):
-            share = (batch_size + place) // n_drawn  # they sum up to batch_size and differ by one at most
+        drawn = sorted(classes.deal(n_drawn, without=set()), key=lambda deck: len(decks[deck]))
+        for place, deck in enumerate(drawn):  # the smallest first: what they cannot fill is shared by the others
+            share = (batch_size - len(batch)) // (n_drawn - place)
             batch.update(decks[deck].deal(share, without=batch))
         yield np.fromiter(sorted(batch), dtype=np.intp)
 

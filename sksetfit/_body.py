@@ -125,6 +125,19 @@ class Body(nn.Module):
         embeddings: Tensor = features["sentence_embedding"]
         return embeddings.float()
 
+    def training_precision(self, precision: str) -> str:
+        """Resolve "auto": bfloat16 where the processor multiplies it natively, float32 elsewhere."""
+        if precision != "auto":
+            return precision
+        native = False
+        if self.device.type == "cuda":
+            native = torch.cuda.is_bf16_supported(including_emulation=False)
+        elif self.device.type == "cpu":
+            # torch before 2.12 cannot be asked.
+            capabilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
+            native = any(capabilities.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
+        return "bfloat16" if native else "float32"
+
     @torch.inference_mode()
     def encode(self, texts: Sequence[str], precision: str = "float32") -> NDArray[np.float32]:
         """Return the embeddings of texts in their order; each distinct text is encoded once."""
@@ -144,20 +157,6 @@ def autocast(device: torch.device, precision: str) -> torch.autocast:
     Without autocast's cache of weights: threads share it, and one that leaves would empty it under another's step.
     """
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bfloat16", cache_enabled=False)
-
-
-def training_precision(precision: str, device: torch.device) -> str:
-    """Resolve "auto": bfloat16 where the processor multiplies it natively, float32 elsewhere."""
-    if precision != "auto":
-        return precision
-    if device.type == "cuda":
-        return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
-    if device.type == "cpu":
-        # torch before 2.12 cannot be asked.
-        capabilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
-        native = any(capabilities.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
-        return "bfloat16" if native else "float32"
-    return "float32"
 
 
 _one_at_a_time = RLock()

@@ -64,12 +64,11 @@ def finetune(
     losses = np.empty(n_steps)
     batches: Any = balanced_batches(indicator, n_steps, batch_size, rng)
     bar = tqdm(batches, total=n_steps, desc="tuning", unit="step", disable=not progress)
-    with _attention_for_tuning(body, lengths):
+    with _attention_for_tuning(body, lengths), autocast(body.device, "float32"):  # whatever the caller's own says
         for step, batch in enumerate(bar):
             embeddings, order = _embed(body, tokens, batch, lengths, precision)
             labels = torch.from_numpy(indicator[order]).to(body.device)
-            with autocast(body.device, "float32"):
-                value = LOSSES[loss](embeddings, label_overlap(labels))
+            value = LOSSES[loss](embeddings, label_overlap(labels))
             losses[step] = value.item()
             if not np.isfinite(losses[step]):
                 raise _diverged(f"the loss of step {step + 1} of {n_steps} is {losses[step]}", learning_rate)

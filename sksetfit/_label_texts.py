@@ -52,7 +52,7 @@ def label_rows(label_texts: Mapping[Any, list[str]], classes: NDArray[Any]) -> t
     return [text for text, _ in rows], indicator
 
 
-def names_tell(
+def names_are_informative(
     embeddings: NDArray[np.float32],
     indicator: NDArray[np.bool_],
     label_embeddings: NDArray[np.float32],

@@ -132,19 +132,19 @@ def load(file: str | os.PathLike[str], *, trusted: tuple[str, ...] | list[str] =
     import skops.io
 
     all_trusted = {*TRUSTED_TYPES, *trusted}
-    with _told_of(file):
+    with _naming_in_errors(file):
         unknown = set(skops.io.get_untrusted_types(file=file)) - all_trusted
     if unknown:
         raise ValueError(
             f"{os.fspath(file)!r} holds types that are not trusted: {sorted(unknown)}. If you know them and where the "
             f"file is from, name them in trusted=."
         )
-    with _told_of(file):
+    with _naming_in_errors(file):
         return skops.io.load(file, trusted=sorted(all_trusted))
 
 
 @contextmanager
-def _told_of(file: str | os.PathLike[str]) -> Iterator[None]:
+def _naming_in_errors(file: str | os.PathLike[str]) -> Iterator[None]:
     """Name the file in whatever skops and the readers below it raise at a damaged one."""
     try:
         yield

@@ -4,7 +4,7 @@ import torch
 from sentence_transformers import SentenceTransformer
 
 from sksetfit import _body
-from sksetfit._body import building, training_precision
+from sksetfit._body import building
 from sksetfit._body_source import load_body
 
 TEXTS = ["bread and cheese", "a", "", "tennis goal race " * 40, "Piano, JAZZ!", "a"]
@@ -89,13 +89,13 @@ def test_bfloat16_is_near_float32(body):
 
 
 @pytest.mark.parametrize(("native", "precision"), [(True, "bfloat16"), (False, "float32")])
-def test_auto_precision_follows_the_processor(monkeypatch, native, precision):
+def test_auto_precision_follows_the_processor(body, monkeypatch, native, precision):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": native}, raising=False)
-    assert training_precision("auto", torch.device("cpu")) == precision
+    assert body.training_precision("auto") == precision
 
 
-def test_a_chosen_precision_is_kept():
-    assert training_precision("float32", torch.device("cpu")) == "float32"
+def test_a_chosen_precision_is_kept(body):
+    assert body.training_precision("float32") == "float32"
 
 
 @pytest.mark.parametrize("before", [True, False])

@@ -4,6 +4,7 @@ import ast
 import inspect
 import json
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -355,3 +356,19 @@ def test_the_version_is_written_in_one_place():
 def targets(node):
     """Return the names that an assignment sets."""
     return {ast.unparse(target) for target in node.targets} if isinstance(node, ast.Assign) else set()
+
+
+def parameter_sections(estimator):
+    """Return the documentation of each parameter."""
+    section = inspect.getdoc(estimator).split("Parameters\n----------\n")[1].split("\n\n")[0]
+    starts = [match.start() for match in re.finditer(r"^\w+ : ", section, re.MULTILINE)]
+    parts = [section[i:j] for i, j in zip(starts, [*starts[1:], None], strict=True)]
+    return {part.split(" : ")[0]: part.strip() for part in parts}
+
+
+def test_the_classifier_documents_the_parameters_of_the_encoder_in_the_same_words_and_defaults():
+    encoder, classifier = (parameter_sections(of) for of in (sksetfit.SetFitEncoder, sksetfit.SetFitClassifier))
+    assert set(encoder) == set(sksetfit.SetFitEncoder().get_params())
+    assert {name for name in encoder if encoder[name] != classifier[name]} == {"random_state"}  # which has a head
+    defaults = sksetfit.SetFitClassifier().get_params()
+    assert sksetfit.SetFitEncoder().get_params().items() <= defaults.items()

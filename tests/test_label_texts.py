@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from sksetfit._label_texts import candidate_label_texts, label_rows, names_tell
+from sksetfit._label_texts import candidate_label_texts, label_rows, names_are_informative
 
 
 def texts_of(labels):
@@ -67,24 +67,24 @@ def classes():
 
 
 def test_names_near_their_classes_tell(classes):
-    assert names_tell(*classes)
+    assert names_are_informative(*classes)
 
 
 def test_names_of_the_wrong_classes_do_not_tell(classes):
     embeddings, indicator, names, of_class = classes
-    assert not names_tell(embeddings, indicator, names[[1, 2, 0]], of_class)
+    assert not names_are_informative(embeddings, indicator, names[[1, 2, 0]], of_class)
 
 
 def test_equal_names_do_not_tell(classes):
     embeddings, indicator, names, of_class = classes
-    assert not names_tell(embeddings, indicator, np.repeat(names[:1], 3, axis=0), of_class)
+    assert not names_are_informative(embeddings, indicator, np.repeat(names[:1], 3, axis=0), of_class)
 
 
 def test_meaningless_names_rarely_tell():
     rng = np.random.RandomState(1)
     indicator = np.repeat(np.eye(6, dtype=bool), 8, axis=0)
     told = [
-        names_tell(
+        names_are_informative(
             rng.normal(size=(48, 384)).astype(np.float32),
             indicator,
             rng.normal(size=(6, 384)).astype(np.float32),
@@ -98,4 +98,4 @@ def test_meaningless_names_rarely_tell():
 def test_a_class_that_was_not_looked_at_is_passed_over(classes):
     embeddings, indicator, names, of_class = classes
     two = indicator[:, :2].any(axis=1)
-    assert names_tell(embeddings[two], indicator[two], names, of_class)
+    assert names_are_informative(embeddings[two], indicator[two], names, of_class)
