@@ -519,7 +519,7 @@ def test_bagging_takes_a_column_of_texts_and_tunes_a_body_for_each_member(classi
 STRATEGIES = ("one-vs-rest", "multi-output", "classifier-chain")
 TWO_LABELS = pytest.mark.xfail(
     raises=(ValueError, AssertionError),
-    reason="scikit-learn's scorers read classes_: two names there mean a binary problem to them, not two labels",
+    reason="the scorers read classes_: two labels there are a binary problem to them; MultiOutputClassifier has a list",
 )
 
 
