@@ -101,8 +101,11 @@ class head_method:  # noqa: N801  (a decorator)
         name = self._method.__name__
         head = getattr(classifier, "head_", classifier.head)
         if head is not None and not hasattr(head, name):
+            # As the caller wrote it, where that tells it all: without the seeds and the strategy around it.
+            culprit = head if classifier.head is None or hasattr(classifier.head, name) else classifier.head
             raise HeadMethodError(
-                f"{type(classifier).__name__} has no {name} because its head, {head!r}, has none. {_way_to(name, head)}"
+                f"{type(classifier).__name__} has no {name} because its head, {culprit!r}, has none. "
+                f"{_way_to(name, head)}"
             )
         return MethodType(self._method, classifier)
 
