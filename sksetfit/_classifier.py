@@ -51,7 +51,7 @@ class SetFitClassifier(ClassifierMixin, BaseEstimator):
         Supervised contrastive loss [2]_ or the squared error of each pair's cosine similarity, the objective of the
         reference [1]_. The first one measures better at the same cost.
     max_steps : int or "auto", default="auto"
-        The number of tuning steps. "auto" makes four passes over the texts, but between 16 and 250 steps: from 1,500
+        The number of tuning steps. "auto" makes two passes over the texts, but between 16 and 250 steps: from 3,000
         texts on fewer passes, and of very many texts some are only seen by the head. 0 leaves the body as it is.
     batch_size : int, default=24
         The most texts in a step. Every pair of them counts, each text is encoded once, and classes have equal shares.
