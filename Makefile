@@ -18,7 +18,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 
 quickstart: $(INSTALLED)  ## train, save and reload a classifier of the shipped tickets, offline
 	@echo "==> running examples/quickstart.py without a network"
-	HF_HUB_OFFLINE=1 $(BIN)/python examples/quickstart.py
+	HF_HUB_OFFLINE=1 OMP_WAIT_POLICY=passive $(BIN)/python examples/quickstart.py
 
 test: $(INSTALLED) lint  ## lint, type-check and run the fast tests
 	@echo "==> running the tests (those marked slow: make test-all)"

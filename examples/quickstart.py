@@ -37,7 +37,8 @@ def main() -> None:
 
     frozen = SetFitClassifier(max_steps=0, label_texts=None).fit(X_train, y_train)
     print(f"accuracy of logistic regression on the untuned model  {frozen.score(X_test, y_test):6.1%}")
-    print(f"accuracy of SetFitClassifier                          {clf.score(X_test, y_test):6.1%}\n")
+    print(f"accuracy of SetFitClassifier                          {clf.score(X_test, y_test):6.1%}")
+    print("(one split of many; docs/results.md has means over several and other data)\n")
 
     print_answers(clf)
 
@@ -45,7 +46,7 @@ def main() -> None:
         file = os.path.join(folder, "tickets.skops")
         dump(clf, file)
         print(
-            f"\nsaved to one file of {os.path.getsize(file) / 1e6:.0f} MB; a fresh process loads it and answers:\n",
+            f"\nsaved to one file of {os.path.getsize(file) / 1e6:.0f} MB; a fresh process reads it and says the same:\n",
             flush=True,
         )
         subprocess.run([sys.executable, __file__, file], check=True)

@@ -1,9 +1,12 @@
-"""Few-shot text classification that is a real scikit-learn estimator.
+"""Few-shot text classification with scikit-learn estimators.
 
-Importing torch, sentence-transformers or skops (which imports torch) takes seconds, so ``import sksetfit`` does
-without. There is one way that this is done: they are imported at the top of the rooms of floor 1 only, and those rooms
-and skops are imported inside the functions of `sksetfit._encoder` and `sksetfit._persistence`.
+`SetFitClassifier` learns from about eight labelled texts per class, `SetFitEncoder` is its tuned Sentence Transformer
+alone, `dump` and `load` keep a fitted one in a file, and `load_tickets` gives texts to try it on.
 """
+
+# Importing torch, sentence-transformers or skops (which imports torch) takes seconds, so `import sksetfit` does
+# without. There is one way that this is done: they are imported at the top of the rooms of floor 1 only, and those
+# rooms and skops are imported inside the functions of _encoder and _persistence.
 
 from sksetfit._classifier import SetFitClassifier
 from sksetfit._datasets import load_tickets

@@ -224,7 +224,10 @@ def _device(device: str | None) -> torch.device:
     try:
         torch.zeros(1, device=device).cpu()  # which the device "meta" cannot do
     except (RuntimeError, AssertionError) as error:  # torch asserts where it was built without CUDA
-        raise ValueError(f"device={device!r} cannot be used on this machine: {_first_line(error)}") from None
+        raise ValueError(
+            f"device={device!r} cannot be used on this machine: {_first_line(error)[:80]}. None takes a GPU where "
+            f"torch finds one, and 'cpu' is always there."
+        ) from None
     return torch.device(device)
 
 

@@ -46,7 +46,7 @@ class SetFitClassifier(ClassifierMixin, BaseEstimator):
         Extra training texts made of the class names, which at few shots are worth several labelled texts per class.
         "auto" makes them of labels that are words (underscores become spaces), and drops them where the untuned body
         finds that the names do not tell the labelled texts apart. None uses none. A dict gives the texts of some or
-        all labels (columns for multi-label targets).
+        all labels (columns for multi-label targets); labels that are not in it get none, not even their name.
     loss : {"supcon", "cosine"}, default="supcon"
         Supervised contrastive loss [2]_ or the squared error of each pair's cosine similarity, the objective of the
         reference [1]_. The first one measures better at the same cost.
@@ -199,6 +199,8 @@ class SetFitClassifier(ClassifierMixin, BaseEstimator):
         # Only now: a fit that fails or is interrupted leaves the estimator as it was.
         self.classes_ = targets.classes
         self.encoder_ = encoder
+        self.n_steps_ = encoder.n_steps_
+        self.loss_curve_ = encoder.loss_curve_
         self.head_ = head
         return self
 
@@ -294,16 +296,6 @@ class SetFitClassifier(ClassifierMixin, BaseEstimator):
             self.head = before
             raise
         return self
-
-    @property
-    def n_steps_(self) -> int:
-        """The number of tuning steps that were made."""
-        return self.encoder_.n_steps_
-
-    @property
-    def loss_curve_(self) -> NDArray[np.float64]:
-        """The loss of each tuning step, of shape (n_steps_,)."""
-        return self.encoder_.loss_curve_
 
     def __getstate__(self) -> dict[str, Any]:
         state: dict[str, Any] = super().__getstate__().copy()

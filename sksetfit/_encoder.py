@@ -47,7 +47,7 @@ class SetFitEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         Extra training texts made of the class names, which at few shots are worth several labelled texts per class.
         "auto" makes them of labels that are words (underscores become spaces), and drops them where the untuned body
         finds that the names do not tell the labelled texts apart. None uses none. A dict gives the texts of some or
-        all labels (columns for multi-label targets).
+        all labels (columns for multi-label targets); labels that are not in it get none, not even their name.
     loss : {"supcon", "cosine"}, default="supcon"
         Supervised contrastive loss [2]_ or the squared error of each pair's cosine similarity, the objective of the
         reference [1]_. The first one measures better at the same cost.
@@ -207,6 +207,8 @@ class SetFitEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         body = self._load_body()
         label_texts = self._select_label_texts(candidates, body, texts, targets, rng)
         extra_texts, extra_indicator = label_rows(label_texts, targets.classes)
+        if self.verbose and label_texts:
+            print(f"[sksetfit] {len(extra_texts)} label texts of {len(label_texts)} classes take part")
         distinct, indicator = merge_duplicates(texts + extra_texts, np.vstack([targets.indicator, extra_indicator]))
         loss_curve = self._tune(body, distinct, indicator, rng)
         # Only now: a fit that fails or is interrupted leaves the estimator as it was.
@@ -243,8 +245,8 @@ class SetFitEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         precision = body.training_precision(self.precision)
         by_texts, by_names = (body.encode(some, precision) for some in ([texts[i] for i in sample], label_texts))
         informative = names_are_informative(by_texts, targets.indicator[sample], by_names, label_indicator)
-        if self.verbose:
-            print(f"[sksetfit] class names tell {'the texts apart: used' if informative else 'nothing: not used'}")
+        if self.verbose and not informative:
+            print('[sksetfit] label_texts="auto": the class names do not match the texts and are left out')
         return candidates if informative else {}
 
     def _tune(
@@ -259,8 +261,8 @@ class SetFitEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         if self.verbose:
             print(
                 f"[sksetfit] {len(texts)} distinct texts in {indicator.shape[1]} classes, {n_cut} of them cut at "
-                f"{body.max_seq_length} tokens: {n_steps} steps of at most {self.batch_size} texts in {precision} on "
-                f"{body.device}, about {self._expected_seconds(body, texts, n_steps, precision):.0f} s"
+                f"{body.max_seq_length} tokens (max_seq_length): {n_steps} steps of at most {self.batch_size} texts in "
+                f"{precision} on {body.device}, about {self._expected_seconds(body, texts, n_steps, precision):.0f} s"
             )
         return finetune(
             body,

@@ -38,7 +38,7 @@ def default_head() -> LogisticRegression:
 
 
 def check_head(head: Any) -> None:
-    """Raise TypeError unless ``head`` is None or an instance of a scikit-learn classifier."""
+    """Raise an error unless ``head`` is None or an instance of a scikit-learn classifier with valid parameters."""
     if head is None:
         return
     if isinstance(head, type):
@@ -52,6 +52,8 @@ def check_head(head: Any) -> None:
             f"head must be a scikit-learn classifier, got {type(head).__name__}. For example "
             f"LogisticRegression(), LinearSVC(), or a Pipeline that ends in a classifier."
         )
+    if hasattr(head, "_validate_params"):  # which its own fit would ask, after the tuning
+        _resolve_class_weight(clone(head), multi_label=False)._validate_params()
 
 
 def build_head(
@@ -64,15 +66,19 @@ def build_head(
     random in the head is seeded from ``rng``, unless it has a seed of its own.
     """
     # `head or default_head()` would drop an ensemble, which has a length.
-    built = default_head() if head is None else clone(head)
-    if built.get_params().get("class_weight") == "auto":
-        built.set_params(class_weight="balanced" if multi_label else None)
+    built = _resolve_class_weight(default_head() if head is None else clone(head), multi_label=multi_label)
     if multi_label:
         built = STRATEGIES[strategy](built)
     for name, value in sorted(built.get_params().items()):
         if name.split("__")[-1] == "random_state" and value is None:
             built.set_params(**{name: rng.randint(2**31 - 1)})
     return built
+
+
+def _resolve_class_weight(head: BaseEstimator, *, multi_label: bool) -> BaseEstimator:
+    if head.get_params().get("class_weight") == "auto":
+        head.set_params(class_weight="balanced" if multi_label else None)
+    return head
 
 
 def one_array(answer: NDArray[Any] | list[NDArray[Any]]) -> NDArray[Any]:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
-from zipfile import ZIP_DEFLATED, ZIP_STORED
+from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile
 
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
@@ -50,6 +50,10 @@ def dump(estimator: BaseEstimator, file: str | os.PathLike[str], *, compress: bo
     ------
     NotFittedError
         If the estimator is not fitted.
+    TypeError
+        If it is no estimator.
+    FileNotFoundError, IsADirectoryError
+        If there is no such folder, or ``file`` is one.
 
     Warns
     -----
@@ -75,8 +79,16 @@ def dump(estimator: BaseEstimator, file: str | os.PathLike[str], *, compress: bo
     """
     import skops.io
 
+    if not hasattr(estimator, "fit"):
+        raise TypeError(
+            f"dump(estimator, file) writes a fitted estimator, got {type(estimator).__name__}. Are the two swapped?"
+        )
     check_is_fitted(estimator)
     file = Path(file).resolve()  # so that a link keeps pointing to what is written
+    if not file.parent.is_dir():
+        raise FileNotFoundError(f"{str(file)!r} cannot be written: there is no folder {str(file.parent)!r}.")
+    if file.is_dir():
+        raise IsADirectoryError(f"{str(file)!r} is a folder. Give the name of a file, e.g. 'model.skops' in it.")
     # Not through tempfile, whose files only their owner may read.
     partial = file.with_name(f".{uuid4().hex}.partial")
     try:
@@ -131,13 +143,15 @@ def load(file: str | os.PathLike[str], *, trusted: tuple[str, ...] | list[str] =
     """
     import skops.io
 
+    if isinstance(trusted, (str, bool)):
+        raise TypeError(f"trusted must be a list of the full names of types, got {trusted!r}.")
     all_trusted = {*TRUSTED_TYPES, *trusted}
     with _naming_in_errors(file):
         unknown = set(skops.io.get_untrusted_types(file=file)) - all_trusted
     if unknown:
         raise ValueError(
-            f"{os.fspath(file)!r} holds types that are not trusted: {sorted(unknown)}. If you know them and where the "
-            f"file is from, name them in trusted=."
+            f"{os.fspath(file)!r} holds types that are not trusted. If you know them and where the file is from: "
+            f"load({os.fspath(file)!r}, trusted={sorted(unknown)})."
         )
     with _naming_in_errors(file):
         return skops.io.load(file, trusted=sorted(all_trusted))
@@ -151,5 +165,6 @@ def _naming_in_errors(file: str | os.PathLike[str]) -> Iterator[None]:
     except OSError:  # there is no such file, or it may not be read; its message names it
         raise
     except Exception as error:
-        why = error if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+        told = isinstance(error, (ValueError, BadZipFile))
+        why = error if told else f"{type(error).__name__}: {error}"
         raise ValueError(f"{os.fspath(file)!r} is no sksetfit model, or is damaged: {why}") from error

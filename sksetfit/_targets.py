@@ -108,8 +108,8 @@ def _as_objects(y: Any) -> NDArray[np.object_]:
 def _check_present(value: Any, i: int) -> None:
     if is_missing(value):
         raise ValueError(
-            f"Input y contains NaN: the target at row {i} is missing, got {shown(value)}. Drop the row or give it a "
-            f"label."
+            f"y has a missing label at row {i}: got {shown(value)}. Drop the row or give it a label. (Input y contains "
+            f"NaN or None.)"
         )
     if isinstance(value, (float, np.floating)) and np.isinf(value):
         raise ValueError(f"Input y contains infinity or a value too large: {shown(value)} at row {i}.")

@@ -6,6 +6,7 @@ looks at the caller's containers again. What can be wrong with targets stands be
 
 from __future__ import annotations
 
+import difflib
 import reprlib
 from collections.abc import Iterable, Mapping, Set
 from typing import Any
@@ -57,6 +58,8 @@ def check_texts(X: Any, name: str = "X") -> list[str]:
     rows = as_list(_only_column(X, name), name, of="text")
     if not rows:
         raise ValueError(f"{name} is empty: at least one text is needed (got 0 samples; a minimum of 1 is required).")
+    if missing := [i for i, row in enumerate(rows) if is_missing(row)]:
+        raise ValueError(_missing_texts(X, rows, missing, name))
     return [_check_text(row, i, name) for i, row in enumerate(rows)]
 
 
@@ -125,6 +128,17 @@ def as_list(values: Any, name: str, of: str) -> list[Any]:
         ) from error
 
 
+def _missing_texts(X: Any, rows: list[Any], missing: list[int], name: str) -> str:
+    first = missing[0]
+    index = getattr(X, "index", None)  # of pandas: after a split, the row of the caller's own table
+    where = f"row {first}" if index is None or callable(index) else f"row {first} (index {shown(index[first])})"
+    others = f", and {len(missing) - 1} more" if len(missing) > 1 else ""
+    return (
+        f"{name} has a missing value at {where}: got {shown(rows[first])}{others} (NaN and None are no texts). "
+        f"Drop such rows or fill them, e.g. with the empty string."
+    )
+
+
 def _check_text(row: Any, i: int, name: str) -> str:
     if isinstance(row, str):
         surrogate = lone_surrogate(row)
@@ -134,11 +148,6 @@ def _check_text(row: Any, i: int, name: str) -> str:
                 f"{surrogate} ({row[surrogate]!r}). Decode the source with errors='replace'."
             )
         return str(row)  # also turns numpy.str_ into a plain str
-    if is_missing(row):
-        raise ValueError(
-            f"{name} has a missing value at row {i}: got {shown(row)} (NaN and None are no texts). Drop the row or "
-            f"fill it, e.g. with the empty string."
-        )
     if isinstance(row, bytes):
         way = "Decode it first, e.g. row.decode('utf-8')."
     elif isinstance(row, (list, tuple, Set, np.ndarray)):
@@ -170,8 +179,11 @@ def check_label_texts(label_texts: Mapping[Any, Any], classes: Iterable[Any]) ->
     known = list(classes)
     unknown = [label for label in label_texts if label not in known]
     if unknown:
+        near = difflib.get_close_matches(str(unknown[0]), map(str, known), n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
         raise ValueError(
-            f"label_texts names labels that y does not have: {shown(unknown)}. The labels of y are {shown(known)}."
+            f"label_texts names labels that y does not have: {shown(unknown)}.{hint} The labels of y are "
+            f"{shown(known)}."
         )
     return {
         label: check_texts([texts] if isinstance(texts, str) else texts, f"label_texts[{label!r}]")

@@ -104,7 +104,7 @@ BODY_PARAMETERS = {
     "label texts": ({"label_texts": "names"}, "The 'label_texts' parameter of", "'auto'", "Got 'names' instead."),
     "unknown labels": (
         {"label_texts": {"foods": "about food"}},
-        "label_texts names labels that y does not have: ['foods'].",
+        "label_texts names labels that y does not have: ['foods']. Did you mean 'food'?",
         "The labels of y are ['food', 'music'].",
     ),
     "a label without a text": ({"label_texts": {"food": []}}, "label_texts['food'] is empty"),
@@ -115,6 +115,8 @@ CLASSIFIER_PARAMETERS = {
     "a regressor": ({"head": LinearRegression()}, "head must be a scikit-learn classifier, got LinearRegression."),
     "a clusterer": ({"head": KMeans()}, "head must be a scikit-learn classifier, got KMeans."),
     "a name": ({"head": "logistic"}, "head must be a scikit-learn classifier, got str.", "LogisticRegression()"),
+    "a parameter of the head": ({"head": LogisticRegression(C=-1)}, "The 'C' parameter of LogisticRegression must be"),
+    "a parameter of the default head": ({"head__C": -1}, "The 'C' parameter of LogisticRegression must be"),
     "a class": ({"head": LogisticRegression}, "head must be an instance", "head=LogisticRegression()."),
 }
 

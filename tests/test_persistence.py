@@ -130,6 +130,21 @@ def test_an_unfitted_estimator_is_not_written(tiny_model, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_place_that_cannot_be_written_is_told_before_anything_is_written(fitted, tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"model.skops' cannot be written: there is no folder '.*nowhere'"):
+        dump(fitted, tmp_path / "nowhere" / "model.skops")
+    with pytest.raises(IsADirectoryError, match="is a folder"):
+        dump(fitted, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_arguments_of_another_kind_are_told(fitted, file):
+    with pytest.raises(TypeError, match=r"dump\(estimator, file\) writes a fitted estimator, got str"):
+        dump(str(file), fitted)
+    with pytest.raises(TypeError, match="trusted must be a list"):
+        load(file, trusted="sklearn.tree._tree.Tree")
+
+
 def test_a_failure_while_writing_leaves_the_older_file_whole(fitted, file, monkeypatch):
     before = file.read_bytes()
 

@@ -106,7 +106,7 @@ SELECT = "Select the column that holds the text, or make text of it, e.g. str(ro
 ONE_FRAME_COLUMN = "Select the one that holds the text, or use a ColumnTransformer."
 FLAT = "Pass a flat sequence; join the parts of a text first, e.g. ' '.join(row)."
 NO_SEQUENCE = "Pass a list, an array or a DataFrame column."
-FILL = "(NaN and None are no texts). Drop the row or fill it, e.g. with the empty string."
+FILL = "(NaN and None are no texts). Drop such rows or fill them, e.g. with the empty string."
 
 # What is wrong, the error, and what its message holds, in order. Each has four rows where it has rows.
 BAD_TEXTS = {
@@ -193,7 +193,7 @@ BAD_TEXTS = {
     "NA of pandas": (
         pd.Series(["a", None, "c", "d"], dtype="string", index=[9, 8, 7, 6]),
         ValueError,
-        "X has a missing value at row 1: got <NA>",
+        "X has a missing value at row 1 (index 8): got <NA>",
         FILL,
     ),
     "null of polars": (pl.Series(["a", None, "c", "d"]), ValueError, "X has a missing value at row 1: got None", FILL),
@@ -397,29 +397,41 @@ BAD_TARGETS = {
     "no column": (np.empty((4, 0)), ValueError, "y has no columns"),
     "a frame without columns": (pd.DataFrame(index=range(4)), ValueError, "y has no columns"),
     "three dimensions": (np.zeros((4, 2, 2)), ValueError, "y must hold one label per text", "got 3 dimensions"),
-    "None among str": (["a", None, "b", "a"], ValueError, "contains NaN: the target at row 1", "got None", DROP),
-    "NaN in a list of str": (["a", "b", NAN, "a"], ValueError, "contains NaN: the target at row 2", "got nan", DROP),
-    "NaN in a tuple of str": (("a", "b", NAN, "a"), ValueError, "contains NaN: the target at row 2", "got nan", DROP),
+    "None among str": (["a", None, "b", "a"], ValueError, "y has a missing label at row 1", "got None", DROP),
+    "NaN in a list of str": (["a", "b", NAN, "a"], ValueError, "y has a missing label at row 2", "got nan", DROP),
+    "NaN in a tuple of str": (("a", "b", NAN, "a"), ValueError, "y has a missing label at row 2", "got nan", DROP),
     "NaN among objects": (
         np.array(["a", "b", NAN, "a"], object),
         ValueError,
-        "contains NaN: the target at row 2",
+        "y has a missing label at row 2",
         DROP,
     ),
-    "NaN among numbers": ([1, 0, NAN, 1], ValueError, "contains NaN: the target at row 2", "got nan", DROP),
-    "None among int": ([1, None, 0, 1], ValueError, "contains NaN: the target at row 1", "got None", DROP),
-    "NaN in a Series": (pd.Series(["a", "b", NAN, "a"]), ValueError, "contains NaN: the target at row 2", DROP),
+    "NaN among numbers": ([1, 0, NAN, 1], ValueError, "y has a missing label at row 2", "got nan", DROP),
+    "None among int": ([1, None, 0, 1], ValueError, "y has a missing label at row 1", "got None", DROP),
+    "NaN in a Series": (pd.Series(["a", "b", NAN, "a"]), ValueError, "y has a missing label at row 2", DROP),
     "NaN among categories": (
         pd.Categorical(["a", "b", NAN, "a"]),
         ValueError,
-        "contains NaN: the target at row 2",
+        "y has a missing label at row 2",
         DROP,
     ),
-    "NA among nullable int": (pd.array([1, 0, None, 1], "Int64"), ValueError, "the target at row 2", "got <NA>", DROP),
-    "null of polars": (pl.Series(["a", "b", None, "a"]), ValueError, "the target at row 2", "got None", DROP),
-    "null of pyarrow": (pa.array([1, 0, None, 1]), ValueError, "contains NaN: the target at row 2", DROP),
-    "a masked label": (masked(np.array([1, 0, 1, 0]), 2), ValueError, "contains NaN: the target at row 2", DROP),
-    "NaN in an indicator": ([[1, 0], [0, NAN], [1, 1], [0, 0]], ValueError, "contains NaN: the target at row 1", DROP),
+    "NA among nullable int": (
+        pd.array([1, 0, None, 1], "Int64"),
+        ValueError,
+        "y has a missing label at row 2",
+        "got <NA>",
+        DROP,
+    ),
+    "null of polars": (
+        pl.Series(["a", "b", None, "a"]),
+        ValueError,
+        "y has a missing label at row 2",
+        "got None",
+        DROP,
+    ),
+    "null of pyarrow": (pa.array([1, 0, None, 1]), ValueError, "y has a missing label at row 2", DROP),
+    "a masked label": (masked(np.array([1, 0, 1, 0]), 2), ValueError, "y has a missing label at row 2", DROP),
+    "NaN in an indicator": ([[1, 0], [0, NAN], [1, 1], [0, 0]], ValueError, "y has a missing label at row 1", DROP),
     "infinity": ([1, 0, float("inf"), 1], ValueError, "Input y contains infinity", "inf at row 2"),
     "str and number": (["a", 1, "b", "a"], ValueError, "y mixes labels", "'a' at row 0, 1 at row 1.", MAKE_STR),
     "bool and str": ([True, False, "b", True], ValueError, "y mixes", "True at row 0, 'b' at row 2.", MAKE_STR),
