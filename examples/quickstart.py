@@ -45,9 +45,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         file = os.path.join(folder, "tickets.skops")
         dump(clf, file)
+        size = os.path.getsize(file) / 1e6
         print(
-            f"\nsaved to one file of {os.path.getsize(file) / 1e6:.0f} MB; a fresh process reads it and says the same:\n",
-            flush=True,
+            f"\nsaved to one file of {size:.0f} MB; a fresh process loads it and gives the same answers:\n", flush=True
         )
         subprocess.run([sys.executable, __file__, file], check=True)
 
