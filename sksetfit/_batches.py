@@ -78,7 +78,7 @@ def balanced_batches(
         yield np.fromiter(sorted(batch), dtype=np.intp)
 
 
-def split_by_length(lengths: NDArray[np.integer], max_tokens: int) -> list[NDArray[np.intp]]:
+def split_by_length(lengths: NDArray[np.integer], max_tokens: int, *, padded: bool = True) -> list[NDArray[np.intp]]:
     """Split texts into parts of similar length, so that little of a part is padding.
 
     Parameters
@@ -86,7 +86,9 @@ def split_by_length(lengths: NDArray[np.integer], max_tokens: int) -> list[NDArr
     lengths : ndarray of shape (n_texts,)
         Tokens per text.
     max_tokens : int
-        The largest number of tokens of a part after padding (a single longer text is a part of its own).
+        The largest number of tokens of a part (a single longer text is a part of its own).
+    padded : bool, default=True
+        Whether the texts of a part count as if they were all as long as its longest.
 
     Returns
     -------
@@ -94,12 +96,17 @@ def split_by_length(lengths: NDArray[np.integer], max_tokens: int) -> list[NDArr
         Indices into ``lengths``, longest texts first; together they are a permutation.
     """
     order = np.argsort(-lengths, kind="stable")
+    tokens_until = np.cumsum(lengths[order])
     parts = []
     start = 0
     while start < len(order):
-        size = max(1, max_tokens // max(int(lengths[order[start]]), 1))
-        parts.append(order[start : start + size])
-        start += size
+        longest = int(lengths[order[start]])
+        if padded:
+            stop = start + max_tokens // max(longest, 1)
+        else:
+            stop = int(np.searchsorted(tokens_until, tokens_until[start] - longest + max_tokens, side="right"))
+        parts.append(order[start : max(stop, start + 1)])
+        start += len(parts[-1])
     return parts
 
 

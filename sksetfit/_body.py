@@ -22,8 +22,9 @@ from transformers import PreTrainedModel
 from transformers.utils import logging
 
 from sksetfit._batches import split_by_length
+from sksetfit._packing import ATTENTION, can_pack, packed_states
 
-# Padded tokens per prediction batch. A processor is quickest with what fits its caches, a GPU wants many.
+# Tokens per prediction batch, padding included. A processor is quickest with what fits its caches, a GPU wants many.
 ENCODE_TOKENS, ENCODE_TOKENS_ELSEWHERE = 1024, 65536
 TOKENIZED_AT_ONCE = 1000  # texts; what the tokenizer tells of each is many times larger than its token numbers
 
@@ -78,6 +79,9 @@ class Body(nn.Module):
         self.prompt = prompt
         # In tokens, without the special one that closes a text where there is one.
         self.prompt_length = len(alone.ids) - alone.special_tokens_mask[-1] if prompt else 0
+        self.packs = can_pack(transformer)
+        if self.packs:
+            transformer.set_attn_implementation(ATTENTION)
         self.eval()
 
     @property
@@ -106,18 +110,27 @@ class Body(nn.Module):
                 n_cut += bool(encoding.overflowing)
         return tokens, n_cut
 
-    def forward(self, tokens: Tokens, pad_to_multiple_of: int = 1) -> Tensor:
+    def forward(self, tokens: Tokens) -> Tensor:
         """Return the embeddings of a batch of tokenised texts, float32 of shape (n_texts, n_dimensions)."""
-        width = -(-max(map(len, tokens)) // pad_to_multiple_of) * pad_to_multiple_of
-        width = min(width, self.max_seq_length)
-        input_ids = torch.full((len(tokens), width), self.pad_token_id)
-        attention_mask = torch.zeros((len(tokens), width), dtype=torch.int64)
+        parts = packed_states(self.transformer, tokens) if self.packs else [self._padded_states(tokens)]
+        embeddings = torch.cat([self._embeddings(states.float(), mask) for _, states, mask in parts])
+        place = np.argsort(np.concatenate([texts for texts, _, _ in parts]))
+        return embeddings[torch.from_numpy(place).to(self.device)]
+
+    def _padded_states(self, tokens: Tokens) -> tuple[NDArray[np.intp], Tensor, Tensor]:
+        """Return what `packed_states` returns, computed on texts that are padded to one length."""
+        input_ids = torch.full((len(tokens), max(map(len, tokens))), self.pad_token_id)
+        mask = torch.zeros(input_ids.shape, dtype=torch.bool)
         for row, ids in enumerate(tokens):
             input_ids[row, : len(ids)] = torch.from_numpy(ids)
-            attention_mask[row, : len(ids)] = 1
-        input_ids, attention_mask = input_ids.to(self.device), attention_mask.to(self.device)
-        hidden = self.transformer(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
-        features: dict[str, Any] = {"token_embeddings": hidden, "attention_mask": attention_mask}
+            mask[row, : len(ids)] = True
+        input_ids, mask = input_ids.to(self.device), mask.to(self.device)
+        output = self.transformer(input_ids=input_ids, attention_mask=mask.long())
+        return np.arange(len(tokens)), output.last_hidden_state, mask
+
+    def _embeddings(self, states: Tensor, mask: Tensor) -> Tensor:
+        """Return the embeddings that the tail makes of the last hidden states."""
+        features: dict[str, Any] = {"token_embeddings": states, "attention_mask": mask.long()}
         if self.prompt_length:
             features["prompt_length"] = self.prompt_length
         for module in self.tail:
@@ -146,7 +159,7 @@ class Body(nn.Module):
         max_tokens = ENCODE_TOKENS if self.device.type == "cpu" else ENCODE_TOKENS_ELSEWHERE
         embeddings = np.empty((len(tokens), self.n_dimensions), dtype=np.float32)
         with autocast(self.device, precision):
-            for part in split_by_length(np.array([len(ids) for ids in tokens]), max_tokens):
+            for part in split_by_length(np.array([len(ids) for ids in tokens]), max_tokens, padded=not self.packs):
                 embeddings[part] = self([tokens[i] for i in part]).cpu().numpy()
         return embeddings[place]
 

@@ -67,7 +67,10 @@ def load_body(
             raise ValueError(
                 f"model={name!r} could not be loaded as a Sentence Transformer: {_first_line(error)}"
             ) from error
-        return _as_body(loaded, name, max_seq_length, prompt).to(target)
+        body = _as_body(loaded, name, max_seq_length, prompt)
+        # What wraps the transformer refers to itself, and would keep the weights until Python looks for such circles.
+        loaded[0]._modules.clear()
+        return body.to(target)
 
 
 def _find(model: str) -> tuple[str, bool]:

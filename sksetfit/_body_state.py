@@ -100,6 +100,8 @@ def body_from_state(state: dict[str, Any], device: torch.device) -> Body:
     try:
         weights = safetensors.torch.load(state["weights"])
         config = _build_config(state["transformer"], len(weights))
+        if not 0 <= state["pad_token_id"] < config.vocab_size:
+            raise ValueError(f"The saved body pads with token {state['pad_token_id']} of {config.vocab_size}.")
         with torch.device("meta"):
             tail = [_build_tail(module) for module in state["tail"][:_MOST_MODULES]]
             empty = AutoModel.from_config(config)

@@ -5,8 +5,6 @@ Floor 1: knows torch, and of this package the body, the losses and the batches.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -21,13 +19,8 @@ from sksetfit._batches import balanced_batches, split_by_length
 from sksetfit._body import Body, Tokens, autocast
 from sksetfit._losses import LOSSES, label_overlap
 
-# Padded tokens per micro-batch. On a processor small ones cost little and save padding; a GPU wants large ones.
-MICRO_BATCH_TOKENS, MICRO_BATCH_TOKENS_ELSEWHERE = 512, 16384
-# torch keeps hundreds of kilobytes for every shape of matrices that it has multiplied in bfloat16: few shapes.
-PAD_TO_MULTIPLE_OF = 8
-# On a processor torch's fused attention is several times slower backwards than plain matrix products, whose memory
-# grows with the square of the length: so for texts of up to this many tokens on average.
-PLAIN_ATTENTION_TOKENS = 256
+# Tokens per micro-batch, padding included. A processor is quickest with what fits its caches, a GPU wants many.
+MICRO_BATCH_TOKENS, MICRO_BATCH_TOKENS_ELSEWHERE = 768, 16384
 
 
 @torch.inference_mode(False)  # which also switches gradients on, where a caller has switched them off
@@ -64,7 +57,7 @@ def finetune(
     losses = np.empty(n_steps)
     batches: Any = balanced_batches(indicator, n_steps, batch_size, rng)
     bar = tqdm(batches, total=n_steps, desc="tuning", unit="step", disable=not progress)
-    with _attention_for_tuning(body, lengths), autocast(body.device, "float32"):  # whatever the caller's own says
+    with autocast(body.device, "float32"):  # whatever the caller's own says
         for step, batch in enumerate(bar):
             embeddings, order = _embed(body, tokens, batch, lengths, precision)
             labels = torch.from_numpy(indicator[order]).to(body.device)
@@ -88,10 +81,10 @@ def _embed(
 ) -> tuple[Tensor, NDArray[np.intp]]:
     """Return the embeddings of a batch, computed in parts of similar length, and the texts in the order of the rows."""
     max_tokens = MICRO_BATCH_TOKENS if body.device.type == "cpu" else MICRO_BATCH_TOKENS_ELSEWHERE
-    parts = [batch[part] for part in split_by_length(lengths[batch], max_tokens)]
+    parts = [batch[part] for part in split_by_length(lengths[batch], max_tokens, padded=not body.packs)]
     weights = _weights_in(precision, body)
     with autocast(body.device, precision):
-        embeddings = [functional_call(body, weights, ([tokens[i] for i in part], PAD_TO_MULTIPLE_OF)) for part in parts]
+        embeddings = [functional_call(body, weights, ([tokens[i] for i in part],)) for part in parts]
     return torch.cat(embeddings), np.concatenate(parts)
 
 
@@ -123,18 +116,6 @@ def _weights_in(precision: str, body: Body) -> dict[str, Tensor]:
     return {
         f"{name}.{key}": weight.bfloat16() for name, layer in layers.items() for key, weight in layer.named_parameters()
     }
-
-
-@contextmanager
-def _attention_for_tuning(body: Body, lengths: NDArray[np.int64]) -> Iterator[None]:
-    """Compute attention in the way that is quick for texts of these lengths."""
-    chosen = body.transformer.config._attn_implementation
-    if body.device.type == "cpu" and lengths.mean() <= PLAIN_ATTENTION_TOKENS:
-        body.transformer.set_attn_implementation("eager")
-    try:
-        yield
-    finally:
-        body.transformer.set_attn_implementation(chosen)
 
 
 def _diverged(how: str, learning_rate: float) -> ValueError:

@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 
@@ -163,6 +165,16 @@ def test_split_by_length_fills_its_parts(seed):
     assert len(parts) > 1
     for part in parts[:-1]:
         assert (len(part) + 1) * lengths[part].max() > 256
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_split_by_length_counts_padding_only_where_asked(seed):
+    lengths = np.random.RandomState(seed).randint(1, 300, size=100)
+    parts = split_by_length(lengths, 256, padded=False)
+    assert sorted(np.concatenate(parts).tolist()) == list(range(len(lengths)))
+    for part, following in itertools.pairwise(parts):
+        assert lengths[part].sum() <= 256 or len(part) == 1
+        assert lengths[part].sum() + lengths[following[0]] > 256
 
 
 @pytest.mark.parametrize(("lengths", "parts"), [([], 0), ([0, 0], 1), ([5000], 1), ([5000, 5000, 1], 3)])

@@ -48,7 +48,7 @@ def test_no_batch_is_larger_than_its_bound(body, monkeypatch):
     sizes = []
 
     def forward(tokens):
-        sizes.append(len(tokens) * max(map(len, tokens)))
+        sizes.append(sum(map(len, tokens)))
         return torch.zeros(len(tokens), 32)
 
     monkeypatch.setattr(body, "forward", forward)

@@ -1,5 +1,7 @@
+import gc
 import json
 import shutil
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +35,15 @@ def test_a_model_that_cannot_be_fetched_names_three_remedies(monkeypatch):
 @pytest.mark.parametrize("name", ["not a name", "/no/such/folder", "./models/mine", "a/b/c", ""])
 def test_what_is_neither_folder_nor_hub_name_is_refused(name):
     assert f"model={name!r} was not found" in refused(name)
+
+
+def test_a_body_that_is_let_go_gives_its_memory_back(tiny_model):
+    gc.disable()  # which would come to it some time later
+    try:
+        weight = weakref.ref(next(load_body(tiny_model, device="cpu").transformer.parameters()))
+        assert weight() is None
+    finally:
+        gc.enable()
 
 
 def test_a_folder_without_a_model_is_refused(tmp_path):

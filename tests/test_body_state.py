@@ -149,7 +149,7 @@ HOSTILE = {
         ),
         "missing",
     ),
-    "padding beyond the vocabulary": (lambda state: state.update(pad_token_id=10**9), "damaged"),
+    "padding beyond the vocabulary": (lambda state: state.update(pad_token_id=10**9), "pads with token"),
     "no pooling": (lambda state: state.update(tail=[]), "damaged"),
     "norms that are not finite": (lambda state: state["transformer"].update(layer_norm_eps=float("nan")), "finite"),
     "a claim of gigabytes": (lambda state: state["transformer"].update(vocab_size=10**9), "shape"),

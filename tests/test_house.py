@@ -33,6 +33,7 @@ FLOORS = {
     "_body_state": 1,
     "_finetune": 1,
     "_losses": 1,
+    "_packing": 1,
     "_encoder": 2,
     "_classifier": 3,
     "_persistence": BESIDE_3,

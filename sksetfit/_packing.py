@@ -1,0 +1,174 @@
+"""Texts of different lengths side by side in one row, so that only attention is padded.
+
+Floor 1: knows torch and transformers. All of a transformer but its attention looks at one token at a time, and does
+not mind to which text it belongs. A third to a half of a batch that is padded to one length is padding, on which most
+of the work of a step would be spent.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+from transformers import AttentionInterface, PreTrainedModel
+
+from sksetfit._batches import split_by_length
+
+# Transformers whose tokens see all others of their text and know their place from position_ids alone, and whether
+# they count places from behind that of padding.
+_KINDS = {
+    "albert": False,
+    "bert": False,
+    "camembert": True,
+    "distilbert": False,
+    "electra": False,
+    "ernie": False,
+    "eurobert": False,
+    "jina_embeddings_v3": False,
+    "nomic_bert": False,
+    "roberta": True,
+    "xlm-roberta": True,
+}
+# Padded tokens of the texts that attend side by side: small blocks pad little, a GPU wants large ones.
+BLOCK_TOKENS, BLOCK_TOKENS_ELSEWHERE = 384, 16384
+# torch keeps a program, hundreds of kilobytes large, for every shape of matrices that it has multiplied in bfloat16.
+WIDTH_MULTIPLE, ROW_MULTIPLE = 8, 64
+# On a processor torch's fused attention is several times slower backwards than plain matrix products, whose memory
+# grows with the square of the length.
+PLAIN_ATTENTION_TOKENS = 256
+
+
+class Block:
+    """Texts of similar length: where they are in a row, and how they lie when each has a line of its own.
+
+    Parameters
+    ----------
+    start : int
+        The place of the first token in the row.
+    lengths : ndarray of shape (n_texts,)
+        Tokens per text.
+    device : torch.device
+    """
+
+    def __init__(self, start: int, lengths: NDArray[np.int64], device: torch.device) -> None:
+        self.n_texts, self.start, self.stop = len(lengths), start, start + int(lengths.sum())
+        self.width = -(-max(int(lengths.max()), 1) // WIDTH_MULTIPLE) * WIDTH_MULTIPLE
+        is_token = np.arange(self.width) < lengths[:, None]
+        self.mask = torch.from_numpy(is_token).to(device)
+        self._text, self._column = (torch.from_numpy(indices).to(device) for indices in is_token.nonzero())
+        self._places: dict[int, Tensor] = {}
+
+    def pad(self, values: Tensor, n_heads: int = 1) -> Tensor:
+        """Return rows of tokens, of shape (n_tokens, n_heads * n), as (n_texts, n_heads, width, n); 0 elsewhere."""
+        size = values.shape[1] // n_heads
+        empty = values.new_zeros(self.n_texts * n_heads * self.width, size)
+        padded = empty.index_copy(0, self._places_of(n_heads), values.reshape(-1, size))
+        return padded.view(self.n_texts, n_heads, self.width, size)
+
+    def unpad(self, padded: Tensor) -> Tensor:
+        """Undo `pad`."""
+        n_heads, size = padded.shape[1], padded.shape[3]
+        rows: Tensor = _TakeRows.apply(padded.reshape(-1, size), self._places_of(n_heads))  # type: ignore[no-untyped-call]
+        return rows.view(-1, n_heads * size)
+
+    def _places_of(self, n_heads: int) -> Tensor:
+        if n_heads not in self._places:
+            head = torch.arange(n_heads, device=self._text.device)
+            places = (self._text[:, None] * n_heads + head) * self.width + self._column[:, None]
+            self._places[n_heads] = places.flatten()
+        return self._places[n_heads]
+
+
+class _TakeRows(torch.autograd.Function):
+    """Rows of a matrix, each of them once; torch's own `index_select` adds up gradients row by row, slowly."""
+
+    @staticmethod
+    def forward(ctx: Any, matrix: Tensor, rows: Tensor) -> Tensor:
+        ctx.save_for_backward(rows)
+        ctx.n_rows = len(matrix)
+        return matrix.index_select(0, rows)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        (rows,) = ctx.saved_tensors
+        return gradient.new_zeros(ctx.n_rows, gradient.shape[1]).index_copy_(0, rows, gradient), None
+
+
+def can_pack(transformer: PreTrainedModel) -> bool:
+    """Tell whether `packed_states` gives what this transformer gives for padded texts."""
+    return transformer.config.model_type in _KINDS and not getattr(transformer.config, "is_decoder", False)
+
+
+def packed_states(
+    transformer: PreTrainedModel, tokens: list[NDArray[np.int32]]
+) -> list[tuple[NDArray[np.intp], Tensor, Tensor]]:
+    """Return the last hidden states of texts, computed in one row.
+
+    Returns
+    -------
+    list of (texts, states, mask)
+        Indices of texts, their states, of shape (n_texts, width, n_dimensions) and 0 beyond their ends, and which of
+        these are tokens, of shape (n_texts, width) and dtype bool. Together they hold each text once.
+    """
+    device = transformer.device
+    lengths = np.array([len(ids) for ids in tokens])
+    parts = split_by_length(lengths, BLOCK_TOKENS if device.type == "cpu" else BLOCK_TOKENS_ELSEWHERE)
+    starts = np.cumsum([0, *(int(lengths[part].sum()) for part in parts)])
+    blocks = [Block(start, lengths[part], device) for start, part in zip(starts.tolist(), parts, strict=False)]
+    order = np.concatenate(parts)
+    filler = np.zeros(-starts[-1] % ROW_MULTIPLE, dtype=np.int64)
+    input_ids = np.concatenate([*(tokens[i] for i in order), filler]).astype(np.int64)
+    positions = np.concatenate([*(_positions(transformer, tokens[i]) for i in order), filler])
+    output = transformer(
+        input_ids=torch.from_numpy(input_ids)[None].to(device),
+        position_ids=torch.from_numpy(positions)[None].to(device),
+        blocks=blocks,
+    )
+    states = output.last_hidden_state[0]
+    return [
+        (part, block.pad(states[block.start : block.stop]).squeeze(1), block.mask)
+        for part, block in zip(parts, blocks, strict=True)
+    ]
+
+
+def _positions(transformer: PreTrainedModel, ids: NDArray[np.int32]) -> NDArray[np.int64]:
+    if not _KINDS[transformer.config.model_type]:
+        return np.arange(len(ids))
+    padding = transformer.config.pad_token_id
+    counts = ids != padding
+    positions: NDArray[np.int64] = np.cumsum(counts) * counts + padding
+    return positions
+
+
+def _attend(
+    module: torch.nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    scaling: float,
+    blocks: list[Block],
+    **_: Any,
+) -> tuple[Tensor, None]:
+    """Let the tokens of each text attend to each other; a function of transformers' attention interface."""
+    n_tokens, n_heads = query.shape[2], query.shape[1]
+    rows = [values.transpose(1, 2).reshape(n_tokens, -1) for values in (query * scaling, key, value)]
+    attended = [torch.zeros_like(rows[2][blocks[-1].stop :])]  # the filler, last
+    for block in reversed(blocks):
+        q, k, v = (block.pad(values[block.start : block.stop], n_heads) for values in rows)
+        if query.requires_grad and query.device.type == "cpu" and block.width <= PLAIN_ATTENTION_TOKENS:
+            scores = q @ k.transpose(2, 3)
+            scores = scores + torch.where(block.mask, 0.0, -1e30).to(scores.dtype)[:, None, None]
+            padded = F.softmax(scores, dim=-1) @ v
+        else:
+            padded = F.scaled_dot_product_attention(q, k, v, attn_mask=block.mask[:, None, None], scale=1.0)
+        attended.insert(0, block.unpad(padded))
+    return torch.cat(attended).view(1, n_tokens, n_heads, -1), None
+
+
+ATTENTION = "sksetfit_packed"
+AttentionInterface.register(ATTENTION, _attend)

@@ -1,0 +1,91 @@
+import numpy as np
+import pytest
+import torch
+from transformers import CONFIG_MAPPING, AutoConfig, AutoModel
+
+from sksetfit import _packing
+from sksetfit._packing import ATTENTION, can_pack, packed_states
+
+PADDING = 1
+LENGTHS = [5, 30, 17, 60, 1, 9, 9]
+
+
+def make_transformer(kind):
+    """Return a transformer of three layers with random weights, and tokens of texts, one of them a padding token."""
+    sizes = {"vocab_size": 100, "hidden_size": 32, "intermediate_size": 64, "max_position_embeddings": 80}
+    counts = {"num_hidden_layers": 3, "num_attention_heads": 2}
+    ends = {"bos_token_id": 2, "eos_token_id": 3, "mask_token_id": 4}
+    config = AutoConfig.for_model(kind, **sizes, **counts, **ends, pad_token_id=PADDING, initializer_range=0.2)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        transformer = AutoModel.from_config(config).eval()
+    rng = np.random.RandomState(0)
+    tokens = [rng.randint(5, 100, length).astype(np.int32) for length in LENGTHS]
+    tokens[1][7] = PADDING  # as where a text has "<pad>" in it
+    return transformer, tokens
+
+
+def padded_states(transformer, tokens):
+    """Return the states of each text's tokens as transformers computes them on padded texts."""
+    input_ids = torch.full((len(tokens), max(map(len, tokens))), PADDING)
+    mask = torch.zeros_like(input_ids)
+    for row, ids in enumerate(tokens):
+        input_ids[row, : len(ids)] = torch.from_numpy(ids)
+        mask[row, : len(ids)] = 1
+    states = transformer(input_ids=input_ids, attention_mask=mask).last_hidden_state
+    return [row[: len(ids)] for row, ids in zip(states, tokens, strict=True)]
+
+
+def packed_states_of(transformer, tokens):
+    transformer.set_attn_implementation(ATTENTION)
+    parts = packed_states(transformer, tokens)
+    of_text = {
+        i: row[of_row] for texts, states, mask in parts for i, row, of_row in zip(texts, states, mask, strict=True)
+    }
+    return [of_text[i] for i in range(len(tokens))]
+
+
+@pytest.mark.parametrize("kind", sorted(set(_packing._KINDS) & set(CONFIG_MAPPING)))
+def test_states_are_those_of_padded_texts(kind):
+    transformer, tokens = make_transformer(kind)
+    with torch.no_grad():
+        expected = padded_states(transformer, tokens)
+        for got, wanted in zip(packed_states_of(transformer, tokens), expected, strict=True):
+            torch.testing.assert_close(got, wanted, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("plain", [0, 256])
+@pytest.mark.parametrize("block_tokens", [1, 100, 10**6])
+def test_gradients_are_those_of_padded_texts_whatever_the_blocks_and_the_attention(monkeypatch, plain, block_tokens):
+    monkeypatch.setattr(_packing, "PLAIN_ATTENTION_TOKENS", plain)
+    monkeypatch.setattr(_packing, "BLOCK_TOKENS", block_tokens)
+    transformer, tokens = make_transformer("bert")
+    gradients = []
+    for states in (padded_states, packed_states_of):
+        value = sum(text.square().mean() for text in states(transformer, tokens))
+        weights = [weight for name, weight in transformer.named_parameters() if not name.startswith("pooler")]
+        gradients.append(torch.autograd.grad(value, weights))
+    for expected, got in zip(*gradients, strict=True):
+        torch.testing.assert_close(got, expected, atol=1e-4, rtol=1e-3)
+
+
+def test_states_beyond_the_end_of_a_text_are_zero():
+    transformer, tokens = make_transformer("bert")
+    transformer.set_attn_implementation(ATTENTION)
+    for _, states, mask in packed_states(transformer, tokens):
+        assert (states[~mask] == 0).all()
+
+
+def test_a_row_has_few_lengths(monkeypatch):
+    transformer, tokens = make_transformer("bert")
+    lengths = []
+    monkeypatch.setattr(transformer, "forward", lambda input_ids, **_: lengths.append(input_ids.shape[1]) or 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        packed_states(transformer, tokens)
+    assert lengths == [192]  # 131 tokens and filler
+
+
+@pytest.mark.parametrize(("kind", "changes"), [("mpnet", {}), ("modernbert", {}), ("bert", {"is_decoder": True})])
+def test_transformers_with_another_attention_are_not_packed(kind, changes):
+    with torch.device("meta"):
+        assert not can_pack(AutoModel.from_config(AutoConfig.for_model(kind, **changes)))
