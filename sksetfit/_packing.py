@@ -35,7 +35,7 @@ _KINDS = {
 }
 # Padded tokens of the texts that attend side by side: small blocks pad little, a GPU wants large ones.
 BLOCK_TOKENS, BLOCK_TOKENS_ELSEWHERE = 384, 16384
-# torch keeps a program, hundreds of kilobytes large, for every shape of matrices that it has multiplied in bfloat16.
+# In bfloat16 torch keeps a program, hundreds of kilobytes large, for every shape of matrices that it has multiplied.
 WIDTH_MULTIPLE, ROW_MULTIPLE = 8, 64
 # On a processor torch's fused attention is several times slower backwards than plain matrix products, whose memory
 # grows with the square of the length.
@@ -51,20 +51,24 @@ class Block:
         The place of the first token in the row.
     lengths : ndarray of shape (n_texts,)
         Tokens per text.
+    width : int
+        Tokens per line.
     device : torch.device
     """
 
-    def __init__(self, start: int, lengths: NDArray[np.int64], device: torch.device) -> None:
-        self.n_texts, self.start, self.stop = len(lengths), start, start + int(lengths.sum())
-        self.width = -(-max(int(lengths.max()), 1) // WIDTH_MULTIPLE) * WIDTH_MULTIPLE
-        is_token = np.arange(self.width) < lengths[:, None]
+    def __init__(self, start: int, lengths: NDArray[np.int64], width: int, device: torch.device) -> None:
+        self.n_texts, self.start, self.stop, self.width = len(lengths), start, start + int(lengths.sum()), width
+        is_token = np.arange(width) < lengths[:, None]
         self.mask = torch.from_numpy(is_token).to(device)
+        self.is_full = bool(is_token.all())
         self._text, self._column = (torch.from_numpy(indices).to(device) for indices in is_token.nonzero())
         self._places: dict[int, Tensor] = {}
 
     def pad(self, values: Tensor, n_heads: int = 1) -> Tensor:
         """Return rows of tokens, of shape (n_tokens, n_heads * n), as (n_texts, n_heads, width, n); 0 elsewhere."""
         size = values.shape[1] // n_heads
+        if self.is_full:
+            return values.view(self.n_texts, self.width, n_heads, size).transpose(1, 2)
         empty = values.new_zeros(self.n_texts * n_heads * self.width, size)
         padded = empty.index_copy(0, self._places_of(n_heads), values.reshape(-1, size))
         return padded.view(self.n_texts, n_heads, self.width, size)
@@ -72,6 +76,8 @@ class Block:
     def unpad(self, padded: Tensor) -> Tensor:
         """Undo `pad`."""
         n_heads, size = padded.shape[1], padded.shape[3]
+        if self.is_full:
+            return padded.transpose(1, 2).reshape(-1, n_heads * size)
         rows: Tensor = _TakeRows.apply(padded.reshape(-1, size), self._places_of(n_heads))  # type: ignore[no-untyped-call]
         return rows.view(-1, n_heads * size)
 
@@ -117,10 +123,14 @@ def packed_states(
     device = transformer.device
     lengths = np.array([len(ids) for ids in tokens])
     parts = split_by_length(lengths, BLOCK_TOKENS if device.type == "cpu" else BLOCK_TOKENS_ELSEWHERE)
-    starts = np.cumsum([0, *(int(lengths[part].sum()) for part in parts)])
-    blocks = [Block(start, lengths[part], device) for start, part in zip(starts.tolist(), parts, strict=False)]
+    few_shapes = torch.is_autocast_enabled(device.type)
+    blocks: list[Block] = []
+    for part in parts:
+        start = blocks[-1].stop if blocks else 0
+        width = max(int(lengths[part].max()), 1)
+        blocks.append(Block(start, lengths[part], width + (-width % WIDTH_MULTIPLE if few_shapes else 0), device))
     order = np.concatenate(parts)
-    filler = np.zeros(-starts[-1] % ROW_MULTIPLE, dtype=np.int64)
+    filler = np.zeros(-blocks[-1].stop % ROW_MULTIPLE if few_shapes else 0, dtype=np.int64)
     input_ids = np.concatenate([*(tokens[i] for i in order), filler]).astype(np.int64)
     positions = np.concatenate([*(_positions(transformer, tokens[i]) for i in order), filler])
     output = transformer(
@@ -157,16 +167,18 @@ def _attend(
     """Let the tokens of each text attend to each other; a function of transformers' attention interface."""
     n_tokens, n_heads = query.shape[2], query.shape[1]
     rows = [values.transpose(1, 2).reshape(n_tokens, -1) for values in (query * scaling, key, value)]
-    attended = [torch.zeros_like(rows[2][blocks[-1].stop :])]  # the filler, last
-    for block in reversed(blocks):
+    attended = []
+    for block in blocks:
         q, k, v = (block.pad(values[block.start : block.stop], n_heads) for values in rows)
         if query.requires_grad and query.device.type == "cpu" and block.width <= PLAIN_ATTENTION_TOKENS:
             scores = q @ k.transpose(2, 3)
             scores = scores + torch.where(block.mask, 0.0, -1e30).to(scores.dtype)[:, None, None]
             padded = F.softmax(scores, dim=-1) @ v
         else:
-            padded = F.scaled_dot_product_attention(q, k, v, attn_mask=block.mask[:, None, None], scale=1.0)
-        attended.insert(0, block.unpad(padded))
+            mask = None if block.is_full else block.mask[:, None, None]
+            padded = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=1.0)
+        attended.append(block.unpad(padded))
+    attended.append(rows[2][blocks[-1].stop :])  # each token of the filler attends to itself
     return torch.cat(attended).view(1, n_tokens, n_heads, -1), None
 
 

@@ -76,13 +76,23 @@ def test_states_beyond_the_end_of_a_text_are_zero():
         assert (states[~mask] == 0).all()
 
 
-def test_a_row_has_few_lengths(monkeypatch):
+def test_texts_of_one_length_need_no_padding():
+    transformer, tokens = make_transformer("bert")
+    tokens = [tokens[0], tokens[0][::-1].copy()]
+    with torch.no_grad():
+        expected = padded_states(transformer, tokens)
+        for got, wanted in zip(packed_states_of(transformer, tokens), expected, strict=True):
+            torch.testing.assert_close(got, wanted, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("bfloat16", "length"), [(True, 192), (False, 131)])
+def test_a_row_has_few_lengths_in_bfloat16(monkeypatch, bfloat16, length):
     transformer, tokens = make_transformer("bert")
     lengths = []
     monkeypatch.setattr(transformer, "forward", lambda input_ids, **_: lengths.append(input_ids.shape[1]) or 1 / 0)
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(ZeroDivisionError), torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
         packed_states(transformer, tokens)
-    assert lengths == [192]  # 131 tokens and filler
+    assert lengths == [length]
 
 
 @pytest.mark.parametrize(("kind", "changes"), [("mpnet", {}), ("modernbert", {}), ("bert", {"is_decoder": True})])

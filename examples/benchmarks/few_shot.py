@@ -12,7 +12,13 @@ DIR holds NAME_train.csv and NAME_test.csv with the columns text and label for e
     sksetfit, no label texts  SetFitClassifier(label_texts=None)
     reference                 the package setfit with the recipe of its paper
 
-and those whose package is missing are skipped. All that a fit does is timed, loading the body included, after one
+and, only where --methods names them, sksetfit with the classes renamed before the fit:
+
+    sksetfit, abbreviated names  the first three letters of each word
+    sksetfit, meaningless names  names of colours
+    sksetfit, wrong names        the name of the next class
+
+Those whose package is missing are skipped. All that a fit does is timed, loading the body included, after one
 untimed fit on four texts. Processor seconds count all threads. A result goes to the results file as soon as it is
 there and is measured again only if --rerun names its method.
 """
@@ -62,6 +68,23 @@ def fit_sksetfit(texts: list[str], labels: list[str], seed: int, model: str, **p
     return SetFitClassifier(model, random_state=seed, **parameters).fit(texts, labels).predict
 
 
+COLOURS = ["red", "green", "blue", "yellow", "black", "white", "purple", "orange", "brown", "pink"]
+RENAMINGS: dict[str, Callable[[list[str]], list[str]]] = {
+    "abbreviated": lambda names: ["_".join(word[:3] for word in re.findall(r"\w+", name)) for name in names],
+    "meaningless": lambda names: COLOURS[: len(names)],
+    "wrong": lambda names: names[1:] + names[:1],
+}
+
+
+def fit_renamed(texts: list[str], labels: list[str], seed: int, model: str, renaming: str) -> Predict:
+    names = sorted(set(labels))
+    new_names = RENAMINGS[renaming](names)
+    if len(set(new_names)) < len(names):
+        raise ValueError(f"{renaming} names are not different: {new_names}")
+    predict = fit_sksetfit(texts, [new_names[names.index(label)] for label in labels], seed, model)
+    return lambda test_texts: [names[new_names.index(label)] for label in predict(test_texts)]
+
+
 def fit_reference(texts: list[str], labels: list[str], seed: int, model: str) -> Predict:
     import setfit
     from datasets import Dataset
@@ -91,6 +114,8 @@ METHODS = {
     "sksetfit, no label texts": Method(partial(fit_sksetfit, label_texts=None), "sksetfit"),
     "reference": Method(fit_reference, "setfit"),
 }
+COMPARED = list(METHODS)
+METHODS |= {f"sksetfit, {name} names": Method(partial(fit_renamed, renaming=name), "sksetfit") for name in RENAMINGS}
 
 
 def body_source(model: str) -> str:
@@ -221,7 +246,7 @@ def main() -> None:
     parser.add_argument("--sets", nargs="+", default=SETS, metavar="NAME")
     parser.add_argument("--shots", type=int, default=8, help="training texts per class")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=METHODS)
+    parser.add_argument("--methods", nargs="+", default=COMPARED, choices=METHODS)
     parser.add_argument("--model", default=MODEL, help="name or folder of the body")
     parser.add_argument("--test-size", type=int, default=1000, help="score on the first rows of the test file, 0: all")
     parser.add_argument("--threads", type=int, default=1)
