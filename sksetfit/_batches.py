@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-PASSES, MIN_STEPS, MAX_STEPS = 2, 16, 250
+PASSES, MIN_STEPS, MAX_STEPS = 3, 24, 250
 
 
 class _Deck:

@@ -154,14 +154,14 @@ class Body(nn.Module):
     @torch.inference_mode()
     def encode(self, texts: Sequence[str], precision: str = "float32") -> NDArray[np.float32]:
         """Return the embeddings of texts in their order; each distinct text is encoded once."""
-        distinct, place = np.unique(np.asarray(texts, dtype=object), return_inverse=True)
-        tokens, _ = self.tokenize(distinct.tolist())
+        place = {text: row for row, text in enumerate(dict.fromkeys(texts))}
+        tokens, _ = self.tokenize(list(place))
         max_tokens = ENCODE_TOKENS if self.device.type == "cpu" else ENCODE_TOKENS_ELSEWHERE
         embeddings = np.empty((len(tokens), self.n_dimensions), dtype=np.float32)
         with autocast(self.device, precision):
             for part in split_by_length(np.array([len(ids) for ids in tokens]), max_tokens, padded=not self.packs):
                 embeddings[part] = self([tokens[i] for i in part]).cpu().numpy()
-        return embeddings[place]
+        return embeddings if len(place) == len(texts) else embeddings[[place[text] for text in texts]]
 
 
 def autocast(device: torch.device, precision: str) -> torch.autocast:

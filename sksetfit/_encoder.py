@@ -52,12 +52,12 @@ class SetFitEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         Supervised contrastive loss [2]_ or the squared error of each pair's cosine similarity, the objective of the
         reference [1]_. The first one measures better at the same cost.
     max_steps : int or "auto", default="auto"
-        The number of tuning steps. "auto" makes two passes over the texts, but between 16 and 250 steps: from 3,000
+        The number of tuning steps. "auto" makes three passes over the texts, but between 24 and 250 steps: from 2,000
         texts on fewer passes, and of very many texts some are only seen by the head. 0 leaves the body as it is.
     batch_size : int, default=24
         The most texts in a step. Every pair of them counts, each text is encoded once, and classes have equal shares.
         At eight texts per class, 16 and 32 measure worse.
-    learning_rate : float, default=1.5e-4
+    learning_rate : float, default=1e-4
         The highest rate of AdamW; it rises over the first steps and then decays linearly to zero. Higher than the
         reference's 2e-5 because there are far fewer steps, each of which learns from every pair of its texts.
     warmup_proportion : float in [0, 1], default=0.1
@@ -148,7 +148,7 @@ class SetFitEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         loss: str = "supcon",
         max_steps: int | str = "auto",
         batch_size: int = 24,
-        learning_rate: float = 1.5e-4,
+        learning_rate: float = 1e-4,
         warmup_proportion: float = 0.1,
         weight_decay: float = 0.01,
         max_seq_length: int | None = None,

@@ -90,17 +90,24 @@ def fit_reference(texts: list[str], labels: list[str], seed: int, model: str) ->
     from datasets import Dataset
     from transformers.trainer_callback import ProgressCallback
 
-    setfit.logging.set_verbosity_error()
     recipe = {"num_iterations": 20, "num_epochs": 1, "batch_size": 16, "body_learning_rate": 2e-5, "seed": seed}
-    silent = {"logging_strategy": "no", "logging_first_step": False, "save_strategy": "no", "report_to": "none"}
     classifier = setfit.SetFitModel.from_pretrained(body_source(model))
     train = Dataset.from_dict({"text": texts, "label": labels})
     with tempfile.TemporaryDirectory() as folder:
-        arguments = setfit.TrainingArguments(folder, **recipe, **silent, show_progress_bar=False)
+        arguments = setfit.TrainingArguments(folder, **recipe, **silent())
         trainer = setfit.Trainer(classifier, arguments, train_dataset=train)
         trainer.remove_callback(ProgressCallback)
         trainer.train()
     return classifier.predict
+
+
+def silent() -> dict[str, Any]:
+    """Return the arguments with which the reference prints and keeps nothing."""
+    import setfit
+
+    setfit.logging.set_verbosity_error()
+    nothing = {"logging_strategy": "no", "logging_first_step": False, "save_strategy": "no", "report_to": "none"}
+    return {**nothing, "show_progress_bar": False}
 
 
 class Method(NamedTuple):
