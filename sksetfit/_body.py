@@ -22,7 +22,7 @@ from transformers import PreTrainedModel
 from transformers.utils import logging
 
 from sksetfit._batches import split_by_length
-from sksetfit._packing import ATTENTION, can_pack, packed_states
+from sksetfit._packing import ATTENTION, WIDTH_MULTIPLE, can_pack, packed_states, rounded_up
 
 # Tokens per prediction batch, padding included. A processor is quickest with what fits its caches, a GPU wants many.
 ENCODE_TOKENS, ENCODE_TOKENS_ELSEWHERE = 1024, 65536
@@ -119,7 +119,8 @@ class Body(nn.Module):
 
     def _padded_states(self, tokens: Tokens) -> tuple[NDArray[np.intp], Tensor, Tensor]:
         """Return what `packed_states` returns, computed on texts that are padded to one length."""
-        input_ids = torch.full((len(tokens), max(map(len, tokens))), self.pad_token_id)
+        width = min(rounded_up(max(map(len, tokens)), WIDTH_MULTIPLE, self.device), self.max_seq_length)
+        input_ids = torch.full((len(tokens), width), self.pad_token_id)
         mask = torch.zeros(input_ids.shape, dtype=torch.bool)
         for row, ids in enumerate(tokens):
             input_ids[row, : len(ids)] = torch.from_numpy(ids)

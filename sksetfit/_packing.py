@@ -18,8 +18,8 @@ from transformers import AttentionInterface, PreTrainedModel
 
 from sksetfit._batches import split_by_length
 
-# Transformers whose tokens see all others of their text and know their place from position_ids alone, and whether
-# they count places from behind that of padding.
+# Transformers whose tokens see all others of their text, with keys for each head, and know their place from
+# position_ids alone; and whether they count places from behind that of padding.
 _KINDS = {
     "albert": False,
     "bert": False,
@@ -27,7 +27,6 @@ _KINDS = {
     "distilbert": False,
     "electra": False,
     "ernie": False,
-    "eurobert": False,
     "jina_embeddings_v3": False,
     "nomic_bert": False,
     "roberta": True,
@@ -104,6 +103,11 @@ class _TakeRows(torch.autograd.Function):
         return gradient.new_zeros(ctx.n_rows, gradient.shape[1]).index_copy_(0, rows, gradient), None
 
 
+def rounded_up(n_tokens: int, multiple: int, device: torch.device) -> int:
+    """Return a number of tokens that is not too short and, in bfloat16, one of few."""
+    return n_tokens + (-n_tokens % multiple if torch.is_autocast_enabled(device.type) else 0)
+
+
 def can_pack(transformer: PreTrainedModel) -> bool:
     """Tell whether `packed_states` gives what this transformer gives for padded texts."""
     return transformer.config.model_type in _KINDS and not getattr(transformer.config, "is_decoder", False)
@@ -123,14 +127,14 @@ def packed_states(
     device = transformer.device
     lengths = np.array([len(ids) for ids in tokens])
     parts = split_by_length(lengths, BLOCK_TOKENS if device.type == "cpu" else BLOCK_TOKENS_ELSEWHERE)
-    few_shapes = torch.is_autocast_enabled(device.type)
     blocks: list[Block] = []
     for part in parts:
         start = blocks[-1].stop if blocks else 0
-        width = max(int(lengths[part].max()), 1)
-        blocks.append(Block(start, lengths[part], width + (-width % WIDTH_MULTIPLE if few_shapes else 0), device))
+        width = rounded_up(max(int(lengths[part].max()), 1), WIDTH_MULTIPLE, device)
+        blocks.append(Block(start, lengths[part], width, device))
     order = np.concatenate(parts)
-    filler = np.zeros(-blocks[-1].stop % ROW_MULTIPLE if few_shapes else 0, dtype=np.int64)
+    n_tokens = blocks[-1].stop
+    filler = np.zeros(rounded_up(n_tokens, ROW_MULTIPLE, device) - n_tokens, dtype=np.int64)
     input_ids = np.concatenate([*(tokens[i] for i in order), filler]).astype(np.int64)
     positions = np.concatenate([*(_positions(transformer, tokens[i]) for i in order), filler])
     output = transformer(

@@ -132,3 +132,23 @@ def test_the_side_that_is_cut_is_the_models_own(tiny_model, tmp_path):
         body.encode(long), SentenceTransformer(str(tmp_path), device="cpu").encode(long), atol=1e-6
     )
     assert np.abs(body.encode(long) - load_body(tiny_model, device="cpu").encode(long)).max() > 1e-3
+
+
+@pytest.mark.parametrize(("precision", "widths"), [("float32", {3, 5}), ("bfloat16", {7, 8})])
+def test_texts_of_bodies_that_cannot_pack_are_padded_to_few_widths_in_bfloat16(
+    tiny_model, monkeypatch, precision, widths
+):
+    seen = set()
+    for max_seq_length in (7, 64):
+        body = load_body(tiny_model, max_seq_length=max_seq_length, device="cpu")
+        body.packs = False
+        body.transformer.set_attn_implementation("sdpa")
+        transform = body.transformer.forward
+
+        def forward(input_ids, transform=transform, **others):
+            seen.add(input_ids.shape[1])
+            return transform(input_ids=input_ids, **others)
+
+        monkeypatch.setattr(body.transformer, "forward", forward)
+        body.encode(["bread"] if max_seq_length == 7 else ["bread soup rice"], precision)
+    assert seen == widths

@@ -216,3 +216,13 @@ def test_a_head_that_returns_nothing_from_fit_is_kept(tiny_classifier):
             super().fit(X, y)
 
     assert tiny_classifier.set_params(head=Silent()).fit(*make_texts(2)).predict(["bread"]).shape == (1,)
+
+
+def test_a_list_of_150_classes_is_learnt(tiny_classifier):
+    y = [f"{first}{second}" for first in "abcdefghij" for second in "klmnopqrstuvwxy"]
+    X = [f"{label[0]} {label[1]} {extra}" for label in y for extra in ("bread", "violin")]
+    y = np.repeat(y, 2)
+    fitted = tiny_classifier.set_params(max_steps=60).fit(X, y)
+    assert len(fitted.classes_) == 150
+    assert fitted.predict_proba(X[:3]).shape == (3, 150)
+    assert fitted.score(X, y) > 0.5

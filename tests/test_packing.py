@@ -95,7 +95,9 @@ def test_a_row_has_few_lengths_in_bfloat16(monkeypatch, bfloat16, length):
     assert lengths == [length]
 
 
-@pytest.mark.parametrize(("kind", "changes"), [("mpnet", {}), ("modernbert", {}), ("bert", {"is_decoder": True})])
+@pytest.mark.parametrize(
+    ("kind", "changes"), [("mpnet", {}), ("modernbert", {}), ("eurobert", {}), ("bert", {"is_decoder": True})]
+)
 def test_transformers_with_another_attention_are_not_packed(kind, changes):
     with torch.device("meta"):
         assert not can_pack(AutoModel.from_config(AutoConfig.for_model(kind, **changes)))
