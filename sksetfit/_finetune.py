@@ -5,6 +5,8 @@ Floor 1: knows torch, and of this package the body, the losses and the batches.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,7 @@ from transformers import PreTrainedModel
 from sksetfit._batches import balanced_batches, split_by_length
 from sksetfit._body import Body, Tokens, autocast
 from sksetfit._losses import LOSSES, label_overlap
+from sksetfit._packing import PLAIN_ATTENTION_TOKENS
 
 # Tokens per micro-batch, padding included. A processor is quickest with what fits its caches, a GPU wants many.
 MICRO_BATCH_TOKENS, MICRO_BATCH_TOKENS_ELSEWHERE = 768, 16384
@@ -57,7 +60,7 @@ def finetune(
     losses = np.empty(n_steps)
     batches: Any = balanced_batches(indicator, n_steps, batch_size, rng)
     bar = tqdm(batches, total=n_steps, desc="tuning", unit="step", disable=not progress)
-    with autocast(body.device, "float32"):  # whatever the caller's own says
+    with _attention_for_tuning(body, lengths), autocast(body.device, "float32"):  # whatever the caller's own says
         for step, batch in enumerate(bar):
             embeddings, order = _embed(body, tokens, batch, lengths, precision)
             labels = torch.from_numpy(indicator[order]).to(body.device)
@@ -116,6 +119,18 @@ def _weights_in(precision: str, body: Body) -> dict[str, Tensor]:
     return {
         f"{name}.{key}": weight.bfloat16() for name, layer in layers.items() for key, weight in layer.named_parameters()
     }
+
+
+@contextmanager
+def _attention_for_tuning(body: Body, lengths: NDArray[np.int64]) -> Iterator[None]:
+    """Let a transformer that is not packed compute plain attention, too, where that is the quicker one."""
+    chosen = body.transformer.config._attn_implementation
+    if chosen == "sdpa" and body.device.type == "cpu" and lengths.mean() <= PLAIN_ATTENTION_TOKENS:
+        body.transformer.set_attn_implementation("eager")
+    try:
+        yield
+    finally:
+        body.transformer.set_attn_implementation(chosen)
 
 
 def _diverged(how: str, learning_rate: float) -> ValueError:

@@ -83,6 +83,26 @@ def test_micro_batches_do_not_change_the_gradient(tiny_model, texts, monkeypatch
     np.testing.assert_allclose(embeddings[0], embeddings[1], atol=1e-3)
 
 
+@pytest.mark.parametrize(("longest", "used"), [(256, "eager"), (1, "sdpa")])
+def test_bodies_that_cannot_pack_use_the_attention_that_is_quick_backwards_while_they_tune(
+    body, texts, monkeypatch, longest, used
+):
+    monkeypatch.setattr(_finetune, "PLAIN_ATTENTION_TOKENS", longest)
+    body.packs = False
+    body.transformer.set_attn_implementation("sdpa")
+    transform, seen = body.transformer.forward, set()
+
+    def forward(**inputs):
+        seen.add(body.transformer.config._attn_implementation)
+        return transform(**inputs)
+
+    monkeypatch.setattr(body.transformer, "forward", forward)
+    with pytest.raises(ValueError, match="diverged"):
+        tune(body, texts, learning_rate=1e39)
+    assert seen == {used}
+    assert body.transformer.config._attn_implementation == "sdpa"
+
+
 @pytest.mark.parametrize(
     ("n_steps", "how"), [(10, "the loss of step 2 of 10 is nan"), (1, "embeddings are not finite")]
 )
