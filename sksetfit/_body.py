@@ -22,9 +22,9 @@ from transformers import PreTrainedModel
 from transformers.utils import logging
 
 from sksetfit._batches import split_by_length
-from sksetfit._packing import ATTENTION, WIDTH_MULTIPLE, can_pack, packed_states, rounded_up
+from sksetfit._packing import WIDTH_MULTIPLE, packed_states, plain_is_quick, rounded_up, use_packing
 
-# Tokens per prediction batch, padding included. A processor is quickest with what fits its caches, a GPU wants many.
+# Tokens per prediction batch, with any padding. A processor is quickest with what fits its caches, a GPU wants many.
 ENCODE_TOKENS, ENCODE_TOKENS_ELSEWHERE = 1024, 65536
 TOKENIZED_AT_ONCE = 1000  # texts; what the tokenizer tells of each is many times larger than its token numbers
 
@@ -79,9 +79,7 @@ class Body(nn.Module):
         self.prompt = prompt
         # In tokens, without the special one that closes a text where there is one.
         self.prompt_length = len(alone.ids) - alone.special_tokens_mask[-1] if prompt else 0
-        self.packs = can_pack(transformer)
-        if self.packs:
-            transformer.set_attn_implementation(ATTENTION)
+        self.packs = use_packing(transformer)
         self.eval()
 
     @property
@@ -119,14 +117,15 @@ class Body(nn.Module):
 
     def _padded_states(self, tokens: Tokens) -> tuple[NDArray[np.intp], Tensor, Tensor]:
         """Return what `packed_states` returns, computed on texts that are padded to one length."""
-        width = min(rounded_up(max(map(len, tokens)), WIDTH_MULTIPLE, self.device), self.max_seq_length)
+        width = min(rounded_up(max(map(len, tokens)) or 1, WIDTH_MULTIPLE, self.device), self.max_seq_length)
         input_ids = torch.full((len(tokens), width), self.pad_token_id)
         mask = torch.zeros(input_ids.shape, dtype=torch.bool)
         for row, ids in enumerate(tokens):
             input_ids[row, : len(ids)] = torch.from_numpy(ids)
             mask[row, : len(ids)] = True
         input_ids, mask = input_ids.to(self.device), mask.to(self.device)
-        output = self.transformer(input_ids=input_ids, attention_mask=mask.long())
+        with _quick_attention(self.transformer, width):
+            output = self.transformer(input_ids=input_ids, attention_mask=mask.long(), return_dict=True)
         return np.arange(len(tokens)), output.last_hidden_state, mask
 
     def _embeddings(self, states: Tensor, mask: Tensor) -> Tensor:
@@ -171,6 +170,20 @@ def autocast(device: torch.device, precision: str) -> torch.autocast:
     Without autocast's cache of weights: threads share it, and one that leaves would empty it under another's step.
     """
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bfloat16", cache_enabled=False)
+
+
+@contextmanager
+def _quick_attention(transformer: PreTrainedModel, width: int) -> Iterator[None]:
+    """Let a transformer, where it is tuned, attend plainly while texts of this width go through it."""
+    chosen = transformer.config._attn_implementation
+    if chosen != "sdpa" or not torch.is_grad_enabled() or not plain_is_quick(transformer.device, width):
+        yield
+        return
+    transformer.set_attn_implementation("eager")
+    try:
+        yield
+    finally:
+        transformer.set_attn_implementation(chosen)
 
 
 _one_at_a_time = RLock()

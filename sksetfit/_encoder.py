@@ -253,7 +253,7 @@ class SetFitEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         self, body: Body, texts: list[str], indicator: NDArray[np.bool_], rng: np.random.RandomState
     ) -> NDArray[np.float64]:
         """Tune ``body`` in place and return the loss of each step."""
-        from sksetfit._finetune import finetune
+        from sksetfit._finetune import finetune, give_back_freed_memory
 
         n_steps = planned_steps(len(texts), self.batch_size) if self.max_steps == "auto" else int(self.max_steps)
         precision = body.training_precision(self.precision)
@@ -264,7 +264,7 @@ class SetFitEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
                 f"{body.max_seq_length} tokens (max_seq_length): {n_steps} steps of at most {self.batch_size} texts in "
                 f"{precision} on {body.device}, about {self._expected_seconds(body, texts, n_steps, precision):.0f} s"
             )
-        return finetune(
+        loss_curve = finetune(
             body,
             tokens,
             indicator,
@@ -278,6 +278,8 @@ class SetFitEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
             rng=rng,
             progress=bool(self.verbose),
         )
+        give_back_freed_memory()
+        return loss_curve
 
     def _expected_seconds(self, body: Body, texts: list[str], n_steps: int, precision: str) -> float:
         """Return about how long the steps will take, judged by encoding some texts."""

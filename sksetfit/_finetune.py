@@ -5,8 +5,8 @@ Floor 1: knows torch, and of this package the body, the losses and the batches.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import ctypes
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -20,9 +20,8 @@ from transformers import PreTrainedModel
 from sksetfit._batches import balanced_batches, split_by_length
 from sksetfit._body import Body, Tokens, autocast
 from sksetfit._losses import LOSSES, label_overlap
-from sksetfit._packing import PLAIN_ATTENTION_TOKENS
 
-# Tokens per micro-batch, padding included. A processor is quickest with what fits its caches, a GPU wants many.
+# Tokens per micro-batch, with any padding. A processor is quickest with what fits its caches, a GPU wants many.
 MICRO_BATCH_TOKENS, MICRO_BATCH_TOKENS_ELSEWHERE = 768, 16384
 
 
@@ -53,16 +52,15 @@ def finetune(
         If the loss or the weights stop being finite.
     """
     _freeze_lowest(body.transformer)
-    tuned = [parameter for parameter in body.parameters() if parameter.requires_grad]
-    optimizer = torch.optim.AdamW(tuned, lr=learning_rate, weight_decay=weight_decay, fused=True)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _warmup_then_linear(n_steps, warmup_proportion))
-    lengths = np.array([len(ids) for ids in tokens])
-    losses = np.empty(n_steps)
-    batches: Any = balanced_batches(indicator, n_steps, batch_size, rng)
-    bar = tqdm(batches, total=n_steps, desc="tuning", unit="step", disable=not progress)
-    with _attention_for_tuning(body, lengths), autocast(body.device, "float32"):  # whatever the caller's own says
+    batches = balanced_batches(indicator, n_steps, batch_size, rng)
+    bar: Any = tqdm(batches, total=n_steps, desc="tuning", unit="step", disable=not progress)
+    with autocast(body.device, "float32"):  # whatever the caller's own says
+        tuned = [parameter for parameter in body.parameters() if parameter.requires_grad]
+        optimizer = torch.optim.AdamW(tuned, lr=learning_rate, weight_decay=weight_decay, fused=True)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _warmup_then_linear(n_steps, warmup_proportion))
+        losses = np.empty(n_steps)
         for step, batch in enumerate(bar):
-            embeddings, order = _embed(body, tokens, batch, lengths, precision)
+            embeddings, order = _embed(body, tokens, batch, precision)
             labels = torch.from_numpy(indicator[order]).to(body.device)
             value = LOSSES[loss](embeddings, label_overlap(labels))
             losses[step] = value.item()
@@ -73,18 +71,23 @@ def finetune(
             optimizer.zero_grad()
             schedule.step()
             bar.set_postfix(loss=f"{losses[step]:.3f}", refresh=False)
-    with torch.no_grad():
-        if not body(tokens[:2]).isfinite().all():
-            raise _diverged("embeddings are not finite after the last step", learning_rate)
+        with torch.no_grad():
+            if not body(tokens[:2]).isfinite().all():
+                raise _diverged("embeddings are not finite after the last step", learning_rate)
     return losses
 
 
-def _embed(
-    body: Body, tokens: Tokens, batch: NDArray[np.intp], lengths: NDArray[np.int64], precision: str
-) -> tuple[Tensor, NDArray[np.intp]]:
+def give_back_freed_memory() -> None:
+    """Give the system what is free: glibc keeps the two hundred megabytes of a tuning, and uses them badly again."""
+    with suppress(OSError, AttributeError, TypeError):  # other C libraries know no malloc_trim, and Windows none at all
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+def _embed(body: Body, tokens: Tokens, batch: NDArray[np.intp], precision: str) -> tuple[Tensor, NDArray[np.intp]]:
     """Return the embeddings of a batch, computed in parts of similar length, and the texts in the order of the rows."""
     max_tokens = MICRO_BATCH_TOKENS if body.device.type == "cpu" else MICRO_BATCH_TOKENS_ELSEWHERE
-    parts = [batch[part] for part in split_by_length(lengths[batch], max_tokens, padded=not body.packs)]
+    lengths = np.array([len(tokens[i]) for i in batch])
+    parts = [batch[part] for part in split_by_length(lengths, max_tokens, padded=not body.packs)]
     weights = _weights_in(precision, body)
     with autocast(body.device, precision):
         embeddings = [functional_call(body, weights, ([tokens[i] for i in part],)) for part in parts]
@@ -119,18 +122,6 @@ def _weights_in(precision: str, body: Body) -> dict[str, Tensor]:
     return {
         f"{name}.{key}": weight.bfloat16() for name, layer in layers.items() for key, weight in layer.named_parameters()
     }
-
-
-@contextmanager
-def _attention_for_tuning(body: Body, lengths: NDArray[np.int64]) -> Iterator[None]:
-    """Let a transformer that is not packed compute plain attention, too, where that is the quicker one."""
-    chosen = body.transformer.config._attn_implementation
-    if chosen == "sdpa" and body.device.type == "cpu" and lengths.mean() <= PLAIN_ATTENTION_TOKENS:
-        body.transformer.set_attn_implementation("eager")
-    try:
-        yield
-    finally:
-        body.transformer.set_attn_implementation(chosen)
 
 
 def _diverged(how: str, learning_rate: float) -> ValueError:

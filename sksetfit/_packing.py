@@ -19,25 +19,15 @@ from transformers import AttentionInterface, PreTrainedModel
 from sksetfit._batches import split_by_length
 
 # Transformers whose tokens see all others of their text, with keys for each head, and know their place from
-# position_ids alone; and whether they count places from behind that of padding.
-_KINDS = {
-    "albert": False,
-    "bert": False,
-    "camembert": True,
-    "distilbert": False,
-    "electra": False,
-    "ernie": False,
-    "jina_embeddings_v3": False,
-    "nomic_bert": False,
-    "roberta": True,
-    "xlm-roberta": True,
-}
+# position_ids alone.
+_KINDS = {"albert", "bert", "distilbert", "electra", "ernie", "jina_embeddings_v3", "nomic_bert"}
+_KINDS_COUNTING_FROM_PADDING = {"camembert", "roberta", "xlm-roberta"}  # the first place is behind that of padding
 # Padded tokens of the texts that attend side by side: small blocks pad little, a GPU wants large ones.
 BLOCK_TOKENS, BLOCK_TOKENS_ELSEWHERE = 384, 16384
 # In bfloat16 torch keeps a program, hundreds of kilobytes large, for every shape of matrices that it has multiplied.
 WIDTH_MULTIPLE, ROW_MULTIPLE = 8, 64
-# On a processor torch's fused attention is several times slower backwards than plain matrix products, whose memory
-# grows with the square of the length.
+# On a processor, torch's fused attention in bfloat16 is two to four times slower backwards than plain matrix products,
+# whose memory grows with the square of the length.
 PLAIN_ATTENTION_TOKENS = 256
 
 
@@ -77,8 +67,7 @@ class Block:
         n_heads, size = padded.shape[1], padded.shape[3]
         if self.is_full:
             return padded.transpose(1, 2).reshape(-1, n_heads * size)
-        rows: Tensor = _TakeRows.apply(padded.reshape(-1, size), self._places_of(n_heads))  # type: ignore[no-untyped-call]
-        return rows.view(-1, n_heads * size)
+        return padded.reshape(-1, size).index_select(0, self._places_of(n_heads)).view(-1, n_heads * size)
 
     def _places_of(self, n_heads: int) -> Tensor:
         if n_heads not in self._places:
@@ -88,29 +77,22 @@ class Block:
         return self._places[n_heads]
 
 
-class _TakeRows(torch.autograd.Function):
-    """Rows of a matrix, each of them once; torch's own `index_select` adds up gradients row by row, slowly."""
-
-    @staticmethod
-    def forward(ctx: Any, matrix: Tensor, rows: Tensor) -> Tensor:
-        ctx.save_for_backward(rows)
-        ctx.n_rows = len(matrix)
-        return matrix.index_select(0, rows)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        (rows,) = ctx.saved_tensors
-        return gradient.new_zeros(ctx.n_rows, gradient.shape[1]).index_copy_(0, rows, gradient), None
-
-
 def rounded_up(n_tokens: int, multiple: int, device: torch.device) -> int:
     """Return a number of tokens that is not too short and, in bfloat16, one of few."""
     return n_tokens + (-n_tokens % multiple if torch.is_autocast_enabled(device.type) else 0)
 
 
-def can_pack(transformer: PreTrainedModel) -> bool:
-    """Tell whether `packed_states` gives what this transformer gives for padded texts."""
-    return transformer.config.model_type in _KINDS and not getattr(transformer.config, "is_decoder", False)
+def use_packing(transformer: PreTrainedModel) -> bool:
+    """Let a transformer take `packed_states` where that gives what it gives for padded texts; tell whether it does."""
+    kind, is_decoder = transformer.config.model_type, getattr(transformer.config, "is_decoder", False)
+    if kind in _KINDS | _KINDS_COUNTING_FROM_PADDING and not is_decoder:
+        transformer.set_attn_implementation(ATTENTION)  # which may decline in silence
+    return bool(transformer.config._attn_implementation == ATTENTION)
+
+
+def plain_is_quick(device: torch.device, n_tokens: int) -> bool:
+    """Tell whether plain matrix products are the quicker attention for tuning on texts of so many tokens."""
+    return device.type == "cpu" and torch.is_autocast_enabled("cpu") and n_tokens <= PLAIN_ATTENTION_TOKENS
 
 
 def packed_states(
@@ -134,12 +116,13 @@ def packed_states(
         blocks.append(Block(start, lengths[part], width, device))
     order = np.concatenate(parts)
     n_tokens = blocks[-1].stop
-    filler = np.zeros(rounded_up(n_tokens, ROW_MULTIPLE, device) - n_tokens, dtype=np.int64)
+    filler = np.zeros(max(rounded_up(n_tokens, ROW_MULTIPLE, device), 1) - n_tokens, dtype=np.int64)
     input_ids = np.concatenate([*(tokens[i] for i in order), filler]).astype(np.int64)
     positions = np.concatenate([*(_positions(transformer, tokens[i]) for i in order), filler])
     output = transformer(
         input_ids=torch.from_numpy(input_ids)[None].to(device),
         position_ids=torch.from_numpy(positions)[None].to(device),
+        return_dict=True,
         blocks=blocks,
     )
     states = output.last_hidden_state[0]
@@ -150,7 +133,7 @@ def packed_states(
 
 
 def _positions(transformer: PreTrainedModel, ids: NDArray[np.int32]) -> NDArray[np.int64]:
-    if not _KINDS[transformer.config.model_type]:
+    if transformer.config.model_type not in _KINDS_COUNTING_FROM_PADDING:
         return np.arange(len(ids))
     padding = transformer.config.pad_token_id
     counts = ids != padding
@@ -174,7 +157,7 @@ def _attend(
     attended = []
     for block in blocks:
         q, k, v = (block.pad(values[block.start : block.stop], n_heads) for values in rows)
-        if query.requires_grad and query.device.type == "cpu" and block.width <= PLAIN_ATTENTION_TOKENS:
+        if query.requires_grad and plain_is_quick(query.device, block.width):
             scores = q @ k.transpose(2, 3)
             scores = scores + torch.where(block.mask, 0.0, -1e30).to(scores.dtype)[:, None, None]
             padded = F.softmax(scores, dim=-1) @ v

@@ -3,8 +3,8 @@ import pytest
 import torch
 from sentence_transformers import SentenceTransformer
 
-from sksetfit import _body
-from sksetfit._body import building
+from sksetfit import _body, _packing
+from sksetfit._body import autocast, building
 from sksetfit._body_source import load_body
 
 TEXTS = ["bread and cheese", "a", "", "tennis goal race " * 40, "Piano, JAZZ!", "a"]
@@ -152,3 +152,44 @@ def test_texts_of_bodies_that_cannot_pack_are_padded_to_few_widths_in_bfloat16(
         monkeypatch.setattr(body.transformer, "forward", forward)
         body.encode(["bread"] if max_seq_length == 7 else ["bread soup rice"], precision)
     assert seen == widths
+
+
+@pytest.mark.parametrize(
+    ("longest", "gradients", "used"), [(64, True, "eager"), (2, True, "sdpa"), (64, False, "sdpa")]
+)
+def test_bodies_that_cannot_pack_attend_plainly_where_that_is_quick(tiny_model, monkeypatch, longest, gradients, used):
+    monkeypatch.setattr(_packing, "PLAIN_ATTENTION_TOKENS", longest)
+    body = load_body(tiny_model, device="cpu")
+    body.packs = False
+    body.transformer.set_attn_implementation("sdpa")
+    seen = []
+
+    def forward(**inputs):
+        seen.append(body.transformer.config._attn_implementation)
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(body.transformer, "forward", forward)
+    with torch.set_grad_enabled(gradients), autocast(body.device, "bfloat16"), pytest.raises(ZeroDivisionError):
+        body(body.tokenize(["bread soup rice"])[0])
+    assert seen == [used]
+    assert body.transformer.config._attn_implementation == "sdpa"
+
+
+@pytest.mark.parametrize("packs", [True, False])
+def test_texts_have_their_embeddings_in_any_order(tiny_model, packs):
+    body = load_body(tiny_model, device="cpu")
+    body.packs = packs
+    if not packs:
+        body.transformer.set_attn_implementation("sdpa")
+    texts = ["bread", "violin song bread soup", "", "rice soup"]
+    with torch.no_grad():
+        together = body(body.tokenize(texts)[0])
+        alone = torch.cat([body(body.tokenize([text])[0]) for text in texts])
+    torch.testing.assert_close(together, alone, atol=1e-5, rtol=1e-5)
+
+
+def test_transformers_that_return_tuples_by_default_are_read(tiny_model):
+    body = load_body(tiny_model, device="cpu")
+    expected = body.encode(["bread"])
+    body.transformer.config.return_dict = False
+    np.testing.assert_array_equal(body.encode(["bread"]), expected)

@@ -4,10 +4,11 @@ import torch
 from transformers import CONFIG_MAPPING, AutoConfig, AutoModel
 
 from sksetfit import _packing
-from sksetfit._packing import ATTENTION, can_pack, packed_states
+from sksetfit._packing import ATTENTION, Block, packed_states, plain_is_quick, use_packing
 
+KINDS = _packing._KINDS | _packing._KINDS_COUNTING_FROM_PADDING
 PADDING = 1
-LENGTHS = [5, 30, 17, 60, 1, 9, 9]
+LENGTHS = [5, 30, 17, 60, 1, 0, 9, 9]
 
 
 def make_transformer(kind):
@@ -45,7 +46,7 @@ def packed_states_of(transformer, tokens):
     return [of_text[i] for i in range(len(tokens))]
 
 
-@pytest.mark.parametrize("kind", sorted(set(_packing._KINDS) & set(CONFIG_MAPPING)))
+@pytest.mark.parametrize("kind", sorted(KINDS & set(CONFIG_MAPPING)))
 def test_states_are_those_of_padded_texts(kind):
     transformer, tokens = make_transformer(kind)
     with torch.no_grad():
@@ -54,15 +55,15 @@ def test_states_are_those_of_padded_texts(kind):
             torch.testing.assert_close(got, wanted, atol=1e-5, rtol=1e-5)
 
 
-@pytest.mark.parametrize("plain", [0, 256])
+@pytest.mark.parametrize("plain", [False, True])
 @pytest.mark.parametrize("block_tokens", [1, 100, 10**6])
 def test_gradients_are_those_of_padded_texts_whatever_the_blocks_and_the_attention(monkeypatch, plain, block_tokens):
-    monkeypatch.setattr(_packing, "PLAIN_ATTENTION_TOKENS", plain)
+    monkeypatch.setattr(_packing, "plain_is_quick", lambda *_: plain)
     monkeypatch.setattr(_packing, "BLOCK_TOKENS", block_tokens)
     transformer, tokens = make_transformer("bert")
     gradients = []
     for states in (padded_states, packed_states_of):
-        value = sum(text.square().mean() for text in states(transformer, tokens))
+        value = sum(text.square().sum() for text in states(transformer, tokens))
         weights = [weight for name, weight in transformer.named_parameters() if not name.startswith("pooler")]
         gradients.append(torch.autograd.grad(value, weights))
     for expected, got in zip(*gradients, strict=True):
@@ -76,13 +77,38 @@ def test_states_beyond_the_end_of_a_text_are_zero():
         assert (states[~mask] == 0).all()
 
 
-def test_texts_of_one_length_need_no_padding():
+def test_texts_of_one_length_lie_where_they_are():
+    states = torch.arange(12.0).reshape(4, 3)
+    block = Block(0, np.array([2, 2]), 2, torch.device("cpu"))
+    assert block.pad(states).data_ptr() == states.data_ptr()
+    assert block.unpad(block.pad(states)).data_ptr() == states.data_ptr()
+
+
+@pytest.mark.parametrize("n_heads", [1, 2])
+@pytest.mark.parametrize("lengths", [[2, 2], [2, 1], [0, 2]])
+def test_padding_is_undone(n_heads, lengths):
+    states = torch.randn(sum(lengths), 6)
+    block = Block(0, np.array(lengths), 2, torch.device("cpu"))
+    padded = block.pad(states, n_heads)
+    assert padded.shape == (2, n_heads, 2, 6 // n_heads)
+    assert torch.equal(padded[1, :, 0].flatten(), states[lengths[0]])
+    assert torch.equal(block.unpad(padded), states)
+
+
+@pytest.mark.parametrize("n_texts", [1, 2])
+def test_texts_without_any_token_have_states_of_zero(n_texts):
     transformer, tokens = make_transformer("bert")
-    tokens = [tokens[0], tokens[0][::-1].copy()]
-    with torch.no_grad():
-        expected = padded_states(transformer, tokens)
-        for got, wanted in zip(packed_states_of(transformer, tokens), expected, strict=True):
-            torch.testing.assert_close(got, wanted, atol=1e-5, rtol=1e-5)
+    states = packed_states_of(transformer, [tokens[LENGTHS.index(0)]] * n_texts)
+    assert [len(text) for text in states] == [0] * n_texts
+
+
+def test_small_blocks_pad_little(monkeypatch):
+    monkeypatch.setattr(_packing, "BLOCK_TOKENS", 64)
+    transformer, tokens = make_transformer("bert")
+    transformer.set_attn_implementation(ATTENTION)
+    parts = packed_states(transformer, tokens)
+    assert max(mask.numel() for _, _, mask in parts) <= 64
+    assert sum(mask.numel() for _, _, mask in parts) < 1.5 * sum(LENGTHS)
 
 
 @pytest.mark.parametrize(("bfloat16", "length"), [(True, 192), (False, 131)])
@@ -95,9 +121,31 @@ def test_a_row_has_few_lengths_in_bfloat16(monkeypatch, bfloat16, length):
     assert lengths == [length]
 
 
+def test_blocks_have_few_widths_in_bfloat16():
+    transformer, tokens = make_transformer("bert")
+    transformer.set_attn_implementation(ATTENTION)
+    with torch.autocast("cpu", torch.bfloat16), torch.no_grad():
+        assert {mask.shape[1] % 8 for _, _, mask in packed_states(transformer, tokens)} == {0}
+
+
+@pytest.mark.parametrize(
+    ("device", "bfloat16", "n_tokens", "expected"),
+    [("cpu", True, 256, True), ("cpu", True, 257, False), ("cpu", False, 8, False), ("cuda", True, 8, False)],
+)
+def test_plain_attention_is_for_short_texts_in_bfloat16_on_processors(device, bfloat16, n_tokens, expected):
+    with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+        assert plain_is_quick(torch.device(device), n_tokens) is expected
+
+
 @pytest.mark.parametrize(
     ("kind", "changes"), [("mpnet", {}), ("modernbert", {}), ("eurobert", {}), ("bert", {"is_decoder": True})]
 )
 def test_transformers_with_another_attention_are_not_packed(kind, changes):
     with torch.device("meta"):
-        assert not can_pack(AutoModel.from_config(AutoConfig.for_model(kind, **changes)))
+        assert not use_packing(AutoModel.from_config(AutoConfig.for_model(kind, **changes)))
+
+
+def test_transformers_that_decline_the_attention_are_not_packed(monkeypatch):
+    transformer, _ = make_transformer("bert")
+    monkeypatch.setattr(type(transformer), "_can_set_attn_implementation", classmethod(lambda cls: False))
+    assert not use_packing(transformer)

@@ -1,6 +1,6 @@
 """Compare classifiers of texts with several labels on goemotions: macro F1 of its most frequent labels.
 
-    export OMP_NUM_THREADS=1
+    export OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1
     python multi_label.py --data DIR --seeds 0 1
 
 DIR holds goemotions_train.csv and goemotions_test.csv with the columns text and label, the labels of a text joined by
@@ -12,8 +12,6 @@ embeddings is measured beside it. Results go to a file as in few_shot.py.
 from __future__ import annotations
 
 import argparse
-import os
-import tempfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -21,7 +19,19 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from few_shot import MODEL, add_result, body_source, read_results, read_texts, silent, timed
+from common import (
+    MODEL,
+    RECIPE,
+    add_result,
+    body_source,
+    is_done,
+    is_installed,
+    read_results,
+    read_texts,
+    timed,
+    train_reference,
+    use_threads,
+)
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
@@ -37,47 +47,39 @@ def balanced_head() -> OneVsRestClassifier:
     return OneVsRestClassifier(LogisticRegression(C=10, max_iter=1000, class_weight="balanced"))
 
 
-def fit_frozen(texts: list[str], targets: Indicator, names: list[str], seed: int) -> dict[str, Predict]:
+# A fit returns one or more ways to predict: the reference's body is tuned once for two heads. The second head is
+# fitted where it first predicts, and is no part of the time.
+def fit_frozen(texts: list[str], targets: Indicator, names: list[str], seed: int) -> list[Predict]:
     from sentence_transformers import SentenceTransformer
 
     body = SentenceTransformer(body_source(MODEL))
     head = balanced_head().fit(body.encode(texts), targets)
-    return {"frozen, balanced head": lambda test_texts: head.predict(body.encode(test_texts))}
+    return [lambda test_texts: head.predict(body.encode(test_texts))]
 
 
-def fit_sksetfit(texts: list[str], targets: Indicator, names: list[str], seed: int, label: str) -> dict[str, Predict]:
+def fit_sksetfit(
+    texts: list[str], targets: Indicator, names: list[str], seed: int, **parameters: object
+) -> list[Predict]:
     from sksetfit import SetFitClassifier
 
-    parameters = {} if label == "sksetfit" else {"label_texts": None}
     classifier = SetFitClassifier(random_state=seed, **parameters)
-    return {label: classifier.fit(texts, pd.DataFrame(targets, columns=names)).predict}
+    return [classifier.fit(texts, pd.DataFrame(targets, columns=names)).predict]
 
 
-def fit_reference(texts: list[str], targets: Indicator, names: list[str], seed: int) -> dict[str, Predict]:
-    import setfit
-    from datasets import Dataset
-    from transformers.trainer_callback import ProgressCallback
+def fit_reference(texts: list[str], targets: Indicator, names: list[str], seed: int) -> list[Predict]:
+    model = train_reference(texts, targets.tolist(), seed, MODEL, RECIPE)
 
-    recipe = {"num_iterations": 20, "num_epochs": 1, "batch_size": 16, "body_learning_rate": 2e-5, "seed": seed}
-    classifier = setfit.SetFitModel.from_pretrained(body_source(MODEL), multi_target_strategy="one-vs-rest")
-    train = Dataset.from_dict({"text": texts, "label": targets.tolist()})
-    with tempfile.TemporaryDirectory() as folder:
-        arguments = setfit.TrainingArguments(folder, **recipe, **silent())
-        trainer = setfit.Trainer(classifier, arguments, train_dataset=train)
-        trainer.remove_callback(ProgressCallback)
-        trainer.train()
-    head = balanced_head().fit(classifier.encode(texts), targets)
-    return {
-        "reference": lambda test_texts: np.asarray(classifier.predict(test_texts)),
-        "reference, balanced head": lambda test_texts: head.predict(classifier.encode(test_texts)),
-    }
+    def predict_balanced(test_texts: list[str]) -> Any:
+        return balanced_head().fit(model.encode(texts), targets).predict(model.encode(test_texts))
+
+    return [lambda test_texts: np.asarray(model.predict(test_texts)), predict_balanced]
 
 
 FITS = [
-    fit_frozen,
-    partial(fit_sksetfit, label="sksetfit"),
-    partial(fit_sksetfit, label="sksetfit, no label texts"),
-    fit_reference,
+    (fit_frozen, "sentence-transformers", ["frozen, balanced head"]),
+    (fit_sksetfit, "sksetfit", ["sksetfit"]),
+    (partial(fit_sksetfit, label_texts=None), "sksetfit", ["sksetfit, no label texts"]),
+    (fit_reference, "setfit", ["reference", "reference, balanced head"]),
 ]
 
 
@@ -98,22 +100,34 @@ def sample(targets: Indicator, shots: int, seed: int) -> NDArray[np.intp]:
 
 
 def run(options: argparse.Namespace) -> None:
+    use_threads(options.threads)
     train, test = (options.data / f"goemotions_{part}.csv" for part in ("train", "test"))
     names = most_frequent(train)
     (texts, targets), (test_texts, test_targets) = (read_labels(path, names) for path in (train, test))
-    test_texts, test_targets = test_texts[: options.test_size], test_targets[: options.test_size]
-    for seed in options.seeds:
-        rows = sample(targets, options.shots, seed)
-        for fit in FITS:
+    size = options.test_size or len(test_texts)
+    results = read_results(options.results)
+    for fit, package, methods in FITS:
+        if not is_installed(package):
+            print(f"{', '.join(methods)}: skipped, the package {package} is not installed")
+            continue
+        fit(["good", "great", "bad", "awful"], np.array([[1, 0], [1, 0], [0, 1], [0, 1]]), ["a", "b"], 0)  # untimed
+        for seed in options.seeds:
+            key = {"set": "goemotions", "shots": options.shots, "seed": seed, "model": MODEL}
+            keys = [{**key, "method": m, "test_size": options.test_size, "threads": options.threads} for m in methods]
+            if all(is_done(results, key, package) for key in keys):
+                continue
+            rows = sample(targets, options.shots, seed)
             predicts, times = timed("fit", fit, [texts[i] for i in rows], targets[rows], names, seed)
-            for method, predict in predicts.items():
-                answers = predict(test_texts)
-                row = {"set": "goemotions", "shots": options.shots, "seed": seed, "method": method, "model": MODEL}
-                row |= {"test_size": options.test_size, "threads": options.threads, **times}
-                row["macro_f1"] = round(f1_score(test_targets, answers, average="macro", zero_division=0), 4)
-                row["without_label"] = round(float((np.asarray(answers).sum(axis=1) == 0).mean()), 4)
-                add_result(options.results, row)
-                print(seed, method, row["macro_f1"], times["fit_processor_seconds"], flush=True)
+            for key, predict in zip(keys, predicts, strict=True):
+                row = measure(predict(test_texts[:size]), test_targets[:size])
+                add_result(options.results, key, package, {**row, **times})
+                print(seed, key["method"], row["macro_f1"], times["fit_processor_seconds"], flush=True)
+
+
+def measure(answers: Any, targets: Indicator) -> dict[str, float]:
+    macro_f1 = float(f1_score(targets, answers, average="macro", zero_division=0))
+    without_label = float((np.asarray(answers).sum(axis=1) == 0).mean())
+    return {"test_rows": len(targets), "macro_f1": round(macro_f1, 4), "without_label": round(without_label, 4)}
 
 
 def main() -> None:
@@ -121,18 +135,19 @@ def main() -> None:
     parser.add_argument("--data", type=Path, metavar="DIR", required=True)
     parser.add_argument("--shots", type=int, default=8)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
-    parser.add_argument("--test-size", type=int, default=1000)
+    parser.add_argument("--test-size", type=int, default=1000, help="score on the first rows of the test file, 0: all")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--results", type=Path, default=Path(__file__).with_suffix(".csv"))
     options = parser.parse_args()
-    os.environ.update(TQDM_DISABLE="1", RAYON_NUM_THREADS=str(options.threads))
-    import torch
-
-    torch.set_num_threads(options.threads)
     with threadpool_limits(options.threads):
         run(options)
-    measures = read_results(options.results).groupby(["shots", "method"])[["macro_f1", "without_label"]]
-    print(measures.mean().round(3))
+    results = read_results(options.results)
+    for column in ("shots", "test_size", "threads"):
+        results = results[results[column] == getattr(options, column)]
+    results = results[results["seed"].isin(options.seeds)].groupby("method")
+    table = results[["macro_f1", "without_label"]].mean().round(3)
+    table["fit_processor_seconds"] = results["fit_processor_seconds"].median()
+    print(f"Means and median seconds of {len(options.seeds)} samples\n{table}")
 
 
 if __name__ == "__main__":

