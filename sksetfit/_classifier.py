@@ -71,6 +71,10 @@ class SetFitClassifier(ClassifierMixin, BaseEstimator):
         "auto" tunes in bfloat16 where the processor or GPU multiplies it natively and predicts in float32; "float32"
         and "bfloat16" do both in one. In bfloat16 an embedding depends a little, in the third digit, on the texts that
         are encoded along with it.
+    backend : {"torch", "openvino"}, default="torch"
+        What computes embeddings for predictions; tuning is torch's. "openvino", through sentence-transformers and on
+        the processor, is quicker for single texts; it needs ``pip install 'sksetfit[openvino]'`` and, in each process,
+        some seconds before the first prediction.
     device : str or None, default=None
         A torch device such as "cpu" or "cuda:1". None takes a GPU where there is one.
     random_state : int, RandomState instance or None, default=None
@@ -148,6 +152,7 @@ class SetFitClassifier(ClassifierMixin, BaseEstimator):
         max_seq_length: int | None = None,
         prompt: str | None = None,
         precision: str = "auto",
+        backend: str = "torch",
         device: str | None = None,
         random_state: int | np.random.RandomState | None = None,
         verbose: int | bool = 0,
@@ -165,6 +170,7 @@ class SetFitClassifier(ClassifierMixin, BaseEstimator):
         self.max_seq_length = max_seq_length
         self.prompt = prompt
         self.precision = precision
+        self.backend = backend
         self.device = device
         self.random_state = random_state
         self.verbose = verbose
@@ -210,7 +216,7 @@ class SetFitClassifier(ClassifierMixin, BaseEstimator):
     def _fit_head(self, encoder: SetFitEncoder, texts: list[str], targets: Targets) -> BaseEstimator:
         """Fit a copy of the head on the embeddings of the training texts and of the label texts."""
         label_texts, label_indicator = label_rows(encoder.label_texts_, targets.classes)
-        embeddings = encoder._encode(texts + label_texts)
+        embeddings = encoder._encode(texts + label_texts, "torch")
         y = np.concatenate([targets.y, targets.as_y(label_indicator)])
         rng = local_random_state(self.random_state)
         head = build_head(self.head, self.multi_target_strategy, multi_label=targets.multi_label, rng=rng)
@@ -268,7 +274,7 @@ class SetFitClassifier(ClassifierMixin, BaseEstimator):
     def _head_answer(self, method: str, X: Any) -> NDArray[Any]:
         check_is_fitted(self)
         # Not transform: under set_config(transform_output=...) its frames have names that the head was not fitted on.
-        embeddings = self.encoder_._encode(check_texts(X))
+        embeddings = self.encoder_._encode(check_texts(X), self.encoder_.backend)
         return one_array(getattr(self.head_, method)(embeddings))
 
     def set_params(self, **params: Any) -> Self:

@@ -20,11 +20,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from sksetfit._batches import balanced_batches, merge_duplicates, planned_steps
 from sksetfit._label_texts import candidate_label_texts, label_rows, names_are_informative
+from sksetfit._memory import give_back_freed_memory
 from sksetfit._targets import Targets, check_targets
 from sksetfit._validation import check_texts, local_random_state
 
 if TYPE_CHECKING:
     from sksetfit._body import Body
+    from sksetfit._body_folder import ExportedBody
 
 N_TEXTS_JUDGED = 512  # texts, of all classes alike, on which "auto" judges class names; more cost time and say no more
 
@@ -72,6 +74,10 @@ class SetFitEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         "auto" tunes in bfloat16 where the processor or GPU multiplies it natively and predicts in float32; "float32"
         and "bfloat16" do both in one. In bfloat16 an embedding depends a little, in the third digit, on the texts that
         are encoded along with it.
+    backend : {"torch", "openvino"}, default="torch"
+        What computes embeddings for predictions; tuning is torch's. "openvino", through sentence-transformers and on
+        the processor, is quicker for single texts; it needs ``pip install 'sksetfit[openvino]'`` and, in each process,
+        some seconds before the first prediction.
     device : str or None, default=None
         A torch device such as "cpu" or "cuda:1". None takes a GPU where there is one.
     random_state : int, RandomState instance or None, default=None
@@ -135,6 +141,7 @@ class SetFitEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         "max_seq_length": [Interval(Integral, 3, None, closed="left"), None],
         "prompt": [str, None],
         "precision": [StrOptions({"auto", "float32", "bfloat16"})],
+        "backend": [StrOptions({"torch", "openvino"})],
         "device": [str, None],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
@@ -154,6 +161,7 @@ class SetFitEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         max_seq_length: int | None = None,
         prompt: str | None = None,
         precision: str = "auto",
+        backend: str = "torch",
         device: str | None = None,
         random_state: int | np.random.RandomState | None = None,
         verbose: int | bool = 0,
@@ -169,6 +177,7 @@ class SetFitEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         self.max_seq_length = max_seq_length
         self.prompt = prompt
         self.precision = precision
+        self.backend = backend
         self.device = device
         self.random_state = random_state
         self.verbose = verbose
@@ -202,6 +211,10 @@ class SetFitEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         """Tune on what `fit`, or the classifier before it, has checked."""
         if self.prompt is not None:
             check_texts([self.prompt], "prompt")
+        if self.backend != "torch":
+            from sksetfit._body_folder import check_backend
+
+            check_backend(self.backend)
         candidates = candidate_label_texts(self.label_texts, targets.classes)
         rng = local_random_state(self.random_state)
         body = self._load_body()
@@ -213,6 +226,7 @@ class SetFitEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         loss_curve = self._tune(body, distinct, indicator, rng)
         # Only now: a fit that fails or is interrupted leaves the estimator as it was.
         self._body = body
+        self._exports: dict[tuple[str, str], ExportedBody] = {}
         self.label_texts_ = label_texts
         self.loss_curve_ = loss_curve
         self.n_steps_ = len(loss_curve)
@@ -253,7 +267,7 @@ class SetFitEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         self, body: Body, texts: list[str], indicator: NDArray[np.bool_], rng: np.random.RandomState
     ) -> NDArray[np.float64]:
         """Tune ``body`` in place and return the loss of each step."""
-        from sksetfit._finetune import finetune, give_back_freed_memory
+        from sksetfit._finetune import finetune
 
         n_steps = planned_steps(len(texts), self.batch_size) if self.max_steps == "auto" else int(self.max_steps)
         precision = body.training_precision(self.precision)
@@ -310,11 +324,17 @@ class SetFitEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
             If ``X`` is not what it must be.
         """
         check_is_fitted(self)
-        return self._encode(check_texts(X))
+        return self._encode(check_texts(X), self.backend)
 
-    def _encode(self, texts: list[str]) -> NDArray[np.float32]:
+    def _encode(self, texts: list[str], backend: str) -> NDArray[np.float32]:
         precision = "bfloat16" if self.precision == "bfloat16" else "float32"
-        return self._body.encode(texts, precision)
+        if backend == "torch":
+            return self._body.encode(texts, precision)
+        from sksetfit._body_folder import ExportedBody
+
+        if ("openvino", precision) not in self._exports:
+            self._exports["openvino", precision] = ExportedBody(self._body, "openvino", precision)
+        return self._exports["openvino", precision].encode(texts)
 
     @property
     def _n_features_out(self) -> int:
@@ -335,6 +355,7 @@ class SetFitEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
 
     def __getstate__(self) -> dict[str, Any]:
         state: dict[str, Any] = super().__getstate__().copy()
+        state.pop("_exports", None)
         if isinstance(self.model, os.PathLike):
             state["model"] = os.fspath(self.model)  # a path is no plain data
         if "_body" in state:
@@ -346,6 +367,7 @@ class SetFitEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
     def __setstate__(self, state: dict[str, Any]) -> None:
         state = dict(state)
         if "_body" in state:
+            state["_exports"] = {}
             from sksetfit._body_source import available_device
             from sksetfit._body_state import body_from_state
 

@@ -5,8 +5,6 @@ Floor 1: knows torch, and of this package the body, the losses and the batches.
 
 from __future__ import annotations
 
-import ctypes
-from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -75,12 +73,6 @@ def finetune(
             if not body(tokens[:2]).isfinite().all():
                 raise _diverged("embeddings are not finite after the last step", learning_rate)
     return losses
-
-
-def give_back_freed_memory() -> None:
-    """Give the system what is free: glibc keeps the two hundred megabytes of a tuning, and uses them badly again."""
-    with suppress(OSError, AttributeError, TypeError):  # other C libraries know no malloc_trim, and Windows none at all
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _embed(body: Body, tokens: Tokens, batch: NDArray[np.intp], precision: str) -> tuple[Tensor, NDArray[np.intp]]:

@@ -46,6 +46,21 @@ def write_tiny_model(folder):
     SentenceTransformer(modules=modules, device="cpu").save_pretrained(str(folder))
 
 
+def write_tiny_transformer(kind, folder):
+    """Put a transformer of another kind, with random weights, into the folder of the tiny model."""
+    import torch
+    from transformers import AutoConfig, AutoModel
+
+    sizes = {"hidden_size": 32, "embedding_size": 16, "intermediate_size": 64, "head_dim": 16}
+    counts = {"num_hidden_layers": 6, "num_attention_heads": 2, "num_key_value_heads": 2}
+    tokens = {"vocab_size": 171, "max_position_embeddings": 66, "pad_token_id": 0, "mask_token_id": 4}
+    ends = {"bos_token_id": None, "eos_token_id": None, "cls_token_id": 2, "sep_token_id": 3}
+    config = AutoConfig.for_model(kind, **sizes, **counts, **tokens, **ends)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        AutoModel.from_config(config).save_pretrained(folder)
+
+
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory):
     """The folder of the tiny model."""

@@ -9,8 +9,9 @@ import safetensors.torch
 import torch
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Dense, Dropout, LayerNorm, Pooling, Transformer
-from transformers import CONFIG_MAPPING, AutoConfig, AutoModel
+from transformers import CONFIG_MAPPING
 
+from conftest import write_tiny_transformer
 from sksetfit._body_source import load_body
 from sksetfit._body_state import _TRANSFORMERS, body_from_state, body_to_state
 from sksetfit._finetune import finetune
@@ -76,15 +77,6 @@ def test_every_kind_of_transformer_is_read_tuned_and_kept(tiny_model, tmp_path, 
     again = body_from_state(body_to_state(body), CPU)
     np.testing.assert_array_equal(again.encode(TEXTS), body.encode(TEXTS))
     assert tuned_layers(again) == ({0} if kind == "albert" else {1, 2, 3, 4, 5})  # ALBERT uses one layer six times
-
-
-def write_tiny_transformer(kind, folder):
-    sizes = {"hidden_size": 32, "embedding_size": 16, "intermediate_size": 64, "head_dim": 16}
-    counts = {"num_hidden_layers": 6, "num_attention_heads": 2, "num_key_value_heads": 2}
-    tokens = {"vocab_size": 171, "max_position_embeddings": 66, "pad_token_id": 0, "mask_token_id": 4}
-    ends = {"bos_token_id": None, "eos_token_id": None, "cls_token_id": 2, "sep_token_id": 3}
-    config = AutoConfig.for_model(kind, **sizes, **counts, **tokens, **ends)
-    AutoModel.from_config(config).save_pretrained(folder)
 
 
 def tuned_layers(body):

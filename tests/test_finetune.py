@@ -1,7 +1,4 @@
-import os
 import shutil
-from pathlib import Path
-from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -124,22 +121,3 @@ def test_a_callers_autocast_does_not_reach_the_look_at_the_outcome(body, texts):
 def test_products_are_of_weights_in_the_precision_of_the_tuning(body):
     assert {weight.dtype for weight in _finetune._weights_in("bfloat16", body).values()} == {torch.bfloat16}
     assert _finetune._weights_in("float32", body) == {}
-
-
-def test_where_the_c_library_cannot_give_memory_back_nothing_happens(monkeypatch):
-    for error in (OSError, AttributeError, TypeError):
-        monkeypatch.setattr(_finetune.ctypes, "CDLL", Mock(side_effect=error))
-        _finetune.give_back_freed_memory()
-
-
-@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="there is no /proc to read")
-def test_freed_memory_is_given_back():
-    def held():
-        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-
-    pieces = [b"x" * 50_000 for _ in range(4000)]
-    before, last = held(), pieces[-1]
-    del pieces
-    _finetune.give_back_freed_memory()
-    assert held() < before - 50_000 * 3000
-    assert len(last) == 50_000

@@ -107,7 +107,8 @@ def read_results(path: Path) -> pd.DataFrame:
 def add_result(path: Path, key: dict[str, Any], package: str, measures: dict[str, Any]) -> None:
     now = datetime.now(UTC).isoformat(timespec="minutes")
     row = {**key, **measures, "versions": versions(package), "date": now, "machine": machine()}
-    pd.DataFrame([row]).to_csv(path, mode="a", header=not path.exists(), index=False)
+    columns = pd.read_csv(path, nrows=0).columns if path.exists() else list(row)
+    pd.DataFrame([row])[columns].to_csv(path, mode="a", header=not path.exists(), index=False)
 
 
 def is_done(results: pd.DataFrame, key: dict[str, Any], package: str) -> bool:

@@ -5,15 +5,14 @@
 
 DIR holds NAME_train.csv and NAME_test.csv with the columns text and label. Printed are, as medians of processor
 seconds of one process: the rate of matrix products (bfloat16 and float32) of this processor and the share of it that a
-fit of 8 texts per class reaches with its useful tokens, padding not counted; the seconds of predicting against those
-of SentenceTransformer.encode, for many texts and for one; how many labels bfloat16 leaves as they are; and what
-importing sksetfit costs beside importing scikit-learn.
+fit of 8 texts per class reaches with its useful tokens, padding not counted; how fast predicting is beside
+SentenceTransformer.encode, for many texts and for one, in either precision and, where it is installed, with OpenVINO,
+and how many labels stay what torch predicts in float32; and what importing sksetfit costs beside scikit-learn.
 """
 
 from __future__ import annotations
 
 import argparse
-import copy
 import statistics
 import subprocess
 import sys
@@ -30,6 +29,7 @@ from sentence_transformers import SentenceTransformer
 
 from sksetfit import SetFitClassifier
 from sksetfit._body import Body
+from sksetfit._body_folder import check_backend
 
 
 def processor_seconds(function: Callable[[], Any], repeats: int) -> float:
@@ -97,18 +97,27 @@ def measure_fit(train: pd.DataFrame) -> SetFitClassifier:
 
 def measure_prediction(classifier: SetFitClassifier, texts: list[str]) -> None:
     theirs = SentenceTransformer(body_source(MODEL), device="cpu")
-    half = copy.deepcopy(classifier)
-    half.encoder_.set_params(precision="bfloat16")
-    for some, repeats in ((texts, 3), (texts[:1], 51)):
-        base = processor_seconds(lambda some=some: theirs.encode(some), repeats)  # type: ignore[misc]
-        ours = processor_seconds(lambda some=some: classifier.predict(some), repeats)  # type: ignore[misc]
-        quick = processor_seconds(lambda some=some: half.predict(some), repeats)  # type: ignore[misc]
-        print(
-            f"predict {len(some)} texts: {base / ours:.2f} times as fast as SentenceTransformer.encode in float32, "
-            f"{ours / quick:.2f} times as fast again in bfloat16"
-        )
-    same = np.mean(classifier.predict(texts) == half.predict(texts))
-    print(f"labels that bfloat16 leaves as they are: {same:.1%}")
+    labels = classifier.predict(texts)
+    base = [processor_seconds(lambda some=some: theirs.encode(some), n) for some, n in ((texts, 3), (texts[:1], 51))]  # type: ignore[misc]
+    print(f"\n| predict | {len(texts)} texts | one text | same labels |\n|---|---|---|---|")
+    for backend in ("torch", "openvino") if has_openvino() else ("torch",):
+        for precision in ("float32", "bfloat16"):
+            classifier.encoder_.set_params(backend=backend, precision=precision)
+            seconds = processor_seconds(lambda: classifier.predict(texts), 3)
+            seconds_of_one = processor_seconds(lambda: classifier.predict(texts[:1]), 51)
+            same = np.mean(classifier.predict(texts) == labels)
+            print(
+                f"| {backend}, {precision} | {base[0] / seconds:.2f}x | {base[1] / seconds_of_one:.2f}x | {same:.1%} |"
+            )
+    print("times as fast as SentenceTransformer.encode in float32\n")
+
+
+def has_openvino() -> bool:
+    try:
+        check_backend("openvino")
+    except ValueError:
+        return False
+    return True
 
 
 def measure_import() -> None:

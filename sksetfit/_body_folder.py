@@ -1,0 +1,118 @@
+"""A body as a folder that sentence-transformers reads, and as what its other backends make of that folder.
+
+Floor 1: knows torch, transformers and sentence-transformers.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import os
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from tempfile import TemporaryDirectory
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.base.modules import Transformer
+from tokenizers import Tokenizer
+from transformers import PreTrainedTokenizerFast
+
+from sksetfit._body import Body, building
+
+_TALKERS = ("sentence_transformers.backend.utils", "optimum.intel.openvino.modeling_base")
+BACKENDS = {"openvino": "optimum.intel"}  # and the module without which each cannot be
+
+
+def write_body(body: Body, folder: str | os.PathLike[str]) -> None:
+    """Write the body so that ``SentenceTransformer(folder)`` gives its embeddings.
+
+    Parameters
+    ----------
+    body : Body
+    folder : str or path
+        Is made where it does not exist.
+    """
+    tokenizer = Tokenizer.from_str(body.tokenizer.to_str())
+    side = (tokenizer.truncation or {})["direction"]
+    tokenizer.no_truncation()
+    padding = tokenizer.id_to_token(body.pad_token_id)
+    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token=padding, truncation_side=side)
+    with building():
+        body.transformer.save_pretrained(folder)
+        fast.save_pretrained(folder)
+        first = Transformer(os.fspath(folder), max_seq_length=body.max_seq_length)
+        prompts, name = ({"own": body.prompt}, "own") if body.prompt else (None, None)
+        modules = [first, *body.tail]
+        whole = SentenceTransformer(modules=modules, device="cpu", prompts=prompts, default_prompt_name=name)
+        whole.save_pretrained(os.fspath(folder), create_model_card=False)
+
+
+def check_backend(backend: str) -> None:
+    """Refuse a backend whose package is not installed.
+
+    Raises
+    ------
+    ValueError
+        If it is not.
+    """
+    package = BACKENDS.get(backend)
+    if package is None:
+        return
+    try:
+        missing = importlib.util.find_spec(package) is None
+    except ModuleNotFoundError:
+        missing = True
+    if missing:
+        raise ValueError(
+            f"backend={backend!r} needs a package that is not installed: pip install 'sksetfit[{backend}]', or take "
+            f"backend='torch'."
+        )
+
+
+class ExportedBody:
+    """A body that another backend of sentence-transformers computes; it takes seconds to make.
+
+    Parameters
+    ----------
+    body : Body
+    backend : {"openvino"}
+    precision : {"float32", "bfloat16"}
+        What products are computed in.
+    """
+
+    def __init__(self, body: Body, backend: Literal["openvino"], precision: str) -> None:
+        check_backend(backend)
+        hint = {"float32": "f32", "bfloat16": "bf16"}[precision]
+        options: dict[str, Any] = {"export": True, "ov_config": {"INFERENCE_PRECISION_HINT": hint}}
+        with torch.inference_mode(False), TemporaryDirectory() as folder:
+            write_body(body, folder)
+            with building(), _silence():
+                self._model = SentenceTransformer(
+                    folder, backend=backend, device="cpu", local_files_only=True, model_kwargs=options
+                )
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return the embeddings of texts in their order; each distinct text is encoded once."""
+        place = {text: row for row, text in enumerate(dict.fromkeys(texts))}
+        embeddings: NDArray[np.float32] = self._model.encode(list(place), show_progress_bar=False)
+        return embeddings[[place[text] for text in texts]]
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Keep what the exporters have to say of themselves from whoever just wants to predict."""
+    talkers = [logging.getLogger(name) for name in _TALKERS]
+    before = [logger.disabled for logger in talkers]
+    try:
+        for logger in talkers:
+            logger.disabled = True
+        with warnings.catch_warnings(action="ignore"):
+            yield
+    finally:
+        for logger, was_disabled in zip(talkers, before, strict=True):
+            logger.disabled = was_disabled
