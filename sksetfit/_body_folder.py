@@ -5,6 +5,7 @@ Floor 1: knows torch, transformers and sentence-transformers.
 
 from __future__ import annotations
 
+import copy
 import importlib.util
 import logging
 import os
@@ -47,7 +48,7 @@ def write_body(body: Body, folder: str | os.PathLike[str]) -> None:
         fast.save_pretrained(folder)
         first = Transformer(os.fspath(folder), max_seq_length=body.max_seq_length)
         prompts, name = ({"own": body.prompt}, "own") if body.prompt else (None, None)
-        modules = [first, *body.tail]
+        modules = [first, *copy.deepcopy(body.tail)]  # which would be taken to the device
         whole = SentenceTransformer(modules=modules, device="cpu", prompts=prompts, default_prompt_name=name)
         whole.save_pretrained(os.fspath(folder), create_model_card=False)
 
