@@ -22,7 +22,7 @@ from transformers import PreTrainedModel
 from transformers.utils import logging
 
 from sksetfit._batches import split_by_length
-from sksetfit._packing import WIDTH_MULTIPLE, packed_states, plain_is_quick, rounded_up, use_packing
+from sksetfit._packing import packed_states, plain_is_quick, rounded_up, use_packing
 
 # Tokens per prediction batch, with any padding. A processor is quickest with what fits its caches, a GPU wants many.
 ENCODE_TOKENS, ENCODE_TOKENS_ELSEWHERE = 1024, 65536
@@ -117,7 +117,7 @@ class Body(nn.Module):
 
     def _padded_states(self, tokens: Tokens) -> tuple[NDArray[np.intp], Tensor, Tensor]:
         """Return what `packed_states` returns, computed on texts that are padded to one length."""
-        width = min(rounded_up(max(map(len, tokens)) or 1, WIDTH_MULTIPLE, self.device), self.max_seq_length)
+        width = min(rounded_up(max(map(len, tokens)) or 1, self.device), self.max_seq_length)
         input_ids = torch.full((len(tokens), width), self.pad_token_id)
         mask = torch.zeros(input_ids.shape, dtype=torch.bool)
         for row, ids in enumerate(tokens):

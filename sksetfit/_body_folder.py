@@ -1,4 +1,4 @@
-"""A body as a folder that sentence-transformers reads, and as what its other backends make of that folder.
+"""A body as a folder that sentence-transformers reads, and as what its OpenVINO backend makes of that folder.
 
 Floor 1: knows torch, transformers and sentence-transformers.
 """
@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from tempfile import TemporaryDirectory
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,7 +26,6 @@ from transformers import PreTrainedTokenizerFast
 from sksetfit._body import Body, building
 
 _TALKERS = ("sentence_transformers.backend.utils", "optimum.intel.openvino.modeling_base")
-BACKENDS = {"openvino": "optimum.intel"}  # and the module without which each cannot be
 
 
 def write_body(body: Body, folder: str | os.PathLike[str]) -> None:
@@ -53,48 +52,44 @@ def write_body(body: Body, folder: str | os.PathLike[str]) -> None:
         whole.save_pretrained(os.fspath(folder), create_model_card=False)
 
 
-def check_backend(backend: str) -> None:
-    """Refuse a backend whose package is not installed.
+def check_openvino() -> None:
+    """Look whether the packages of the extra are installed, without importing them.
 
     Raises
     ------
     ValueError
-        If it is not.
+        If they are not.
     """
-    package = BACKENDS.get(backend)
-    if package is None:
-        return
     try:
-        missing = importlib.util.find_spec(package) is None
+        missing = importlib.util.find_spec("optimum.intel") is None
     except ModuleNotFoundError:
         missing = True
     if missing:
         raise ValueError(
-            f"backend={backend!r} needs a package that is not installed: pip install 'sksetfit[{backend}]', or take "
-            f"backend='torch'."
+            "backend='openvino' needs packages that are not installed: pip install 'sksetfit[openvino]', or take "
+            "backend='torch' (of a fitted classifier: clf.encoder_.set_params(backend='torch'))."
         )
 
 
-class ExportedBody:
-    """A body that another backend of sentence-transformers computes; it takes seconds to make.
+class OpenVINOBody:
+    """A body whose transformer OpenVINO computes, on the processor; it takes seconds to make.
 
     Parameters
     ----------
     body : Body
-    backend : {"openvino"}
     precision : {"float32", "bfloat16"}
         What products are computed in.
     """
 
-    def __init__(self, body: Body, backend: Literal["openvino"], precision: str) -> None:
-        check_backend(backend)
+    def __init__(self, body: Body, precision: str) -> None:
+        check_openvino()
         hint = {"float32": "f32", "bfloat16": "bf16"}[precision]
         options: dict[str, Any] = {"export": True, "ov_config": {"INFERENCE_PRECISION_HINT": hint}}
         with torch.inference_mode(False), TemporaryDirectory() as folder:
             write_body(body, folder)
             with building(), _silence():
                 self._model = SentenceTransformer(
-                    folder, backend=backend, device="cpu", local_files_only=True, model_kwargs=options
+                    folder, backend="openvino", device="cpu", local_files_only=True, model_kwargs=options
                 )
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:

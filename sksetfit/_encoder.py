@@ -26,7 +26,7 @@ from sksetfit._validation import check_texts, local_random_state
 
 if TYPE_CHECKING:
     from sksetfit._body import Body
-    from sksetfit._body_folder import ExportedBody
+    from sksetfit._body_folder import OpenVINOBody
 
 N_TEXTS_JUDGED = 512  # texts, of all classes alike, on which "auto" judges class names; more cost time and say no more
 
@@ -211,10 +211,10 @@ class SetFitEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         """Tune on what `fit`, or the classifier before it, has checked."""
         if self.prompt is not None:
             check_texts([self.prompt], "prompt")
-        if self.backend != "torch":
-            from sksetfit._body_folder import check_backend
+        if self.backend == "openvino":
+            from sksetfit._body_folder import check_openvino
 
-            check_backend(self.backend)
+            check_openvino()
         candidates = candidate_label_texts(self.label_texts, targets.classes)
         rng = local_random_state(self.random_state)
         body = self._load_body()
@@ -226,7 +226,7 @@ class SetFitEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         loss_curve = self._tune(body, distinct, indicator, rng)
         # Only now: a fit that fails or is interrupted leaves the estimator as it was.
         self._body = body
-        self._exports: dict[tuple[str, str], ExportedBody] = {}
+        self._exports: dict[str, OpenVINOBody] = {}
         self.label_texts_ = label_texts
         self.loss_curve_ = loss_curve
         self.n_steps_ = len(loss_curve)
@@ -330,11 +330,11 @@ class SetFitEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         precision = "bfloat16" if self.precision == "bfloat16" else "float32"
         if backend == "torch":
             return self._body.encode(texts, precision)
-        from sksetfit._body_folder import ExportedBody
+        from sksetfit._body_folder import OpenVINOBody
 
-        if ("openvino", precision) not in self._exports:
-            self._exports["openvino", precision] = ExportedBody(self._body, "openvino", precision)
-        return self._exports["openvino", precision].encode(texts)
+        if precision not in self._exports:
+            self._exports[precision] = OpenVINOBody(self._body, precision)
+        return self._exports[precision].encode(texts)
 
     @property
     def _n_features_out(self) -> int:

@@ -24,8 +24,6 @@ _KINDS = {"albert", "bert", "distilbert", "electra", "ernie", "jina_embeddings_v
 _KINDS_COUNTING_FROM_PADDING = {"camembert", "roberta", "xlm-roberta"}  # the first place is behind that of padding
 # Padded tokens of the texts that attend side by side: small blocks pad little, a GPU wants large ones.
 BLOCK_TOKENS, BLOCK_TOKENS_ELSEWHERE = 384, 16384
-# In bfloat16 torch keeps a program, hundreds of kilobytes large, for every shape of matrices that it has multiplied.
-WIDTH_MULTIPLE, ROW_MULTIPLE = 8, 64
 # On a processor, torch's fused attention in bfloat16 is two to four times slower backwards than plain matrix products,
 # whose memory grows with the square of the length.
 PLAIN_ATTENTION_TOKENS = 256
@@ -77,9 +75,15 @@ class Block:
         return self._places[n_heads]
 
 
-def rounded_up(n_tokens: int, multiple: int, device: torch.device) -> int:
-    """Return a number of tokens that is not too short and, in bfloat16, one of few."""
-    return n_tokens + (-n_tokens % multiple if torch.is_autocast_enabled(device.type) else 0)
+def rounded_up(n_tokens: int, device: torch.device) -> int:
+    """Return a number of tokens that is not too small and, in bfloat16, one of few: four between 256 and 512.
+
+    In bfloat16 torch keeps a program, hundreds of kilobytes large, for every shape of matrices that it has multiplied.
+    """
+    if not torch.is_autocast_enabled(device.type):
+        return n_tokens
+    multiple = 1 << max(3, n_tokens.bit_length() - 3)
+    return n_tokens + -n_tokens % multiple
 
 
 def use_packing(transformer: PreTrainedModel) -> bool:
@@ -112,11 +116,11 @@ def packed_states(
     blocks: list[Block] = []
     for part in parts:
         start = blocks[-1].stop if blocks else 0
-        width = rounded_up(max(int(lengths[part].max()), 1), WIDTH_MULTIPLE, device)
+        width = rounded_up(max(int(lengths[part].max()), 1), device)
         blocks.append(Block(start, lengths[part], width, device))
     order = np.concatenate(parts)
     n_tokens = blocks[-1].stop
-    filler = np.zeros(max(rounded_up(n_tokens, ROW_MULTIPLE, device), 1) - n_tokens, dtype=np.int64)
+    filler = np.zeros(max(rounded_up(n_tokens, device), 1) - n_tokens, dtype=np.int64)
     input_ids = np.concatenate([*(tokens[i] for i in order), filler]).astype(np.int64)
     positions = np.concatenate([*(_positions(transformer, tokens[i]) for i in order), filler])
     output = transformer(

@@ -11,7 +11,7 @@ from transformers import CONFIG_MAPPING
 
 from conftest import make_texts, write_tiny_transformer
 from sksetfit import SetFitClassifier
-from sksetfit._body_folder import _silence, check_backend, write_body
+from sksetfit._body_folder import _silence, write_body
 from sksetfit._body_source import load_body
 from sksetfit._body_state import _TRANSFORMERS
 
@@ -65,7 +65,16 @@ def test_a_backend_that_is_not_installed_is_refused_before_training(tiny_model, 
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ValueError, match=r"backend='openvino' needs .* pip install 'sksetfit\[openvino\]'"):
         SetFitClassifier(tiny_model, backend="openvino").fit(*make_texts(2))
-    check_backend("torch")
+
+
+def test_a_fitted_classifier_goes_back_to_torch_where_openvino_is_not_installed(fitted, monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    clf = pickle.loads(pickle.dumps(fitted))
+    clf.encoder_.set_params(backend="openvino")
+    with pytest.raises(ValueError, match=r"clf\.encoder_\.set_params\(backend='torch'\)"):
+        clf.predict(TEXTS)
+    clf.encoder_.set_params(backend="torch")
+    assert clf.predict(TEXTS).tolist() == fitted.predict(TEXTS).tolist()
 
 
 def test_silence_ends():

@@ -4,7 +4,7 @@ import torch
 from transformers import CONFIG_MAPPING, AutoConfig, AutoModel
 
 from sksetfit import _packing
-from sksetfit._packing import ATTENTION, Block, packed_states, plain_is_quick, use_packing
+from sksetfit._packing import ATTENTION, Block, packed_states, plain_is_quick, rounded_up, use_packing
 
 KINDS = _packing._KINDS | _packing._KINDS_COUNTING_FROM_PADDING
 PADDING = 1
@@ -111,7 +111,7 @@ def test_small_blocks_pad_little(monkeypatch):
     assert sum(mask.numel() for _, _, mask in parts) < 1.5 * sum(LENGTHS)
 
 
-@pytest.mark.parametrize(("bfloat16", "length"), [(True, 192), (False, 131)])
+@pytest.mark.parametrize(("bfloat16", "length"), [(True, 160), (False, 131)])
 def test_a_row_has_few_lengths_in_bfloat16(monkeypatch, bfloat16, length):
     transformer, tokens = make_transformer("bert")
     lengths = []
@@ -119,6 +119,14 @@ def test_a_row_has_few_lengths_in_bfloat16(monkeypatch, bfloat16, length):
     with pytest.raises(ZeroDivisionError), torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
         packed_states(transformer, tokens)
     assert lengths == [length]
+
+
+@pytest.mark.parametrize(("n_tokens", "expected"), [(1, 8), (56, 56), (57, 64), (65, 80), (257, 320), (512, 512)])
+def test_numbers_of_tokens_are_few_in_bfloat16(n_tokens, expected):
+    cpu = torch.device("cpu")
+    with torch.autocast("cpu", torch.bfloat16):
+        assert rounded_up(n_tokens, cpu) == expected
+    assert rounded_up(n_tokens, cpu) == n_tokens
 
 
 def test_blocks_have_few_widths_in_bfloat16():

@@ -36,7 +36,7 @@ def shared(results: pd.DataFrame) -> pd.DataFrame:
 def draw_learning_curves(table: pd.DataFrame, file: Path) -> None:
     figure, axes = plt.subplots(1, len(N_CLASSES), figsize=(12, 3.6), layout="constrained", sharey=True)
     for axis, name in zip(axes, N_CLASSES, strict=True):
-        curves = 100 * table.loc[name]["accuracy"].groupby("shots")
+        curves = (100 * table.loc[name]["accuracy"]).groupby("shots")
         means, errors = curves.mean(), curves.sem()
         for shift, (method, (colour, style, label)) in enumerate(STYLES.items()):
             shots = means.index * 1.03 ** (shift - 1.5)  # so that the bars stand side by side
@@ -75,7 +75,7 @@ def main() -> None:
     options = parser.parse_args()
     options.pictures.mkdir(parents=True, exist_ok=True)
     results = read_results(options.results)
-    wanted = {"model": [MODEL], "method": STYLES, "test_size": [1000], "threads": [1], "seed": range(3)}
+    wanted = {"model": [MODEL], "method": list(STYLES), "test_size": [1000], "threads": [1], "seed": [0, 1, 2]}
     table = shared(results[results[list(wanted)].isin(wanted).all(axis=1)])
     if table.empty:
         parser.error(f"{options.results} has no results that all methods share.")

@@ -29,7 +29,7 @@ from sentence_transformers import SentenceTransformer
 
 from sksetfit import SetFitClassifier
 from sksetfit._body import Body
-from sksetfit._body_folder import check_backend
+from sksetfit._body_folder import check_openvino
 
 
 def processor_seconds(function: Callable[[], Any], repeats: int) -> float:
@@ -114,7 +114,7 @@ def measure_prediction(classifier: SetFitClassifier, texts: list[str]) -> None:
 
 def has_openvino() -> bool:
     try:
-        check_backend("openvino")
+        check_openvino()
     except ValueError:
         return False
     return True
