@@ -82,7 +82,7 @@ def rounded_up(n_tokens: int, device: torch.device) -> int:
     """
     if not torch.is_autocast_enabled(device.type):
         return n_tokens
-    multiple = 1 << max(3, n_tokens.bit_length() - 3)
+    multiple = 1 << max(4, n_tokens.bit_length() - 3)
     return n_tokens + -n_tokens % multiple
 
 

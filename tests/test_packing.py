@@ -121,7 +121,7 @@ def test_a_row_has_few_lengths_in_bfloat16(monkeypatch, bfloat16, length):
     assert lengths == [length]
 
 
-@pytest.mark.parametrize(("n_tokens", "expected"), [(1, 8), (56, 56), (57, 64), (65, 80), (257, 320), (512, 512)])
+@pytest.mark.parametrize(("n_tokens", "expected"), [(1, 16), (48, 48), (49, 64), (65, 80), (257, 320), (512, 512)])
 def test_numbers_of_tokens_are_few_in_bfloat16(n_tokens, expected):
     cpu = torch.device("cpu")
     with torch.autocast("cpu", torch.bfloat16):
@@ -133,7 +133,7 @@ def test_blocks_have_few_widths_in_bfloat16():
     transformer, tokens = make_transformer("bert")
     transformer.set_attn_implementation(ATTENTION)
     with torch.autocast("cpu", torch.bfloat16), torch.no_grad():
-        assert {mask.shape[1] % 8 for _, _, mask in packed_states(transformer, tokens)} == {0}
+        assert {mask.shape[1] % 16 for _, _, mask in packed_states(transformer, tokens)} == {0}
 
 
 @pytest.mark.parametrize(
