@@ -274,9 +274,10 @@ class SetFitEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         tokens, n_cut = body.tokenize(texts)
         if self.verbose:
             print(
-                f"[sksetfit] {len(texts)} distinct texts in {indicator.shape[1]} classes, {n_cut} of them cut at "
-                f"{body.max_seq_length} tokens (max_seq_length): {n_steps} steps of at most {self.batch_size} texts in "
-                f"{precision} on {body.device}, about {self._expected_seconds(body, texts, n_steps, precision):.0f} s"
+                f"[sksetfit] {len(texts)} distinct texts in {indicator.shape[1]} classes, label texts included, "
+                f"{n_cut} of them cut at {body.max_seq_length} tokens (max_seq_length): {n_steps} tuning steps of at most "
+                f"{self.batch_size} texts in {precision} on {body.device}, about "
+                f"{self._expected_seconds(body, texts, n_steps, precision):.0f} s"
             )
         loss_curve = finetune(
             body,
@@ -327,6 +328,7 @@ class SetFitEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         return self._encode(check_texts(X), self.backend)
 
     def _encode(self, texts: list[str], backend: str) -> NDArray[np.float32]:
+        self._validate_params()  # which may have been set since
         precision = "bfloat16" if self.precision == "bfloat16" else "float32"
         if backend == "torch":
             return self._body.encode(texts, precision)

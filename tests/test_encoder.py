@@ -108,7 +108,8 @@ def test_verbose_tells_the_plan_and_counts_texts_that_are_cut(tiny_encoder, caps
     X[0] = "bread " * 100
     tiny_encoder.set_params(verbose=1, label_texts=None).fit(X, y)
     printed = capsys.readouterr()
-    assert "12 distinct texts in 3 classes, 1 of them cut at 64 tokens (max_seq_length): 10 steps" in printed.out
+    assert "12 distinct texts in 3 classes, label texts included, 1 of them cut at 64 tokens" in printed.out
+    assert "(max_seq_length): 10 tuning steps" in printed.out
     assert re.search(r"in (bfloat16|float32) on \w+, about \d+ s\n", printed.out)
     assert "10/10" in printed.err
 

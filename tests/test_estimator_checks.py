@@ -665,6 +665,13 @@ def test_parameters_that_are_set_after_fit_wait_for_the_next_fit(trained, capfd)
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.parametrize(("name", "value"), [("precision", "bf16"), ("backend", "opnvino")])
+def test_what_is_read_whenever_an_encoder_transforms_is_checked_then(tiny_encoder, name, value):
+    encoder = train(tiny_encoder).set_params(**{name: value})
+    with pytest.raises(ValueError, match=f"The '{name}' parameter of SetFitEncoder .* Got '{value}' instead"):
+        encoder.transform(TEXTS)
+
+
 def test_the_precision_alone_is_read_whenever_an_encoder_transforms(tiny_encoder):
     encoder = train(tiny_encoder)
     full = encoder.transform(TEXTS)

@@ -234,7 +234,7 @@ def main() -> None:
     results = complete_results(options)
     if results.empty:
         parser.exit(message="There are no complete results for these options.\n")
-    print(f"{LEGEND}\n\n{table(results)}")
+    print(f"{options.shots} texts per class, seeds {options.seeds}.\n{LEGEND}\n\n{table(results)}")
     for column in ("versions", "machine"):
         print(f"\n{column}: {' | '.join(results[column].unique())}")
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from common import MODEL, read_results
@@ -34,7 +33,10 @@ def shared(results: pd.DataFrame) -> pd.DataFrame:
 
 
 def draw_learning_curves(table: pd.DataFrame, file: Path) -> None:
-    figure, axes = plt.subplots(1, len(N_CLASSES), figsize=(12, 3.6), layout="constrained", sharey=True)
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(12, 3.6), layout="constrained")
+    axes = figure.subplots(1, len(N_CLASSES), sharey=True)
     for axis, name in zip(axes, N_CLASSES, strict=True):
         curves = (100 * table.loc[name]["accuracy"]).groupby("shots")
         means, errors = curves.mean(), curves.sem()
@@ -51,7 +53,10 @@ def draw_learning_curves(table: pd.DataFrame, file: Path) -> None:
 
 
 def draw_times(table: pd.DataFrame, file: Path) -> None:
-    figure, axes = plt.subplots(1, len(N_CLASSES), figsize=(12, 3.4), layout="constrained", sharey=True)
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(12, 3.4), layout="constrained")
+    axes = figure.subplots(1, len(N_CLASSES), sharey=True)
     for axis, name in zip(axes, N_CLASSES, strict=True):
         times = table.loc[name]["fit_processor_seconds"].groupby("shots").median()
         texts = times.index * N_CLASSES[name]
