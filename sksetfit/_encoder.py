@@ -275,8 +275,8 @@ class SetFitEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         if self.verbose:
             print(
                 f"[sksetfit] {len(texts)} distinct texts in {indicator.shape[1]} classes, label texts included, "
-                f"{n_cut} of them cut at {body.max_seq_length} tokens (max_seq_length): {n_steps} tuning steps of at most "
-                f"{self.batch_size} texts in {precision} on {body.device}, about "
+                f"{n_cut} of them cut at {body.max_seq_length} tokens (max_seq_length): {n_steps} tuning steps of at "
+                f"most {self.batch_size} texts in {precision} on {body.device}, about "
                 f"{self._expected_seconds(body, texts, n_steps, precision):.0f} s"
             )
         loss_curve = finetune(
