@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
-from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile
+from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile
 
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
@@ -31,6 +31,9 @@ TRUSTED_TYPES = (
     "sklearn.utils._metadata_requests.MetadataRequest",
     "sklearn.utils._metadata_requests.MethodMetadataRequest",
 )
+
+# Weights shrink by less than a tenth; what grows twentyfold and beyond this many bytes was made to fill the memory.
+_MOST_EXPANSION, _ALWAYS_ALLOWED = 20, 100_000_000
 
 
 def dump(estimator: BaseEstimator, file: str | os.PathLike[str], *, compress: bool = False) -> None:
@@ -149,6 +152,7 @@ def load(file: str | os.PathLike[str], *, trusted: tuple[str, ...] | list[str] =
         raise TypeError(f"trusted must be a list of the full names of types, got {trusted!r}.")
     all_trusted = {*TRUSTED_TYPES, *trusted}
     with _naming_in_errors(file):
+        _check_expansion(file)
         unknown = set(skops.io.get_untrusted_types(file=file)) - all_trusted
     if unknown:
         raise ValueError(
@@ -157,6 +161,15 @@ def load(file: str | os.PathLike[str], *, trusted: tuple[str, ...] | list[str] =
         )
     with _naming_in_errors(file):
         return skops.io.load(file, trusted=sorted(all_trusted))
+
+
+def _check_expansion(file: str | os.PathLike[str]) -> None:
+    """Refuse a small archive of endless content before any of it is unpacked."""
+    with ZipFile(file) as archive:
+        unpacked = sum(member.file_size for member in archive.infolist())
+    packed = os.path.getsize(file)
+    if unpacked > _ALWAYS_ALLOWED + _MOST_EXPANSION * packed:
+        raise ValueError(f"its {packed} bytes would unpack to {unpacked}")
 
 
 @contextmanager

@@ -3,6 +3,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import numpy as np
 import pytest
@@ -184,6 +185,13 @@ def test_what_is_no_model_is_refused(tmp_path, content):
 def test_a_truncated_model_is_refused(file):
     file.write_bytes(file.read_bytes()[:-1000])
     with pytest.raises(ValueError, match="is no sksetfit model, or is damaged"):
+        load(file)
+
+
+def test_a_small_file_of_endless_content_is_refused(file):
+    with ZipFile(file, "a", ZIP_DEFLATED) as archive:
+        archive.writestr("more.bin", bytes(120_000_000))
+    with pytest.raises(ValueError, match=r"is no sksetfit model, or is damaged: its \d+ bytes would unpack to \d{9}"):
         load(file)
 
 
