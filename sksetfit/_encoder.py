@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import Tags
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import Interval, StrOptions, validate_parameter_constraints
 from sklearn.utils.validation import check_is_fitted
 
 from sksetfit._batches import balanced_batches, merge_duplicates, planned_steps
@@ -328,7 +328,8 @@ class SetFitEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         return self._encode(check_texts(X), self.backend)
 
     def _encode(self, texts: list[str], backend: str) -> NDArray[np.float32]:
-        self._validate_params()  # which may have been set since
+        read_now = {"precision": self.precision, "backend": self.backend}  # which may have been set since
+        validate_parameter_constraints(self._parameter_constraints, read_now, caller_name="SetFitEncoder")
         precision = "bfloat16" if self.precision == "bfloat16" else "float32"
         if backend == "torch":
             return self._body.encode(texts, precision)
