@@ -80,6 +80,7 @@ class Body(nn.Module):
         # In tokens, without the special one that closes a text where there is one.
         self.prompt_length = len(alone.ids) - alone.special_tokens_mask[-1] if prompt else 0
         self.packs = use_packing(transformer)
+        self.exports: dict[str, Any] = {}  # what OpenVINO made of it, by precision; never saved
         self.eval()
 
     @property
@@ -117,7 +118,7 @@ class Body(nn.Module):
 
     def _padded_states(self, tokens: Tokens) -> tuple[NDArray[np.intp], Tensor, Tensor]:
         """Return what `packed_states` returns, computed on texts that are padded to one length."""
-        width = min(rounded_up(max(map(len, tokens)) or 1, self.device), self.max_seq_length)
+        width = min(rounded_up(max(map(len, tokens)), self.device), self.max_seq_length)
         input_ids = torch.full((len(tokens), width), self.pad_token_id)
         mask = torch.zeros(input_ids.shape, dtype=torch.bool)
         for row, ids in enumerate(tokens):
@@ -154,14 +155,20 @@ class Body(nn.Module):
     @torch.inference_mode()
     def encode(self, texts: Sequence[str], precision: str = "float32") -> NDArray[np.float32]:
         """Return the embeddings of texts in their order; each distinct text is encoded once."""
-        place = {text: row for row, text in enumerate(dict.fromkeys(texts))}
-        tokens, _ = self.tokenize(list(place))
+        once, rows = distinct(texts)
+        tokens, _ = self.tokenize(once)
         max_tokens = ENCODE_TOKENS if self.device.type == "cpu" else ENCODE_TOKENS_ELSEWHERE
         embeddings = np.empty((len(tokens), self.n_dimensions), dtype=np.float32)
         with autocast(self.device, precision):
             for part in split_by_length(np.array([len(ids) for ids in tokens]), max_tokens, padded=not self.packs):
                 embeddings[part] = self([tokens[i] for i in part]).cpu().numpy()
-        return embeddings if len(place) == len(texts) else embeddings[[place[text] for text in texts]]
+        return embeddings[rows]
+
+
+def distinct(texts: Sequence[str]) -> tuple[list[str], list[int] | slice]:
+    """Return each text once, and the rows of their embeddings that those of all texts are; without a copy, if all."""
+    place = {text: row for row, text in enumerate(dict.fromkeys(texts))}
+    return list(place), slice(None) if len(place) == len(texts) else [place[text] for text in texts]
 
 
 def autocast(device: torch.device, precision: str) -> torch.autocast:

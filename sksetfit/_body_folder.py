@@ -23,7 +23,7 @@ from sentence_transformers.base.modules import Transformer
 from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerFast
 
-from sksetfit._body import Body, building
+from sksetfit._body import Body, building, distinct
 
 _TALKERS = ("sentence_transformers.backend.utils", "optimum.intel.openvino.modeling_base")
 
@@ -52,19 +52,23 @@ def write_body(body: Body, folder: str | os.PathLike[str]) -> None:
         whole.save_pretrained(os.fspath(folder), create_model_card=False)
 
 
+def has_openvino() -> bool:
+    """Tell whether the packages of the extra are installed, without importing them."""
+    try:
+        return importlib.util.find_spec("optimum.intel") is not None
+    except ModuleNotFoundError:
+        return False
+
+
 def check_openvino() -> None:
-    """Look whether the packages of the extra are installed, without importing them.
+    """Refuse the backend where its packages are not installed.
 
     Raises
     ------
     ValueError
         If they are not.
     """
-    try:
-        missing = importlib.util.find_spec("optimum.intel") is None
-    except ModuleNotFoundError:
-        missing = True
-    if missing:
+    if not has_openvino():
         raise ValueError(
             "backend='openvino' needs packages that are not installed: pip install 'sksetfit[openvino]', or take "
             "backend='torch' (of a fitted classifier: clf.encoder_.set_params(backend='torch'))."
@@ -94,9 +98,9 @@ class OpenVINOBody:
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return the embeddings of texts in their order; each distinct text is encoded once."""
-        place = {text: row for row, text in enumerate(dict.fromkeys(texts))}
-        embeddings: NDArray[np.float32] = self._model.encode(list(place), show_progress_bar=False)
-        return embeddings[[place[text] for text in texts]]
+        once, rows = distinct(texts)
+        embeddings: NDArray[np.float32] = self._model.encode(once, show_progress_bar=False)
+        return embeddings[rows]
 
 
 @contextmanager

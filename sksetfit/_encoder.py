@@ -26,7 +26,6 @@ from sksetfit._validation import check_texts, local_random_state
 
 if TYPE_CHECKING:
     from sksetfit._body import Body
-    from sksetfit._body_folder import OpenVINOBody
 
 N_TEXTS_JUDGED = 512  # texts, of all classes alike, on which "auto" judges class names; more cost time and say no more
 
@@ -226,7 +225,6 @@ class SetFitEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         loss_curve = self._tune(body, distinct, indicator, rng)
         # Only now: a fit that fails or is interrupted leaves the estimator as it was.
         self._body = body
-        self._exports: dict[str, OpenVINOBody] = {}
         self.label_texts_ = label_texts
         self.loss_curve_ = loss_curve
         self.n_steps_ = len(loss_curve)
@@ -335,9 +333,10 @@ class SetFitEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
             return self._body.encode(texts, precision)
         from sksetfit._body_folder import OpenVINOBody
 
-        if precision not in self._exports:
-            self._exports[precision] = OpenVINOBody(self._body, precision)
-        return self._exports[precision].encode(texts)
+        exports: dict[str, OpenVINOBody] = self._body.exports
+        if precision not in exports:
+            exports[precision] = OpenVINOBody(self._body, precision)
+        return exports[precision].encode(texts)
 
     @property
     def _n_features_out(self) -> int:
@@ -358,7 +357,6 @@ class SetFitEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
 
     def __getstate__(self) -> dict[str, Any]:
         state: dict[str, Any] = super().__getstate__().copy()
-        state.pop("_exports", None)
         if isinstance(self.model, os.PathLike):
             state["model"] = os.fspath(self.model)  # a path is no plain data
         if "_body" in state:
@@ -370,7 +368,6 @@ class SetFitEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
     def __setstate__(self, state: dict[str, Any]) -> None:
         state = dict(state)
         if "_body" in state:
-            state["_exports"] = {}
             from sksetfit._body_source import available_device
             from sksetfit._body_state import body_from_state
 

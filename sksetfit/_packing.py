@@ -80,6 +80,7 @@ def rounded_up(n_tokens: int, device: torch.device) -> int:
 
     In bfloat16 torch keeps a program, hundreds of kilobytes large, for every shape of matrices that it has multiplied.
     """
+    n_tokens = max(n_tokens, 1)  # texts without any token have a shape, too
     if not torch.is_autocast_enabled(device.type):
         return n_tokens
     multiple = 1 << max(4, n_tokens.bit_length() - 3)
@@ -116,11 +117,11 @@ def packed_states(
     blocks: list[Block] = []
     for part in parts:
         start = blocks[-1].stop if blocks else 0
-        width = rounded_up(max(int(lengths[part].max()), 1), device)
+        width = rounded_up(int(lengths[part].max()), device)
         blocks.append(Block(start, lengths[part], width, device))
     order = np.concatenate(parts)
     n_tokens = blocks[-1].stop
-    filler = np.zeros(max(rounded_up(n_tokens, device), 1) - n_tokens, dtype=np.int64)
+    filler = np.zeros(rounded_up(n_tokens, device) - n_tokens, dtype=np.int64)
     input_ids = np.concatenate([*(tokens[i] for i in order), filler]).astype(np.int64)
     positions = np.concatenate([*(_positions(transformer, tokens[i]) for i in order), filler])
     output = transformer(

@@ -11,17 +11,13 @@ from transformers import CONFIG_MAPPING
 
 from conftest import make_texts, write_tiny_transformer
 from sksetfit import SetFitClassifier
-from sksetfit._body_folder import _silence, write_body
+from sksetfit._body_folder import _silence, has_openvino, write_body
 from sksetfit._body_source import load_body
 from sksetfit._body_state import _TRANSFORMERS
 
 TEXTS = ["bread and cheese", "", "tennis goal " * 100, "Piano, JAZZ!", "bread and cheese"]
-try:
-    has_openvino = importlib.util.find_spec("optimum.intel") is not None
-except ModuleNotFoundError:
-    has_openvino = False
 ADVICE = logging.getLogger("sentence_transformers.backend.utils")
-with_openvino = pytest.mark.skipif(not has_openvino, reason="the extra openvino is not installed")
+with_openvino = pytest.mark.skipif(not has_openvino(), reason="the extra openvino is not installed")
 # torch's tracer and the exporter's own use of transformers warn of what they do themselves
 exporting = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 

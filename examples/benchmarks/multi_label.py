@@ -83,14 +83,13 @@ FITS = [
 ]
 
 
-def read_labels(path: Path, names: list[str]) -> tuple[list[str], Indicator]:
-    table = read_texts(path)
+def as_targets(table: pd.DataFrame, names: list[str]) -> tuple[list[str], Indicator]:
     labels = table["label"].str.split(";")
     return table["text"].tolist(), np.array([[name in of_text for name in names] for of_text in labels], dtype=np.int64)
 
 
-def most_frequent(path: Path) -> list[str]:
-    return read_texts(path)["label"].str.split(";").explode().value_counts().index[:N_LABELS].tolist()
+def most_frequent(table: pd.DataFrame) -> list[str]:
+    return table["label"].str.split(";").explode().value_counts().index[:N_LABELS].tolist()
 
 
 def sample(targets: Indicator, shots: int, seed: int) -> NDArray[np.intp]:
@@ -101,9 +100,9 @@ def sample(targets: Indicator, shots: int, seed: int) -> NDArray[np.intp]:
 
 def run(options: argparse.Namespace) -> None:
     use_threads(options.threads)
-    train, test = (options.data / f"goemotions_{part}.csv" for part in ("train", "test"))
+    train, test = (read_texts(options.data / f"goemotions_{part}.csv") for part in ("train", "test"))
     names = most_frequent(train)
-    (texts, targets), (test_texts, test_targets) = (read_labels(path, names) for path in (train, test))
+    (texts, targets), (test_texts, test_targets) = (as_targets(table, names) for table in (train, test))
     size = options.test_size or len(test_texts)
     results = read_results(options.results)
     for fit, package, methods in FITS:

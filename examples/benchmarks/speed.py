@@ -29,7 +29,7 @@ from sentence_transformers import SentenceTransformer
 
 from sksetfit import SetFitClassifier
 from sksetfit._body import Body
-from sksetfit._body_folder import check_openvino
+from sksetfit._body_folder import has_openvino
 
 
 def processor_seconds(function: Callable[[], Any], repeats: int) -> float:
@@ -110,14 +110,6 @@ def measure_prediction(classifier: SetFitClassifier, texts: list[str]) -> None:
                 f"| {backend}, {precision} | {base[0] / seconds:.2f}x | {base[1] / seconds_of_one:.2f}x | {same:.1%} |"
             )
     print("times as fast as SentenceTransformer.encode in float32\n")
-
-
-def has_openvino() -> bool:
-    try:
-        check_openvino()
-    except ValueError:
-        return False
-    return True
 
 
 def measure_import() -> None:
