@@ -102,9 +102,15 @@ class Body(nn.Module):
         What is behind ``max_seq_length`` tokens is cut off.
         """
         tokens, n_cut = [], 0
+        n_known = self.transformer.config.vocab_size
         for start in range(0, len(texts), TOKENIZED_AT_ONCE):
             chunk = [self.prompt + text for text in texts[start : start + TOKENIZED_AT_ONCE]]
             for encoding in self.tokenizer.encode_batch(chunk):
+                if (highest := max(encoding.ids, default=0)) >= n_known:
+                    raise ValueError(
+                        f"The model's tokenizer and transformer do not fit together: a text holds token {highest}, and "
+                        f"the transformer knows {n_known}."
+                    )
                 tokens.append(np.asarray(encoding.ids, dtype=np.int32))
                 n_cut += bool(encoding.overflowing)
         return tokens, n_cut
@@ -154,7 +160,13 @@ class Body(nn.Module):
 
     @torch.inference_mode()
     def encode(self, texts: Sequence[str], precision: str = "float32") -> NDArray[np.float32]:
-        """Return the embeddings of texts in their order; each distinct text is encoded once."""
+        """Return the embeddings of texts in their order; each distinct text is encoded once.
+
+        Raises
+        ------
+        ValueError
+            If they are not finite, or the tokenizer makes tokens that the transformer does not know.
+        """
         once, rows = distinct(texts)
         tokens, _ = self.tokenize(once)
         max_tokens = ENCODE_TOKENS if self.device.type == "cpu" else ENCODE_TOKENS_ELSEWHERE
@@ -162,6 +174,11 @@ class Body(nn.Module):
         with autocast(self.device, precision):
             for part in split_by_length(np.array([len(ids) for ids in tokens]), max_tokens, padded=not self.packs):
                 embeddings[part] = self([tokens[i] for i in part]).cpu().numpy()
+        if not np.isfinite(embeddings).all():
+            raise ValueError(
+                "The Sentence Transformer gives embeddings that are not finite: its weights are damaged. Fetch, load "
+                "or fit it again."
+            )
         return embeddings[rows]
 
 
@@ -169,6 +186,16 @@ def distinct(texts: Sequence[str]) -> tuple[list[str], list[int] | slice]:
     """Return each text once, and the rows of their embeddings that those of all texts are; without a copy, if all."""
     place = {text: row for row, text in enumerate(dict.fromkeys(texts))}
     return list(place), slice(None) if len(place) == len(texts) else [place[text] for text in texts]
+
+
+def n_positions(transformer: Any) -> int | None:
+    """Return how many tokens the transformer has positions for, None where there is no such bound."""
+    reads: int | None = getattr(transformer.config, "max_position_embeddings", None)
+    if reads is None or reads <= 0:
+        return None
+    positions = getattr(getattr(transformer, "embeddings", None), "position_embeddings", None)
+    offset = getattr(positions, "padding_idx", None)  # RoBERTa and MPNet count from behind their padding token
+    return reads if offset is None else reads - offset - 1
 
 
 def autocast(device: torch.device, precision: str) -> torch.autocast:

@@ -19,8 +19,8 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Pooling
 from tokenizers import Tokenizer
 
-from sksetfit._body import Body, building
-from sksetfit._body_state import describe
+from sksetfit._body import Body, building, n_positions
+from sksetfit._body_parts import describe
 
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
 _MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
@@ -150,7 +150,7 @@ def _as_body(loaded: SentenceTransformer, model: str, max_seq_length: int | None
             f"with a transformer and its (fast) tokenizer can be tuned."
         )
     _check_parts(loaded, transformer, tokenizer, tail, model)
-    reads = _n_positions(transformer)
+    reads = n_positions(transformer)
     if max_seq_length is not None and reads is not None and max_seq_length > reads:
         raise ValueError(f"max_seq_length={max_seq_length} is more than the {reads} tokens that model={model!r} reads.")
     own_prompt = (loaded.prompts[loaded.default_prompt_name] or "") if loaded.default_prompt_name else ""
@@ -209,16 +209,6 @@ def _weights_not_loaded(transformer: Any) -> list[str]:
         return []
     # Many files have no weights for a pooler, which is not asked: the Pooling behind it reads the tokens.
     return [name for name, was_read in read.items() if not was_read and "pooler" not in name]
-
-
-def _n_positions(transformer: Any) -> int | None:
-    """Return how many tokens the transformer has positions for, None where there is no such bound."""
-    n_positions: int | None = getattr(transformer.config, "max_position_embeddings", None)
-    if n_positions is not None and n_positions > 0:
-        positions = getattr(getattr(transformer, "embeddings", None), "position_embeddings", None)
-        offset = getattr(positions, "padding_idx", None)  # RoBERTa and MPNet count from behind their padding token
-        return n_positions if offset is None else n_positions - offset - 1
-    return None
 
 
 def _device(device: str | None) -> torch.device:

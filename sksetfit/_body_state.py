@@ -1,80 +1,42 @@
-"""A body as plain data and back: numbers, strings and one block of safetensors bytes, nothing that runs.
+"""A body as plain data and back: numbers, strings and arrays, nothing that runs.
 
-Floor 1: knows torch, transformers and sentence-transformers. This is the border that a saved model crosses: whatever
-`body_from_state` is given, it builds only the kinds of modules and reads only the config keys that are listed here,
-and it never takes a class path, a file name or an address from the state.
+Floor 1: knows torch and transformers. This is the border that a saved model crosses: whatever `body_from_state` is
+given, it builds a body of known parts (`_body_parts`) with weights that fit it, or raises a ValueError.
 """
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import safetensors.torch
 import torch
-from sentence_transformers.sentence_transformer.modules import Dense, Dropout, LayerNorm, Normalize, Pooling
-from tokenizers import Tokenizer
+from numpy.typing import NDArray
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModel, PretrainedConfig
+from transformers import AutoModel
 
-from sksetfit._body import Body, building
+from sksetfit._body import Body, building, n_positions
+from sksetfit._body_parts import build_config, build_tail, build_tokenizer, describe
 
-FORMAT = 1
-_MOST_LAYERS, _MOST_MODULES = 100, 16
 # To change the form of the state: raise FORMAT, and let body_from_state read the old number too.
-
-# Not DeBERTa, which reads keys of its config that it does not declare: they would be lost.
-_TRANSFORMERS = frozenset(
-    {
-        "albert",
-        "bert",
-        "camembert",
-        "distilbert",
-        "electra",
-        "ernie",
-        "eurobert",
-        "gemma3_text",
-        "jina_embeddings_v3",
-        "llama",
-        "mistral",
-        "modernbert",
-        "mpnet",
-        "nomic_bert",
-        "qwen2",
-        "qwen3",
-        "roberta",
-        "xlm-roberta",
-    }
-)
-_ACTIVATIONS: dict[str, type[nn.Module]] = {
-    kind.__name__: kind for kind in (nn.Tanh, nn.Identity, nn.ReLU, nn.GELU, nn.SiLU, nn.Sigmoid)
-}
-_TAIL: dict[str, tuple[type[nn.Module], frozenset[str]]] = {
-    "Pooling": (Pooling, frozenset({"embedding_dimension", "pooling_mode", "include_prompt"})),
-    "Dropout": (Dropout, frozenset({"dropout"})),
-    "LayerNorm": (LayerNorm, frozenset({"dimension"})),
-    "Normalize": (Normalize, frozenset({"module_input_name", "module_output_name"})),
-    "Dense": (
-        Dense,
-        frozenset(
-            {
-                "in_features",
-                "out_features",
-                "bias",
-                "activation_function",
-                "module_input_name",
-                "module_output_name",
-                "use_residual",
-            }
-        ),
-    ),
+FORMAT = 1
+_FIELDS: dict[str, type] = {
+    "format": int,
+    "transformer": dict,
+    "tail": list,
+    "tokenizer": str,
+    "pad_token_id": int,
+    "max_seq_length": int,
+    "prompt": str,
+    "weights": dict,
 }
 
 
 def body_to_state(body: Body) -> dict[str, Any]:
-    """Return the body as a dict of str, numbers, lists, dicts and bytes."""
+    """Return the body as a dict of str, numbers, lists, dicts and arrays.
+
+    The arrays are not copies: whoever keeps them copies them, and whoever writes them to a file needs no memory.
+    """
     return {
         "format": FORMAT,
         **describe(body.transformer, body.tail),
@@ -82,162 +44,106 @@ def body_to_state(body: Body) -> dict[str, Any]:
         "pad_token_id": body.pad_token_id,
         "max_seq_length": body.max_seq_length,
         "prompt": body.prompt,
-        "weights": safetensors.torch.save({name: tensor.contiguous() for name, tensor in body.state_dict().items()}),
+        "weights": {name: tensor.cpu().numpy() for name, tensor in body.state_dict().items()},
     }
 
 
 def body_from_state(state: dict[str, Any], device: torch.device) -> Body:
-    """Build the body that `body_to_state` described.
+    """Build the body that `body_to_state` described, on its arrays where they may be written to.
 
     Raises
     ------
     ValueError
         If the state is not one that `body_to_state` can have made.
     """
-    if not isinstance(state, dict) or state.get("format") != FORMAT:
-        found = state.get("format") if isinstance(state, dict) else type(state).__name__
-        raise ValueError(f"The saved body has format {found!r}; this version of sksetfit reads format {FORMAT}.")
+    _check_fields(state)
     try:
-        weights = safetensors.torch.load(state["weights"])
-        config = _build_config(state["transformer"], len(weights))
-        if not 0 <= state["pad_token_id"] < config.vocab_size:
-            raise ValueError(f"The saved body pads with token {state['pad_token_id']} of {config.vocab_size}.")
-        with torch.device("meta"):
-            tail = [_build_tail(module) for module in state["tail"][:_MOST_MODULES]]
-            empty = AutoModel.from_config(config)
-        _check_weights(weights, nn.ModuleDict({"transformer": empty, "tail": nn.ModuleList(tail)}))
-        with building():
-            transformer = type(empty).from_pretrained(None, config=config, state_dict=_part(weights, "transformer."))
-        for i, module in enumerate(tail):
-            module.load_state_dict(_part(weights, f"tail.{i}."), assign=True)
-        body = Body(
-            Tokenizer.from_str(state["tokenizer"]),
-            transformer,
-            tail,
-            pad_token_id=state["pad_token_id"],
-            max_seq_length=state["max_seq_length"],
-            prompt=state["prompt"],
-        )
-        if not np.isfinite(body.encode(["", "a text"])).all():
-            raise ValueError("The saved body gives embeddings that are not finite.")
-        return body.to(device)
-    except ValueError:
-        raise
+        return _build(state).to(device)
     except BaseException as error:
-        # The tokenizer and safetensors libraries raise bare exceptions of their own; one of Rust's is no Exception.
-        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+        told = isinstance(error, ValueError) and str(error).startswith("The saved body")
+        # The libraries raise what they like at a config or tokenizer of no sense; an error of Rust's is no Exception.
+        if told or not (isinstance(error, Exception) or type(error).__name__ == "PanicException"):
             raise
         raise ValueError(f"The saved body is damaged: {type(error).__name__}: {error}") from error
 
 
-def describe(transformer: nn.Module, tail: Iterable[nn.Module]) -> dict[str, Any]:
-    """Return the parts of a body without their weights.
-
-    Raises
-    ------
-    ValueError
-        If `body_from_state` would not build one of them.
-    """
-    return {"transformer": _transformer_config(transformer), "tail": [_tail_config(module) for module in tail]}
-
-
-def _transformer_config(transformer: Any) -> dict[str, Any]:
-    config = transformer.config
-    kind = config.model_type
-    if kind not in _TRANSFORMERS:
-        raise ValueError(f"a transformer of type {kind!r} could not be saved; types that can: {sorted(_TRANSFORMERS)}.")
-    return {"model_type": kind} | {
-        key: getattr(config, key) for key in sorted(_config_keys(type(config))) if hasattr(config, key)
-    }
-
-
-def _config_keys(kind: type[PretrainedConfig]) -> set[str]:
-    """Return the keys that describe this kind of transformer, without those that any config may have."""
-    common = set(inspect.signature(PretrainedConfig.__init__).parameters)
-    return set(inspect.signature(kind.__init__).parameters) - common - {"kwargs"}
-
-
-def _build_config(description: dict[str, Any], n_tensors: int) -> PretrainedConfig:
-    kind = description.get("model_type")
-    if kind not in _TRANSFORMERS:
+def _check_fields(state: Any) -> None:
+    if not isinstance(state, dict) or state.get("format") != FORMAT:
+        found = state.get("format") if isinstance(state, dict) else type(state).__name__
+        raise ValueError(f"The saved body has format {found!r}; this version of sksetfit reads format {FORMAT}.")
+    if state.keys() != _FIELDS.keys():
         raise ValueError(
-            f"The saved body has a transformer of unknown type {kind!r}; known are {sorted(_TRANSFORMERS)}."
+            f"The saved body is damaged: missing {sorted(_FIELDS.keys() - state.keys())}, "
+            f"unexpected {sorted(map(str, state.keys() - _FIELDS.keys()))}."
         )
-    empty = AutoConfig.for_model(kind)
-    values = {key: value for key, value in description.items() if key != "model_type"}
-    unknown = set(values) - _config_keys(type(empty))
-    if unknown:
-        raise ValueError(f"The saved body has config keys that a {kind} transformer does not have: {sorted(unknown)}.")
-    for key, value in values.items():
-        _check_plain(value, key)
-    config = AutoConfig.for_model(kind, **values)
-    # Before the layers are built, which a claim of millions would never end.
-    if config.num_hidden_layers > (_MOST_LAYERS if kind == "albert" else n_tensors):  # ALBERT's layers share weights
-        raise ValueError(f"The saved body claims {config.num_hidden_layers} layers and has {n_tensors} tensors.")
-    return config
-
-
-def _check_plain(value: Any, key: str) -> None:
-    if isinstance(value, (list, tuple)):
-        for item in value:
-            _check_plain(item, key)
-    elif isinstance(value, dict):
-        for name, item in value.items():
-            _check_plain(name, key)
-            _check_plain(item, key)
-    elif not (value is None or isinstance(value, (bool, int, float, str))):
-        raise ValueError(f"The saved body's config key {key!r} holds a {type(value).__name__}.")
-
-
-def _tail_config(module: nn.Module) -> dict[str, Any]:
-    kind = type(module).__name__
-    if kind not in _TAIL or type(module) is not _TAIL[kind][0]:
-        raise ValueError(f"a module of kind {kind!r} could not be saved; kinds that can: {sorted(_TAIL)}.")
-    config = {key: getattr(module, key) for key in sorted(_TAIL[kind][1]) if hasattr(module, key)}
-    if "activation_function" in config:
-        config["activation_function"] = type(config["activation_function"]).__name__
-        if config["activation_function"] not in _ACTIVATIONS:
+    for name, kind in _FIELDS.items():
+        if type(state[name]) is not kind:
             raise ValueError(
-                f"a module with the activation {config['activation_function']} could not be saved; activations that "
-                f"can: {sorted(_ACTIVATIONS)}."
+                f"The saved body's {name} must be of type {kind.__name__}, got {type(state[name]).__name__}."
             )
-    return {"kind": kind} | config
 
 
-def _build_tail(description: dict[str, Any]) -> nn.Module:
-    kind = description.get("kind")
-    if kind not in _TAIL:
-        raise ValueError(f"The saved body has a module of unknown kind {kind!r}; known are {sorted(_TAIL)}.")
-    build, keys = _TAIL[kind]
-    config = {key: value for key, value in description.items() if key != "kind"}
-    if unknown := set(config) - keys:
-        raise ValueError(f"The saved body has config keys that {kind} does not have: {sorted(unknown)}.")
-    if "activation_function" in config:
-        activation = config["activation_function"]
-        if activation not in _ACTIVATIONS:
-            raise ValueError(
-                f"The saved body names an unknown activation {activation!r}; known are {sorted(_ACTIVATIONS)}."
-            )
-        config["activation_function"] = _ACTIVATIONS[activation]()
-    return build(**config)
+@torch.inference_mode(False)  # what is built under it can never be tuned
+def _build(state: dict[str, Any]) -> Body:
+    config = build_config(state["transformer"], len(state["weights"]))
+    with torch.device("meta"):  # no memory is taken before names and shapes are known to fit
+        tail = build_tail(state["tail"])
+        empty = AutoModel.from_config(config)
+    weights = _checked_weights(state["weights"], nn.ModuleDict({"transformer": empty, "tail": nn.ModuleList(tail)}))
+    with building():
+        transformer = type(empty).from_pretrained(None, config=config, state_dict=_part(weights, "transformer."))
+    for i, module in enumerate(tail):
+        module.load_state_dict(_part(weights, f"tail.{i}."), assign=True)
+    _check_numbers(state, transformer)
+    body = Body(
+        build_tokenizer(state["tokenizer"], config.vocab_size),
+        transformer,
+        tail,
+        pad_token_id=state["pad_token_id"],
+        max_seq_length=state["max_seq_length"],
+        prompt=state["prompt"],
+    )
+    body.encode(["", "a text"])  # which tells whether all of it fits together
+    return body
 
 
-def _check_weights(weights: dict[str, Tensor], empty: nn.Module) -> None:
-    """Compare names, shapes and types with those of an empty body, before memory for a body is taken."""
+def _check_numbers(state: dict[str, Any], transformer: Any) -> None:
+    vocab_size, reads = transformer.config.vocab_size, n_positions(transformer)
+    if not 0 <= state["pad_token_id"] < vocab_size:
+        raise ValueError(f"The saved body pads with token {state['pad_token_id']} of {vocab_size}.")
+    if not 0 < state["max_seq_length"] <= (reads or state["max_seq_length"]):
+        raise ValueError(
+            f"The saved body's max_seq_length is {state['max_seq_length']}, and its transformer reads {reads} tokens."
+        )
+
+
+def _checked_weights(weights: Mapping[str, Any], empty: nn.Module) -> dict[str, Tensor]:
+    """Return the arrays as tensors, without a copy, after their names, shapes and types were compared."""
     expected = empty.state_dict()
     if expected.keys() != weights.keys():
         raise ValueError(
             f"The saved body's weights do not fit its config: missing "
             f"{sorted(expected.keys() - weights.keys())[:3]}, unexpected "
-            f"{sorted(weights.keys() - expected.keys())[:3]}."
+            f"{sorted(map(str, weights.keys() - expected.keys()))[:3]}."
         )
     for name, tensor in expected.items():
-        found = weights[name]
-        if found.shape != tensor.shape or found.dtype != torch.float32 or not found.isfinite().all():
-            raise ValueError(
-                f"The saved body's tensor {name!r} must be finite float32 of shape {tuple(tensor.shape)}, "
-                f"got {found.dtype} of shape {tuple(found.shape)}."
-            )
+        _check_array(weights[name], name, tuple(tensor.shape))
+    return {name: _as_tensor(array) for name, array in weights.items()}
+
+
+def _check_array(array: Any, name: str, shape: tuple[int, ...]) -> None:
+    what = f"The saved body's tensor {name!r} must be a finite float32 array of shape {shape}, got"
+    if not isinstance(array, np.ndarray):
+        raise ValueError(f"{what} {type(array).__name__}.")
+    if array.shape != shape or array.dtype != np.float32 or not np.isfinite(array).all():
+        values = " with values that are not finite" if array.dtype == np.float32 and array.shape == shape else ""
+        raise ValueError(f"{what} {array.dtype} of shape {array.shape}{values}.")
+
+
+def _as_tensor(array: NDArray[np.float32]) -> Tensor:
+    # What joblib maps into memory for several processes must not be written to, and torch warns of such arrays.
+    own = np.require(array, dtype=np.float32, requirements=["C", "W"])
+    return torch.from_numpy(own)
 
 
 def _part(weights: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

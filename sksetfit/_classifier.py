@@ -16,10 +16,19 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from sksetfit._encoder import SetFitEncoder
-from sksetfit._heads import STRATEGIES, build_head, check_head, default_head, head_method, one_array
+from sksetfit._estimator_state import checked_state, plain_state
+from sksetfit._heads import STRATEGIES, build_head, check_fitted_head, check_head, default_head, head_method, one_array
 from sksetfit._label_texts import label_rows
 from sksetfit._targets import Targets, check_targets
 from sksetfit._validation import check_texts, local_random_state
+
+_LEARNED = {
+    "classes_": np.ndarray,
+    "encoder_": SetFitEncoder,
+    "head_": object,
+    "loss_curve_": np.ndarray,
+    "n_steps_": int,
+}
 
 
 class SetFitClassifier(ClassifierMixin, BaseEstimator):
@@ -304,15 +313,12 @@ class SetFitClassifier(ClassifierMixin, BaseEstimator):
         return self
 
     def __getstate__(self) -> dict[str, Any]:
-        state: dict[str, Any] = super().__getstate__().copy()
-        if isinstance(self.model, os.PathLike):
-            state["model"] = os.fspath(self.model)  # a path is no plain data
-        return state
+        return plain_state(super().__getstate__())
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        encoder = state.get("encoder_")
-        if encoder is not None and type(encoder) is not SetFitEncoder:
-            raise ValueError(f"The saved classifier's encoder_ must be a SetFitEncoder, got {type(encoder).__name__}.")
+        state = checked_state(self, state, _LEARNED)
+        if "head_" in state:
+            check_fitted_head(state["head_"], state["classes_"], state["encoder_"]._body.n_dimensions)
         super().__setstate__(state)
 
     def __sklearn_is_fitted__(self) -> bool:

@@ -19,14 +19,16 @@ from sklearn.utils._param_validation import Interval, StrOptions, validate_param
 from sklearn.utils.validation import check_is_fitted
 
 from sksetfit._batches import balanced_batches, merge_duplicates, planned_steps
+from sksetfit._estimator_state import checked_state, plain_state
 from sksetfit._label_texts import candidate_label_texts, label_rows, names_are_informative
 from sksetfit._memory import give_back_freed_memory
 from sksetfit._targets import Targets, check_targets
-from sksetfit._validation import check_texts, local_random_state
+from sksetfit._validation import check_texts, local_random_state, word_counts
 
 if TYPE_CHECKING:
     from sksetfit._body import Body
 
+_LEARNED = {"_body": dict, "label_texts_": dict, "loss_curve_": np.ndarray, "n_steps_": int}
 N_TEXTS_JUDGED = 512  # texts, of all classes alike, on which "auto" judges class names; more cost time and say no more
 
 
@@ -93,6 +95,10 @@ class SetFitEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         The number of tuning steps that were made.
     loss_curve_ : ndarray of shape (n_steps_,), dtype float64
         The loss of each step.
+    class_count_ : ndarray of shape (n_classes,), dtype int64
+        How many of the texts have each label.
+    word_counts_ : ndarray of shape (3,), dtype float64
+        The least, the median and the greatest number of words of the texts; words are what white space parts.
 
     See Also
     --------
@@ -228,6 +234,8 @@ class SetFitEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         self.label_texts_ = label_texts
         self.loss_curve_ = loss_curve
         self.n_steps_ = len(loss_curve)
+        self.class_count_ = targets.indicator.sum(axis=0)
+        self.word_counts_ = word_counts(texts)
         return self
 
     def _load_body(self) -> Body:
@@ -356,9 +364,7 @@ class SetFitEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         return tags
 
     def __getstate__(self) -> dict[str, Any]:
-        state: dict[str, Any] = super().__getstate__().copy()
-        if isinstance(self.model, os.PathLike):
-            state["model"] = os.fspath(self.model)  # a path is no plain data
+        state = plain_state(super().__getstate__())
         if "_body" in state:
             from sksetfit._body_state import body_to_state
 
@@ -366,10 +372,10 @@ class SetFitEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        state = dict(state)
+        state = checked_state(self, state, _LEARNED)
         if "_body" in state:
             from sksetfit._body_source import available_device
             from sksetfit._body_state import body_from_state
 
-            state["_body"] = body_from_state(state["_body"], available_device(state.get("device")))
+            state["_body"] = body_from_state(state["_body"], available_device(state["device"]))
         super().__setstate__(state)

@@ -1,6 +1,6 @@
 """The classifier on the embeddings: its default, its multi-label strategies, and one form for its answers.
 
-Floor 0: knows scikit-learn.
+Floor 0: knows numpy and scikit-learn.
 """
 
 from __future__ import annotations
@@ -16,12 +16,16 @@ from sklearn.base import BaseEstimator, clone, is_classifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.multioutput import ClassifierChain, MultiOutputClassifier
+from sklearn.utils.validation import check_is_fitted
+
+from sksetfit._validation import shown
 
 STRATEGIES: dict[str, Callable[[BaseEstimator], BaseEstimator]] = {
     "one-vs-rest": OneVsRestClassifier,
     "multi-output": MultiOutputClassifier,
     "classifier-chain": ClassifierChain,
 }
+_SCORES = ("predict_proba", "decision_function")
 
 
 class HeadMethodError(AttributeError, TypeError):
@@ -54,6 +58,44 @@ def check_head(head: Any) -> None:
         )
     if hasattr(head, "_validate_params"):  # which its own fit would ask, after the tuning
         _resolve_class_weight(clone(head), multi_label=False)._validate_params()
+
+
+def check_fitted_head(head: Any, classes: NDArray[Any], n_dimensions: int) -> None:
+    """Raise an error unless a head that was saved answers for embeddings of this length with these classes.
+
+    Raises
+    ------
+    ValueError
+        If it does not.
+    """
+    name = type(head).__name__
+    try:
+        own, widths = _answers(head, np.full((1, n_dimensions), n_dimensions**-0.5, dtype=np.float32))
+    except Exception as error:  # whatever a head without some of its attributes happens to raise
+        raise ValueError(
+            f"The saved classifier's head_ must be a fitted classifier that answers for embeddings of {n_dimensions} "
+            f"dimensions, got {name}, which raises {type(error).__name__}: {error}"
+        ) from error
+    one_vs_one = len(classes) * (len(classes) - 1) // 2
+    if (own is not None and not np.array_equal(own, classes)) or not widths <= {len(classes), one_vs_one}:
+        raise ValueError(
+            f"The saved classifier's classes_, {shown(classes.tolist())}, are not those of its head_, {name}"
+            f"{'.' if own is None else ': ' + shown(np.asarray(own).tolist()) + '.'}"
+        )
+
+
+def _answers(head: Any, embeddings: NDArray[np.float32]) -> tuple[Any, set[int]]:
+    """Return the classes that a head says it has, if it has one label per text, and the widths of its answers."""
+    if not is_classifier(head):
+        raise TypeError("it is no classifier")
+    check_is_fitted(head)
+    labels = one_array(head.predict(embeddings))
+    scores = [one_array(getattr(head, name)(embeddings)) for name in _SCORES if hasattr(head, name)]
+    # One number per text decides between two classes.
+    widths = {2 if answer.ndim == 1 else answer.shape[1] for answer in scores}
+    if labels.ndim == 1:
+        return getattr(head, "classes_", None), widths
+    return None, widths | {labels.shape[1]}
 
 
 def build_head(

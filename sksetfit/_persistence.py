@@ -6,16 +6,20 @@ Beside floor 3: knows floor 3 and below. skops imports torch, so it is imported 
 from __future__ import annotations
 
 import os
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from uuid import uuid4
-from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile
+from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile
 
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
+
+from sksetfit._archive import check_archive, seal
+from sksetfit._memory import give_back_freed_memory
 
 TRUSTED_TYPES = (
     "sksetfit.SetFitClassifier",
@@ -31,9 +35,6 @@ TRUSTED_TYPES = (
     "sklearn.utils._metadata_requests.MetadataRequest",
     "sklearn.utils._metadata_requests.MethodMetadataRequest",
 )
-
-# Weights shrink by less than a tenth; what grows twentyfold and beyond this many bytes was made to fill the memory.
-_MOST_EXPANSION, _ALWAYS_ALLOWED = 20, 100_000_000
 
 
 def dump(estimator: BaseEstimator, file: str | os.PathLike[str], *, compress: bool = False) -> None:
@@ -82,6 +83,12 @@ def dump(estimator: BaseEstimator, file: str | os.PathLike[str], *, compress: bo
     >>> again.predict(["what a wonderful evening"])
     array(['good'], dtype='<U4')
     """
+    if others := write_model(estimator, file, compress=compress):
+        warnings.warn(f"To read {os.fspath(file)!r}, load() wants trusted={others}.", UserWarning, stacklevel=2)
+
+
+def write_model(estimator: BaseEstimator, file: str | os.PathLike[str], *, compress: bool = False) -> list[str]:
+    """Do what `dump` does, and return the types that `load` will want to be named."""
     import skops.io
 
     if not hasattr(estimator, "fit"):
@@ -97,28 +104,33 @@ def dump(estimator: BaseEstimator, file: str | os.PathLike[str], *, compress: bo
     # Not through tempfile, whose files only their owner may read.
     partial = file.with_name(f".{uuid4().hex}.partial")
     try:
-        with partial.open("xb") as stream:
+        with partial.open("x+b") as stream:
             skops.io.dump(estimator, stream, compression=ZIP_DEFLATED if compress else ZIP_STORED)
+            seal(stream)
             stream.flush()
             os.fsync(stream.fileno())
-        others = sorted(set(skops.io.get_untrusted_types(file=partial)) - set(TRUSTED_TYPES))
+        others = set(skops.io.get_untrusted_types(file=partial)) - set(TRUSTED_TYPES)
         partial.replace(file)
     finally:
         partial.unlink(missing_ok=True)
-    if others:
-        warnings.warn(f"To read {os.fspath(file)!r}, load() wants trusted={others}.", UserWarning, stacklevel=2)
+    return sorted(others)
 
 
-def load(file: str | os.PathLike[str], *, trusted: tuple[str, ...] | list[str] = ()) -> Any:
-    """Read an estimator from a file that `dump` wrote. Nothing in the file is run.
+def load(
+    file: str | os.PathLike[str], *, trusted: tuple[str, ...] | list[str] = (), revision: str | None = None
+) -> Any:
+    """Read an estimator from a file that `dump` wrote, or from the Hugging Face Hub. Nothing in the file is run.
 
     Parameters
     ----------
     file : str or path
-        The file.
+        The file; or, with ``revision``, the name ``"owner/name"`` of a repository on the Hub.
     trusted : sequence of str, default=()
         Full names of further types that the file may hold: those of other packages, and the compiled ones of
         scikit-learn, such as trees, which can crash on bad data. `dump` names them. Look at their code first.
+    revision : str or None, default=None
+        Which commit of the repository to read, as `push_to_hub` gave it. A branch or a tag will do as well, but may be
+        another model tomorrow. None reads a file of this machine and asks no network.
 
     Returns
     -------
@@ -130,11 +142,20 @@ def load(file: str | os.PathLike[str], *, trusted: tuple[str, ...] | list[str] =
     FileNotFoundError
         If there is no such file.
     ValueError
-        If the file is damaged or holds types that are not trusted.
+        If the file is damaged, was changed, or holds types that are not trusted; or if there is no such repository or
+        revision, or none that the token of the environment may read.
+    ConnectionError
+        If the Hub cannot be reached.
+
+    Warns
+    -----
+    UserWarning
+        If another version of this package wrote the file; scikit-learn warns likewise of its own.
 
     See Also
     --------
     dump : Write the file.
+    push_to_hub : Publish it on the Hub.
 
     Examples
     --------
@@ -151,25 +172,36 @@ def load(file: str | os.PathLike[str], *, trusted: tuple[str, ...] | list[str] =
     if isinstance(trusted, (str, bool)):
         raise TypeError(f"trusted must be a list of the full names of types, got {trusted!r}.")
     all_trusted = {*TRUSTED_TYPES, *trusted}
-    with _naming_in_errors(file):
-        _check_expansion(file)
-        unknown = set(skops.io.get_untrusted_types(file=file)) - all_trusted
-    if unknown:
-        raise ValueError(
-            f"{os.fspath(file)!r} holds types that are not trusted. If you know them and where the file is from: "
-            f"load({os.fspath(file)!r}, trusted={sorted(unknown)})."
-        )
-    with _naming_in_errors(file):
-        return skops.io.load(file, trusted=sorted(all_trusted))
+    with _opened(file, revision) as stream:
+        with _naming_in_errors(file):
+            check_archive(stream)
+            unknown = set(skops.io.get_untrusted_types(file=stream)) - all_trusted
+        if unknown:
+            raise ValueError(
+                f"{os.fspath(file)!r} holds types that are not trusted. If you know them and where the file is from: "
+                f"load(..., trusted={sorted(unknown)})."
+            )
+        with _naming_in_errors(file):
+            estimator = skops.io.load(stream, trusted=sorted(all_trusted))
+            if not isinstance(estimator, BaseEstimator):
+                raise ValueError(f"it holds no estimator, but a {type(estimator).__name__}")
+            check_is_fitted(estimator)
+    give_back_freed_memory()
+    return estimator
 
 
-def _check_expansion(file: str | os.PathLike[str]) -> None:
-    """Refuse a small archive of endless content before any of it is unpacked."""
-    with ZipFile(file) as archive:
-        unpacked = sum(member.file_size for member in archive.infolist())
-    packed = os.path.getsize(file)
-    if unpacked > _ALWAYS_ALLOWED + _MOST_EXPANSION * packed:
-        raise ValueError(f"its {packed} bytes would unpack to {unpacked}")
+def _opened(file: str | os.PathLike[str], revision: str | None) -> BinaryIO:
+    if revision is not None:
+        from sksetfit._hub import MODEL_FILE, fetch_file
+
+        return open(fetch_file(os.fspath(file), MODEL_FILE, revision=revision), "rb")
+    try:
+        return open(file, "rb")
+    except FileNotFoundError as error:
+        name = os.fspath(file)
+        if re.fullmatch(r"[\w.-]+/[\w.-]+", name) and not name.endswith(".skops"):
+            error.add_note(f"If {name!r} is on the Hugging Face Hub, say which commit: load({name!r}, revision=...).")
+        raise
 
 
 @contextmanager
@@ -177,8 +209,6 @@ def _naming_in_errors(file: str | os.PathLike[str]) -> Iterator[None]:
     """Name the file in whatever skops and the readers below it raise at a damaged one."""
     try:
         yield
-    except OSError:  # there is no such file, or it may not be read; its message names it
-        raise
     except Exception as error:
         told = isinstance(error, (ValueError, BadZipFile))
         why = error if told else f"{type(error).__name__}: {error}"

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Set
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.utils import check_random_state
 
@@ -194,3 +195,8 @@ def check_label_texts(label_texts: Mapping[Any, Any], classes: Iterable[Any]) ->
 def local_random_state(random_state: int | np.random.RandomState | None) -> np.random.RandomState:
     """Return a random state; for None a fresh one, not numpy's global one, which is left as it was found."""
     return np.random.RandomState() if random_state is None else check_random_state(random_state)
+
+
+def word_counts(texts: list[str]) -> NDArray[np.float64]:
+    """Return the least, the median and the greatest number of words, which are what white space parts."""
+    return np.quantile([len(text.split()) for text in texts], [0, 0.5, 1])

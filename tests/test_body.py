@@ -193,3 +193,19 @@ def test_transformers_that_return_tuples_by_default_are_read(tiny_model):
     expected = body.encode(["bread"])
     body.transformer.config.return_dict = False
     np.testing.assert_array_equal(body.encode(["bread"]), expected)
+
+
+def test_embeddings_that_are_not_finite_are_an_error(tiny_model):
+    body = load_body(tiny_model, device="cpu")
+    with torch.no_grad():
+        body.transformer.embeddings.word_embeddings.weight.fill_(float("inf"))
+    with pytest.raises(ValueError, match="gives embeddings that are not finite: its weights are damaged"):
+        body.encode(TEXTS)
+
+
+def test_a_token_that_the_transformer_does_not_know_is_an_error(tiny_model):
+    body = load_body(tiny_model, device="cpu")
+    body.tokenizer.add_tokens(["zebra"])
+    assert len(body.encode(["bread"])) == 1
+    with pytest.raises(ValueError, match="a text holds token 171, and the transformer knows 171"):
+        body.encode(["bread", "a zebra"])

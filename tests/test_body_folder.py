@@ -12,8 +12,8 @@ from transformers import CONFIG_MAPPING
 from conftest import make_texts, write_tiny_transformer
 from sksetfit import SetFitClassifier
 from sksetfit._body_folder import _silence, has_openvino, write_body
+from sksetfit._body_parts import _TRANSFORMERS
 from sksetfit._body_source import load_body
-from sksetfit._body_state import _TRANSFORMERS
 
 TEXTS = ["bread and cheese", "", "tennis goal " * 100, "Piano, JAZZ!", "bread and cheese"]
 ADVICE = logging.getLogger("sentence_transformers.backend.utils")

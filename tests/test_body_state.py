@@ -5,15 +5,15 @@ import shutil
 
 import numpy as np
 import pytest
-import safetensors.torch
 import torch
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Dense, Dropout, LayerNorm, Pooling, Transformer
 from transformers import CONFIG_MAPPING
 
 from conftest import write_tiny_transformer
+from sksetfit._body_parts import _TRANSFORMERS
 from sksetfit._body_source import load_body
-from sksetfit._body_state import _TRANSFORMERS, body_from_state, body_to_state
+from sksetfit._body_state import body_from_state, body_to_state
 from sksetfit._finetune import finetune
 
 CPU = torch.device("cpu")
@@ -30,16 +30,32 @@ def state(body):
     return copy.deepcopy(body_to_state(body))
 
 
-def test_the_round_trip_gives_equal_embeddings_and_bytes(body, state):
+def test_the_round_trip_gives_equal_embeddings_and_weights(body, state):
     again = body_from_state(state, CPU)
     np.testing.assert_array_equal(again.encode(TEXTS), body.encode(TEXTS))
-    assert body_to_state(again) == state
+    described = body_to_state(again)
+    weights, expected = described.pop("weights"), state.pop("weights")
+    assert described == state
+    assert weights.keys() == expected.keys()
+    assert all(weights[name].tobytes() == expected[name].tobytes() for name in weights)
 
 
 def test_the_state_is_plain_data(state):
     weights = state.pop("weights")
-    assert isinstance(weights, bytes)
+    assert {(type(array), array.dtype.name) for array in weights.values()} == {(np.ndarray, "float32")}
     assert json.loads(json.dumps(state)) == state
+
+
+def test_the_weights_of_a_state_are_those_of_the_body_and_no_copies(body):
+    tensors = body.state_dict()
+    for name, array in body_to_state(body)["weights"].items():
+        assert array.ctypes.data == tensors[name].data_ptr()
+
+
+def test_weights_that_must_not_be_written_to_are_copied(body, state):
+    for array in state["weights"].values():
+        array.flags.writeable = False  # as joblib maps them into several processes
+    np.testing.assert_array_equal(body_from_state(state, CPU).encode(TEXTS), body.encode(TEXTS))
 
 
 def test_taking_the_state_leaves_the_body_as_it_was(body):
@@ -102,49 +118,107 @@ def with_tensors(**changes):
     """Return a change of a state's weights: a tensor in the place of another, or None to leave one out."""
 
     def change(state):
-        tensors = safetensors.torch.load(state["weights"]) | {key.replace("__", "."): t for key, t in changes.items()}
-        state["weights"] = safetensors.torch.save({name: t for name, t in tensors.items() if t is not None})
+        tensors = state["weights"] | {key.replace("__", "."): array for key, array in changes.items()}
+        state["weights"] = {name: array for name, array in tensors.items() if array is not None}
 
     return change
 
 
-PIECES = "transformer__embeddings__word_embeddings__weight"
+def with_tokenizer(**changes):
+    """Return a change of a state's tokenizer, whose parts are named in the JSON of the tokenizers library."""
+
+    def change(state):
+        state["tokenizer"] = json.dumps(json.loads(state["tokenizer"]) | changes)
+
+    return change
+
+
+def with_config(**changes):
+    """Return a change of the description of a state's transformer."""
+    return lambda state: state["transformer"].update(changes)
+
+
+def with_module(**description):
+    """Return a change that puts one more module behind the transformer."""
+    return lambda state: state["tail"].append(description)
+
+
+DENSE = {"kind": "Dense", "in_features": 32, "out_features": 32}
 NORM = "transformer__embeddings__LayerNorm__weight"
+PIECES = "transformer__embeddings__word_embeddings__weight"
+TENFOLD = {"type": "Replace", "pattern": {"String": "e"}, "content": "e" * 10}
 HOSTILE = {
+    # the state as a whole
+    "no dict": (lambda state: state.clear(), "format None"),
     "another format": (lambda state: state.update(format=2), "format 2"),
-    "a transformer of another type": (lambda state: state["transformer"].update(model_type="evil"), "'evil'"),
-    "code of its own": (lambda state: state["transformer"].update(auto_map={"AutoModel": "x.y"}), "auto_map"),
-    "an attention kernel": (lambda state: state["transformer"].update(_attn_implementation="a/b"), "_attn_impl"),
-    "quantisation": (lambda state: state["transformer"].update(quantization_config={}), "quantization_config"),
-    "an object in the config": (lambda state: state["transformer"].update(hidden_act=print), "builtin_function"),
-    "an unknown module": (lambda state: state["tail"].append({"kind": "os.system"}), "'os.system'"),
-    "an unknown module key": (lambda state: state["tail"][0].update(path="/etc"), "'path'"),
-    "a class path as activation": (
-        lambda state: state["tail"].append(
-            {"kind": "Dense", "in_features": 32, "out_features": 32, "activation_function": "os.system"}
-        ),
-        "unknown activation 'os.system'",
-    ),
-    "broken tokenizer": (lambda state: state.update(tokenizer="{"), "damaged"),
-    "weights that are cut off": (lambda state: state.update(weights=state["weights"][:-9]), "damaged"),
-    "a pickle as weights": (lambda state: state.update(weights=b"cos\nsystem\n(S'true'\ntR."), "damaged"),
-    "a missing tensor": (with_tensors(**{NORM: None}), "missing"),
-    "a tensor too many": (with_tensors(extra=torch.zeros(1)), "unexpected"),
-    "a tensor of another shape": (with_tensors(**{NORM: torch.ones(31)}), "shape"),
-    "a tensor of another type": (with_tensors(**{NORM: torch.ones(32, dtype=torch.float16)}), "float32"),
-    "a tensor with NaN": (with_tensors(**{NORM: torch.full((32,), float("nan"))}), "finite"),
-    "a missing part": (lambda state: state.pop("prompt"), "damaged"),
-    "a claim of endless layers": (lambda state: state["transformer"].update(num_hidden_layers=10**9), "layers"),
-    "a huge module": (
-        lambda state: state["tail"].append(
-            {"kind": "Dense", "in_features": 10**6, "out_features": 10**6, "activation_function": "Tanh"}
-        ),
-        "missing",
-    ),
+    "a format that is no number": (lambda state: state.update(format=[1]), "format [1]"),
+    "a missing part": (lambda state: state.pop("prompt"), "missing ['prompt']"),
+    "a part too many": (lambda state: state.update(hook="os.system"), "unexpected ['hook']"),
+    "parts that were swapped": (lambda state: state.update(prompt=state["weights"]), "prompt must be of type str"),
+    "a tail that is no list": (lambda state: state.update(tail="Pooling"), "tail must be of type list"),
     "padding beyond the vocabulary": (lambda state: state.update(pad_token_id=10**9), "pads with token"),
+    "padding before the vocabulary": (lambda state: state.update(pad_token_id=-1), "pads with token -1"),
+    "more tokens than positions": (lambda state: state.update(max_seq_length=10**6), "reads 64 tokens"),
+    "no tokens": (lambda state: state.update(max_seq_length=0), "max_seq_length is 0"),
+    "a prompt longer than what is read": (lambda state: state.update(prompt="bread " * 99), "prompt is"),
+    "a prompt that is no text": (lambda state: state.update(prompt="\ud800"), "damaged"),
+    # the transformer
+    "a transformer of another type": (with_config(model_type="evil"), "'evil'"),
+    "a class path as type": (with_config(model_type="os.system"), "'os.system'"),
+    "a type that is no name": (with_config(model_type=["bert"]), "damaged"),
+    "another type than the weights are of": (with_config(model_type="albert"), "config keys"),
+    "code of its own": (with_config(auto_map={"AutoModel": "x.y"}), "auto_map"),
+    "an attention kernel": (with_config(_attn_implementation="a/b"), "_attn_impl"),
+    "an attention kernel by its public name": (with_config(attn_implementation="a/b"), "attn_impl"),
+    "quantisation": (with_config(quantization_config={"quant_method": "awq"}), "quantization_config"),
+    "another type of numbers": (with_config(dtype="float16"), "dtype"),
+    "a path": (with_config(name_or_path="/etc"), "name_or_path"),
+    "an object in the config": (with_config(hidden_act=print), "builtin_function"),
+    "an object deep in the config": (with_config(hidden_act=[{"a": (1, {2})}]), "holds a set"),
+    "an activation that does not exist": (with_config(hidden_act="evil"), "damaged"),
+    "a size that is no number": (with_config(hidden_size="32"), "saved body"),
+    "a size below zero": (with_config(intermediate_size=-1), "saved body"),
+    "heads that do not divide the size": (with_config(num_attention_heads=7), "saved body"),
+    "norms that are not finite": (with_config(layer_norm_eps=float("nan")), "finite"),
+    "a claim of gigabytes": (with_config(vocab_size=10**9), "shape"),
+    "a claim of endless layers": (with_config(num_hidden_layers=10**9), "layers"),
+    "a claim of endless positions": (with_config(max_position_embeddings=10**11), "shape"),
+    # what is behind it
+    "an unknown module": (with_module(kind="os.system"), "'os.system'"),
+    "an unknown module key": (lambda state: state["tail"][0].update(path="/etc"), "'path'"),
+    "a class path as activation": (with_module(**DENSE, activation_function="os.system"), "unknown activation"),
+    "a huge module": (with_module(**DENSE | {"in_features": 10**6}, activation_function="Tanh"), "missing"),
+    "a module that does not follow": (with_module(kind="LayerNorm", dimension=31), "missing"),
     "no pooling": (lambda state: state.update(tail=[]), "damaged"),
-    "norms that are not finite": (lambda state: state["transformer"].update(layer_norm_eps=float("nan")), "finite"),
-    "a claim of gigabytes": (lambda state: state["transformer"].update(vocab_size=10**9), "shape"),
+    "endless modules": (lambda state: state.update(tail=state["tail"] * 10**6), "modules"),
+    # the tokenizer
+    "a broken tokenizer": (lambda state: state.update(tokenizer="{"), "damaged"),
+    "a tokenizer that is another thing": (lambda state: state.update(tokenizer="[]"), "saved body"),
+    "a tokenizer of an unknown model": (with_tokenizer(model={"type": "Evil"}), "damaged"),
+    "an enormous tokenizer": (with_tokenizer(extra="x" * 2_000_000), "characters for 171 tokens"),
+    "a tokenizer that makes texts longer and longer": (
+        with_tokenizer(normalizer={"type": "Sequence", "normalizers": [TENFOLD] * 9}),
+        "1000000000 times as long",
+    ),
+    "a tokenizer that knows more tokens": (
+        with_tokenizer(model={"type": "WordLevel", "vocab": {"[UNK]": 10**6}, "unk_token": "[UNK]"}),
+        "do not fit together",
+    ),
+    # the weights
+    "bytes as weights": (lambda state: state.update(weights=b"cos\nsystem\n(S'true'\ntR."), "type dict"),
+    "a missing tensor": (with_tensors(**{NORM: None}), "missing"),
+    "a tensor too many": (with_tensors(extra=np.zeros(1, np.float32)), "unexpected"),
+    "a tensor that is a list": (with_tensors(**{NORM: [1.0] * 32}), "got list"),
+    "a tensor of objects": (with_tensors(**{NORM: np.full(32, print)}), "got object"),
+    "a tensor of another shape": (with_tensors(**{NORM: np.ones(31, np.float32)}), "shape"),
+    "a tensor of another type": (with_tensors(**{NORM: np.ones(32, np.float16)}), "float32"),
+    "a tensor of the other byte order": (with_tensors(**{NORM: np.ones(32, ">f4")}), ">f4"),
+    "a tensor with NaN": (with_tensors(**{NORM: np.full(32, np.nan, np.float32)}), "not finite"),
+    "a tensor with an infinity": (with_tensors(**{NORM: np.full(32, np.inf, np.float32)}), "not finite"),
+    "a tensor that is one number many times": (
+        with_tensors(**{PIECES: np.broadcast_to(np.float32(0), (10**6, 32))}),
+        "shape",
+    ),
 }
 
 

@@ -15,7 +15,16 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, LinearSVC
 
-from sksetfit._heads import STRATEGIES, HeadMethodError, build_head, check_head, default_head, head_method, one_array
+from sksetfit._heads import (
+    STRATEGIES,
+    HeadMethodError,
+    build_head,
+    check_fitted_head,
+    check_head,
+    default_head,
+    head_method,
+    one_array,
+)
 
 MEMBERS = [("logistic", LogisticRegression()), ("bayes", GaussianNB())]
 HEADS = [
@@ -207,3 +216,61 @@ def test_a_method_of_the_head_looks_like_a_method():
     assert WithHead.predict_proba.__doc__ == "Give probabilities."
     assert WithHead(None).predict_proba.__name__ == "predict_proba"
     assert WithHead(None).predict_proba.__doc__ == "Give probabilities."
+
+
+# -- heads that were saved
+
+
+EMBEDDINGS = np.random.RandomState(0).standard_normal((30, 8)).astype(np.float32)
+CLASSES = np.array(["food", "music", "sport"])
+OF_THREE, OF_TWO = CLASSES[np.arange(30) % 3], np.arange(30) % 2
+SEVERAL = (EMBEDDINGS[:, :4] > 0).astype(np.int64)
+
+
+@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("y", [OF_THREE, OF_TWO], ids=["three", "two"])
+def test_fitted_heads_answer_for_their_classes(head, y):
+    fitted = build_head(head, "one-vs-rest", multi_label=False, rng=np.random.RandomState(0)).fit(EMBEDDINGS, y)
+    check_fitted_head(fitted, np.unique(y), 8)
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_fitted_heads_answer_for_several_labels(strategy):
+    head = build_head(None, strategy, multi_label=True, rng=np.random.RandomState(0)).fit(EMBEDDINGS, SEVERAL)
+    check_fitted_head(head, np.arange(4), 8)
+    with pytest.raises(ValueError, match="are not those of its head_"):
+        check_fitted_head(head, np.arange(3), 8)
+
+
+def fitted(head=None, y=OF_THREE):
+    return (LogisticRegression() if head is None else head).fit(EMBEDDINGS, y)
+
+
+def changed(**attributes):
+    head = fitted()
+    vars(head).update(attributes)
+    return head
+
+
+FOREIGN = {
+    "unfitted": (LogisticRegression(), "NotFittedError"),
+    "text": ("a head", "got str"),
+    "none": (None, "got NoneType"),
+    "a transformer": (StandardScaler().fit(EMBEDDINGS), "got StandardScaler"),
+    "a regressor": (Ridge().fit(EMBEDDINGS, OF_TWO), "got Ridge"),
+    "a cluster": (KMeans(2, n_init=1).fit(EMBEDDINGS), "got KMeans"),
+    "other classes": (fitted(y=np.char.upper(OF_THREE)), "are not those of its head_"),
+    "fewer classes": (fitted(y=OF_TWO), "are not those of its head_"),
+    "classes in another order": (changed(classes_=CLASSES[::-1]), "are not those of its head_"),
+    "another length": (LogisticRegression().fit(EMBEDDINGS[:, :7], OF_THREE), "8 dimensions"),
+    "more rows than classes": (changed(coef_=np.zeros((4, 8)), intercept_=np.zeros(4)), "are not those of its head_"),
+    "coefficients that are text": (changed(coef_="x"), "LogisticRegression, which raises"),
+}
+
+
+@pytest.mark.parametrize("case", FOREIGN)
+def test_a_head_that_is_not_the_classifiers_is_refused(case):
+    head, message = FOREIGN[case]
+    with pytest.raises(ValueError, match="The saved classifier's") as caught:
+        check_fitted_head(head, CLASSES, 8)
+    assert message in str(caught.value)

@@ -1,0 +1,191 @@
+"""The parts of a body, described in plain data and built from descriptions.
+
+Floor 1: knows torch, transformers and sentence-transformers. Only the kinds of modules and the config keys that are
+listed here are described and built; no class path, file name or address is ever taken from a description.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sentence_transformers.sentence_transformer.modules import Dense, Dropout, LayerNorm, Normalize, Pooling
+from tokenizers import Tokenizer
+from torch import nn
+from transformers import AutoConfig, PretrainedConfig
+
+_MOST_LAYERS, _MOST_MODULES = 100, 16
+_MOST_GROWTH = 100  # times the length of a text, by what a tokenizer puts in the place of characters
+
+# Not DeBERTa, which reads keys of its config that it does not declare: they would be lost.
+_TRANSFORMERS = frozenset(
+    {
+        "albert",
+        "bert",
+        "camembert",
+        "distilbert",
+        "electra",
+        "ernie",
+        "eurobert",
+        "gemma3_text",
+        "jina_embeddings_v3",
+        "llama",
+        "mistral",
+        "modernbert",
+        "mpnet",
+        "nomic_bert",
+        "qwen2",
+        "qwen3",
+        "roberta",
+        "xlm-roberta",
+    }
+)
+_ACTIVATIONS: dict[str, type[nn.Module]] = {
+    kind.__name__: kind for kind in (nn.Tanh, nn.Identity, nn.ReLU, nn.GELU, nn.SiLU, nn.Sigmoid)
+}
+_TAIL: dict[str, tuple[type[nn.Module], frozenset[str]]] = {
+    "Pooling": (Pooling, frozenset({"embedding_dimension", "pooling_mode", "include_prompt"})),
+    "Dropout": (Dropout, frozenset({"dropout"})),
+    "LayerNorm": (LayerNorm, frozenset({"dimension"})),
+    "Normalize": (Normalize, frozenset({"module_input_name", "module_output_name"})),
+    "Dense": (
+        Dense,
+        frozenset(
+            {
+                "in_features",
+                "out_features",
+                "bias",
+                "activation_function",
+                "module_input_name",
+                "module_output_name",
+                "use_residual",
+            }
+        ),
+    ),
+}
+
+
+def describe(transformer: nn.Module, tail: Iterable[nn.Module]) -> dict[str, Any]:
+    """Return the parts of a body without their weights.
+
+    Raises
+    ------
+    ValueError
+        If it could not be built again.
+    """
+    return {"transformer": _transformer_config(transformer), "tail": [_module_config(module) for module in tail]}
+
+
+def _transformer_config(transformer: Any) -> dict[str, Any]:
+    config = transformer.config
+    kind = config.model_type
+    if kind not in _TRANSFORMERS:
+        raise ValueError(f"a transformer of type {kind!r} could not be saved; types that can: {sorted(_TRANSFORMERS)}.")
+    return {"model_type": kind} | {
+        key: getattr(config, key) for key in sorted(_config_keys(type(config))) if hasattr(config, key)
+    }
+
+
+def _config_keys(kind: type[PretrainedConfig]) -> set[str]:
+    """Return the keys that describe this kind of transformer, without those that any config may have."""
+    common = set(inspect.signature(PretrainedConfig.__init__).parameters)
+    return set(inspect.signature(kind.__init__).parameters) - common - {"kwargs"}
+
+
+def build_config(description: dict[str, Any], n_tensors: int) -> PretrainedConfig:
+    """Build the config of the transformer that is described, whose weights are said to be so many tensors."""
+    kind = description.get("model_type")
+    if kind not in _TRANSFORMERS:
+        raise ValueError(
+            f"The saved body has a transformer of unknown type {kind!r}; known are {sorted(_TRANSFORMERS)}."
+        )
+    empty = AutoConfig.for_model(kind)
+    values = {key: value for key, value in description.items() if key != "model_type"}
+    unknown = set(values) - _config_keys(type(empty))
+    if unknown:
+        raise ValueError(f"The saved body has config keys that a {kind} transformer does not have: {sorted(unknown)}.")
+    for key, value in values.items():
+        _check_plain(value, key)
+    config = AutoConfig.for_model(kind, **values)
+    # Before the layers are built, which a claim of millions would never end.
+    if config.num_hidden_layers > (_MOST_LAYERS if kind == "albert" else n_tensors):  # ALBERT's layers share weights
+        raise ValueError(f"The saved body claims {config.num_hidden_layers} layers and has {n_tensors} tensors.")
+    return config
+
+
+def _check_plain(value: Any, key: str) -> None:
+    if isinstance(value, (list, tuple)):
+        for item in value:
+            _check_plain(item, key)
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            _check_plain(name, key)
+            _check_plain(item, key)
+    elif not (value is None or isinstance(value, (bool, int, float, str))):
+        raise ValueError(f"The saved body's config key {key!r} holds a {type(value).__name__}.")
+
+
+def _module_config(module: nn.Module) -> dict[str, Any]:
+    kind = type(module).__name__
+    if kind not in _TAIL or type(module) is not _TAIL[kind][0]:
+        raise ValueError(f"a module of kind {kind!r} could not be saved; kinds that can: {sorted(_TAIL)}.")
+    config = {key: getattr(module, key) for key in sorted(_TAIL[kind][1]) if hasattr(module, key)}
+    if "activation_function" in config:
+        config["activation_function"] = type(config["activation_function"]).__name__
+        if config["activation_function"] not in _ACTIVATIONS:
+            raise ValueError(
+                f"a module with the activation {config['activation_function']} could not be saved; activations that "
+                f"can: {sorted(_ACTIVATIONS)}."
+            )
+    return {"kind": kind} | config
+
+
+def build_tail(descriptions: list[dict[str, Any]]) -> list[nn.Module]:
+    """Build the modules behind the transformer that are described."""
+    if len(descriptions) > _MOST_MODULES:
+        raise ValueError(f"The saved body claims {len(descriptions)} modules behind its transformer.")
+    return [_build_module(description) for description in descriptions]
+
+
+def _build_module(description: dict[str, Any]) -> nn.Module:
+    kind = description.get("kind")
+    if kind not in _TAIL:
+        raise ValueError(f"The saved body has a module of unknown kind {kind!r}; known are {sorted(_TAIL)}.")
+    build, keys = _TAIL[kind]
+    config = {key: value for key, value in description.items() if key != "kind"}
+    if unknown := set(config) - keys:
+        raise ValueError(f"The saved body has config keys that {kind} does not have: {sorted(unknown)}.")
+    if "activation_function" in config:
+        activation = config["activation_function"]
+        if activation not in _ACTIVATIONS:
+            raise ValueError(
+                f"The saved body names an unknown activation {activation!r}; known are {sorted(_ACTIVATIONS)}."
+            )
+        config["activation_function"] = _ACTIVATIONS[activation]()
+    return build(**config)
+
+
+def build_tokenizer(description: str, vocab_size: int) -> Tokenizer:
+    """Build a tokenizer that is in proportion to the vocabulary and to the texts that it will be given."""
+    most = 1_000_000 + 500 * vocab_size  # the largest known take 130 characters per token
+    if len(description) > most:
+        raise ValueError(
+            f"The saved body's tokenizer takes {len(description)} characters for {vocab_size} tokens; expected are at "
+            f"most {most}."
+        )
+    if (growth := _growth(json.loads(description).get("normalizer"))) > _MOST_GROWTH:
+        raise ValueError(f"The saved body's tokenizer would make texts up to {growth} times as long.")
+    return Tokenizer.from_str(description)
+
+
+def _growth(normalizer: Any) -> int:
+    """Return how many times longer a normalizer can make a text, as far as replacements can be read."""
+    growth = 1
+    if isinstance(normalizer, Mapping):
+        for key in ("content", "prepend"):
+            growth *= max(1, len(str(normalizer.get(key) or "")))
+        for part in normalizer.get("normalizers") or ():
+            growth *= _growth(part)
+    return growth

@@ -1,0 +1,85 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sksetfit import SetFitClassifier, SetFitEncoder, __version__
+from sksetfit._estimator_state import checked_state, plain_state
+
+LEARNED = {"curve_": np.ndarray, "n_": int}
+
+
+@pytest.fixture
+def state():
+    return plain_state(vars(SetFitEncoder(Path("a/model"))) | {"curve_": np.zeros(2), "n_": 2})
+
+
+def check(state):
+    return checked_state(SetFitEncoder(), state, LEARNED)
+
+
+def test_a_state_comes_back_without_its_stamp_and_with_the_model_as_text(state):
+    assert state["_sksetfit_version"] == __version__
+    again = check(state)
+    assert again.keys() == state.keys() - {"_sksetfit_version"}
+    assert again["model"] == str(Path("a/model"))
+
+
+def test_neither_end_changes_what_it_is_given(state):
+    before = dict(state)
+    check(state)
+    assert state == before
+    attributes = vars(SetFitEncoder(Path("a/model")))
+    plain_state(attributes)
+    assert attributes["model"] == Path("a/model")
+
+
+def test_parameters_that_an_older_version_did_not_have_get_their_defaults(state):
+    del state["backend"], state["batch_size"]
+    again = check(state)
+    assert (again["backend"], again["batch_size"]) == ("torch", 24)
+
+
+def test_an_unfitted_estimator_has_learned_nothing(state):
+    del state["curve_"], state["n_"]
+    assert check(state).keys() == SetFitEncoder().get_params().keys()
+
+
+def test_attributes_of_the_users_own_are_kept(state):
+    assert check(state | {"note": "for the meeting"})["note"] == "for the meeting"
+
+
+@pytest.mark.parametrize("version", ["0.0.1", "99.0"])
+def test_another_version_is_told_by_both_names(state, version):
+    with pytest.warns(
+        UserWarning, match=f"SetFitEncoder was saved by sksetfit '{version}' and is read by .*{__version__}"
+    ):
+        check(state | {"_sksetfit_version": version})
+
+
+BROKEN = {
+    "a list": (lambda state: [*state], "is no dict of its attributes, but a list"),
+    "no names": (lambda state: state | {1: 2}, "is no dict of its attributes"),
+    "something missing": (lambda state: {k: v for k, v in state.items() if k != "n_"}, "n_ must be a int, got nothing"),
+    "another type": (lambda state: state | {"curve_": [1.0]}, "curve_ must be a ndarray, got list"),
+    "a hidden method": (lambda state: state | {"transform": 1}, r"hide its methods: \['transform'\]"),
+    "a hidden property": (lambda state: state | {"_n_features_out": 1}, r"hide its methods: \['_n_features_out'\]"),
+    "a name of Python's own": (lambda state: state | {"__class__": int}, r"hide its methods: \['__class__'\]"),
+    "a version that is no text": (lambda state: state | {"_sksetfit_version": None}, "does not say which version"),
+    "an endless version": (lambda state: state | {"_sksetfit_version": "1" * 99}, "does not say which version"),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_a_broken_state_is_refused(state, case):
+    change, message = BROKEN[case]
+    with pytest.raises(ValueError, match=rf"The saved SetFitEncoder.*{message}"):
+        check(change(state))
+
+
+@pytest.mark.parametrize("estimator", [SetFitClassifier(), SetFitEncoder()])
+def test_an_estimator_whose_state_is_refused_stays_as_it_was(estimator):
+    before = dict(vars(estimator))
+    with pytest.raises(ValueError, match="The saved"):
+        estimator.__setstate__({"n_steps_": 3, "model": "other"})
+    assert vars(estimator) == before
