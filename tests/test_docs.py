@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from hub_stand_in import quiet_client, stand_in_for_the_hub
+
+hub = pytest.fixture(stand_in_for_the_hub)
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 
@@ -13,9 +16,10 @@ def blocks(page):
     return re.findall(r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
 
 
+@quiet_client
 @pytest.mark.real_weights
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)], ids=lambda page: page.stem)
-def test_the_code_on_a_page_runs(page, tmp_path, monkeypatch):
+def test_the_code_on_a_page_runs(page, tmp_path, monkeypatch, hub):
     monkeypatch.chdir(tmp_path)
     namespace = {}
     for block in blocks(page):
