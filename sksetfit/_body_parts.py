@@ -67,6 +67,10 @@ _TAIL: dict[str, tuple[type[nn.Module], frozenset[str]]] = {
 }
 
 
+class BodyStateError(ValueError):
+    """What describes a saved body cannot be right."""
+
+
 def describe(transformer: nn.Module, tail: Iterable[nn.Module]) -> dict[str, Any]:
     """Return the parts of a body without their weights.
 
@@ -98,20 +102,22 @@ def build_config(description: dict[str, Any], n_tensors: int) -> PretrainedConfi
     """Build the config of the transformer that is described, whose weights are said to be so many tensors."""
     kind = description.get("model_type")
     if kind not in _TRANSFORMERS:
-        raise ValueError(
+        raise BodyStateError(
             f"The saved body has a transformer of unknown type {kind!r}; known are {sorted(_TRANSFORMERS)}."
         )
     empty = AutoConfig.for_model(kind)
     values = {key: value for key, value in description.items() if key != "model_type"}
     unknown = set(values) - _config_keys(type(empty))
     if unknown:
-        raise ValueError(f"The saved body has config keys that a {kind} transformer does not have: {sorted(unknown)}.")
+        raise BodyStateError(
+            f"The saved body has config keys that a {kind} transformer does not have: {sorted(unknown)}."
+        )
     for key, value in values.items():
         _check_plain(value, key)
     config = AutoConfig.for_model(kind, **values)
     # Before the layers are built, which a claim of millions would never end.
     if config.num_hidden_layers > (_MOST_LAYERS if kind == "albert" else n_tensors):  # ALBERT's layers share weights
-        raise ValueError(f"The saved body claims {config.num_hidden_layers} layers and has {n_tensors} tensors.")
+        raise BodyStateError(f"The saved body claims {config.num_hidden_layers} layers and has {n_tensors} tensors.")
     return config
 
 
@@ -124,7 +130,7 @@ def _check_plain(value: Any, key: str) -> None:
             _check_plain(name, key)
             _check_plain(item, key)
     elif not (value is None or isinstance(value, (bool, int, float, str))):
-        raise ValueError(f"The saved body's config key {key!r} holds a {type(value).__name__}.")
+        raise BodyStateError(f"The saved body's config key {key!r} holds a {type(value).__name__}.")
 
 
 def _module_config(module: nn.Module) -> dict[str, Any]:
@@ -145,22 +151,22 @@ def _module_config(module: nn.Module) -> dict[str, Any]:
 def build_tail(descriptions: list[dict[str, Any]]) -> list[nn.Module]:
     """Build the modules behind the transformer that are described."""
     if len(descriptions) > _MOST_MODULES:
-        raise ValueError(f"The saved body claims {len(descriptions)} modules behind its transformer.")
+        raise BodyStateError(f"The saved body claims {len(descriptions)} modules behind its transformer.")
     return [_build_module(description) for description in descriptions]
 
 
 def _build_module(description: dict[str, Any]) -> nn.Module:
     kind = description.get("kind")
     if kind not in _TAIL:
-        raise ValueError(f"The saved body has a module of unknown kind {kind!r}; known are {sorted(_TAIL)}.")
+        raise BodyStateError(f"The saved body has a module of unknown kind {kind!r}; known are {sorted(_TAIL)}.")
     build, keys = _TAIL[kind]
     config = {key: value for key, value in description.items() if key != "kind"}
     if unknown := set(config) - keys:
-        raise ValueError(f"The saved body has config keys that {kind} does not have: {sorted(unknown)}.")
+        raise BodyStateError(f"The saved body has config keys that {kind} does not have: {sorted(unknown)}.")
     if "activation_function" in config:
         activation = config["activation_function"]
         if activation not in _ACTIVATIONS:
-            raise ValueError(
+            raise BodyStateError(
                 f"The saved body names an unknown activation {activation!r}; known are {sorted(_ACTIVATIONS)}."
             )
         config["activation_function"] = _ACTIVATIONS[activation]()
@@ -171,12 +177,12 @@ def build_tokenizer(description: str, vocab_size: int) -> Tokenizer:
     """Build a tokenizer that is in proportion to the vocabulary and to the texts that it will be given."""
     most = 1_000_000 + 500 * vocab_size  # the largest known take 130 characters per token
     if len(description) > most:
-        raise ValueError(
+        raise BodyStateError(
             f"The saved body's tokenizer takes {len(description)} characters for {vocab_size} tokens; expected are at "
             f"most {most}."
         )
     if (growth := _growth(json.loads(description).get("normalizer"))) > _MOST_GROWTH:
-        raise ValueError(f"The saved body's tokenizer would make texts up to {growth} times as long.")
+        raise BodyStateError(f"The saved body's tokenizer would make texts up to {growth} times as long.")
     return Tokenizer.from_str(description)
 
 

@@ -16,10 +16,10 @@ from torch import Tensor, nn
 from transformers import AutoModel
 
 from sksetfit._body import Body, building, n_positions
-from sksetfit._body_parts import build_config, build_tail, build_tokenizer, describe
+from sksetfit._body_parts import BodyStateError, build_config, build_tail, build_tokenizer, describe
 
 # To change the form of the state: raise FORMAT, and let body_from_state read the old number too.
-FORMAT = 1
+FORMAT = 2
 _FIELDS: dict[str, type] = {
     "format": int,
     "transformer": dict,
@@ -53,32 +53,33 @@ def body_from_state(state: dict[str, Any], device: torch.device) -> Body:
 
     Raises
     ------
-    ValueError
+    BodyStateError
         If the state is not one that `body_to_state` can have made.
     """
     _check_fields(state)
     try:
         return _build(state).to(device)
+    except BodyStateError:
+        raise
     except BaseException as error:
-        told = isinstance(error, ValueError) and str(error).startswith("The saved body")
         # The libraries raise what they like at a config or tokenizer of no sense; an error of Rust's is no Exception.
-        if told or not (isinstance(error, Exception) or type(error).__name__ == "PanicException"):
+        if not (isinstance(error, Exception) or type(error).__name__ == "PanicException"):
             raise
-        raise ValueError(f"The saved body is damaged: {type(error).__name__}: {error}") from error
+        raise BodyStateError(f"The saved body is damaged: {type(error).__name__}: {error}") from error
 
 
 def _check_fields(state: Any) -> None:
     if not isinstance(state, dict) or state.get("format") != FORMAT:
         found = state.get("format") if isinstance(state, dict) else type(state).__name__
-        raise ValueError(f"The saved body has format {found!r}; this version of sksetfit reads format {FORMAT}.")
+        raise BodyStateError(f"The saved body has format {found!r}; this version of sksetfit reads format {FORMAT}.")
     if state.keys() != _FIELDS.keys():
-        raise ValueError(
+        raise BodyStateError(
             f"The saved body is damaged: missing {sorted(_FIELDS.keys() - state.keys())}, "
             f"unexpected {sorted(map(str, state.keys() - _FIELDS.keys()))}."
         )
     for name, kind in _FIELDS.items():
         if type(state[name]) is not kind:
-            raise ValueError(
+            raise BodyStateError(
                 f"The saved body's {name} must be of type {kind.__name__}, got {type(state[name]).__name__}."
             )
 
@@ -110,9 +111,9 @@ def _build(state: dict[str, Any]) -> Body:
 def _check_numbers(state: dict[str, Any], transformer: Any) -> None:
     vocab_size, reads = transformer.config.vocab_size, n_positions(transformer)
     if not 0 <= state["pad_token_id"] < vocab_size:
-        raise ValueError(f"The saved body pads with token {state['pad_token_id']} of {vocab_size}.")
+        raise BodyStateError(f"The saved body pads with token {state['pad_token_id']} of {vocab_size}.")
     if not 0 < state["max_seq_length"] <= (reads or state["max_seq_length"]):
-        raise ValueError(
+        raise BodyStateError(
             f"The saved body's max_seq_length is {state['max_seq_length']}, and its transformer reads {reads} tokens."
         )
 
@@ -121,7 +122,7 @@ def _checked_weights(weights: Mapping[str, Any], empty: nn.Module) -> dict[str, 
     """Return the arrays as tensors, without a copy, after their names, shapes and types were compared."""
     expected = empty.state_dict()
     if expected.keys() != weights.keys():
-        raise ValueError(
+        raise BodyStateError(
             f"The saved body's weights do not fit its config: missing "
             f"{sorted(expected.keys() - weights.keys())[:3]}, unexpected "
             f"{sorted(map(str, weights.keys() - expected.keys()))[:3]}."
@@ -142,7 +143,7 @@ def _check_array(array: Any, name: str, shape: tuple[int, ...]) -> None:
 
 def _as_tensor(array: NDArray[np.float32]) -> Tensor:
     # What joblib maps into memory for several processes must not be written to, and torch warns of such arrays.
-    own = np.require(array, dtype=np.float32, requirements=["C", "W"])
+    own = np.require(array, requirements=["C", "W"])
     return torch.from_numpy(own)
 
 

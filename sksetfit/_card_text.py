@@ -8,15 +8,13 @@ from __future__ import annotations
 import platform
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from importlib.metadata import version
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sksetfit._version import __version__
+from sksetfit._version import versions
 
-_LIBRARIES = ("scikit-learn", "torch", "sentence-transformers", "transformers", "tokenizers", "numpy", "skops")
 _CITATION = """```bibtex
 @misc{tunstall2022setfit,
   title = {Efficient Few-Shot Learning Without Prompts},
@@ -83,8 +81,7 @@ def _sections(facts: Facts, test: Scores | None, names: Names) -> Iterable[str]:
     yield from _about_evaluation(test)
     yield from _about_training(facts)
     yield "## Versions\n\nOf the environment in which this card was written:"
-    versions = {"Python": platform.python_version(), "sksetfit": __version__}
-    yield _bullets(versions | {name: version(name) for name in _LIBRARIES})
+    yield _bullets({"Python": platform.python_version()} | versions())
     yield f"## Citation\n\nThe method is from:\n\n{_CITATION}"
 
 

@@ -6,6 +6,7 @@ Floor 3: knows floor 2 and below.
 from __future__ import annotations
 
 import os
+from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
@@ -27,7 +28,7 @@ _LEARNED = {
     "encoder_": SetFitEncoder,
     "head_": object,
     "loss_curve_": np.ndarray,
-    "n_steps_": int,
+    "n_steps_": Integral,
 }
 
 

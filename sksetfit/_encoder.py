@@ -19,16 +19,17 @@ from sklearn.utils._param_validation import Interval, StrOptions, validate_param
 from sklearn.utils.validation import check_is_fitted
 
 from sksetfit._batches import balanced_batches, merge_duplicates, planned_steps
-from sksetfit._estimator_state import checked_state, plain_state
+from sksetfit._estimator_state import checked_state, plain_state, warn_of_other_version
 from sksetfit._label_texts import candidate_label_texts, label_rows, names_are_informative
 from sksetfit._memory import give_back_freed_memory
 from sksetfit._targets import Targets, check_targets
 from sksetfit._validation import check_texts, local_random_state, word_counts
+from sksetfit._version import __version__
 
 if TYPE_CHECKING:
     from sksetfit._body import Body
 
-_LEARNED = {"_body": dict, "label_texts_": dict, "loss_curve_": np.ndarray, "n_steps_": int}
+_LEARNED = {"_body": dict, "label_texts_": dict, "loss_curve_": np.ndarray, "n_steps_": Integral}
 N_TEXTS_JUDGED = 512  # texts, of all classes alike, on which "auto" judges class names; more cost time and say no more
 
 
@@ -369,6 +370,7 @@ class SetFitEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
             from sksetfit._body_state import body_to_state
 
             state["_body"] = body_to_state(state["_body"])
+            state["_version"] = __version__
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -377,5 +379,6 @@ class SetFitEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
             from sksetfit._body_source import available_device
             from sksetfit._body_state import body_from_state
 
+            warn_of_other_version(state.pop("_version", None))
             state["_body"] = body_from_state(state["_body"], available_device(state["device"]))
         super().__setstate__(state)

@@ -1,4 +1,4 @@
-"""What the state of a saved estimator must hold: its parameters, what it learned, and the version that wrote it.
+"""What the state of a saved estimator must hold: its parameters and what it learned, of which version.
 
 Floor 0: knows numpy and scikit-learn.
 """
@@ -7,23 +7,22 @@ from __future__ import annotations
 
 import os
 import warnings
+from inspect import signature
 from typing import Any
 
 from sklearn.base import BaseEstimator
 
 from sksetfit._version import __version__
 
-_VERSION = "_sksetfit_version"
-
 
 def plain_state(state: dict[str, Any]) -> dict[str, Any]:
-    """Return a copy of an estimator's state, stamped with the version, in which ``model`` is no path object."""
+    """Return a copy of an estimator's state in which ``model`` is no path object."""
     model = state["model"]
-    return state | {"model": os.fspath(model) if isinstance(model, os.PathLike) else model, _VERSION: __version__}
+    return state | {"model": os.fspath(model) if isinstance(model, os.PathLike) else model}
 
 
 def checked_state(estimator: BaseEstimator, state: Any, learned: dict[str, type]) -> dict[str, Any]:
-    """Return the state without its stamp; parameters that an older version did not have get their defaults.
+    """Return the state; parameters that an older version did not have get their defaults.
 
     Parameters
     ----------
@@ -38,41 +37,41 @@ def checked_state(estimator: BaseEstimator, state: Any, learned: dict[str, type]
     ------
     ValueError
         If an attribute is missing, of another type, or hides a method.
-
-    Warns
-    -----
-    UserWarning
-        If another version wrote it.
     """
     own = type(estimator)
     if not isinstance(state, dict) or not all(isinstance(name, str) for name in state):
         raise ValueError(f"The saved {own.__name__} is no dict of its attributes, but a {type(state).__name__}.")
-    complete: dict[str, Any] = own().get_params(deep=False) | state
-    _check_version(own.__name__, complete.pop(_VERSION, __version__))
-    hiding = sorted(name for name in complete if name.startswith("__") or _is_member(own, name))
+    hiding = sorted(name for name in state if name.startswith("__") or _is_member(own, name))
     if hiding:
         raise ValueError(f"The saved {own.__name__} has attributes that would hide its methods: {hiding}.")
-    if learned.keys() & complete.keys():
+    if learned.keys() & state.keys():
         for name, kind in learned.items():
-            if not isinstance(complete.get(name), kind):
-                found = type(complete[name]).__name__ if name in complete else "nothing"
-                raise ValueError(f"The saved {own.__name__}'s {name} must be a {kind.__name__}, got {found}.")
-    return complete
-
-
-def _check_version(name: str, version: Any) -> None:
-    if version == __version__:
-        return
-    if not isinstance(version, str) or len(version) > 50:
-        raise ValueError(f"The saved {name} does not say which version of sksetfit wrote it.")
-    warnings.warn(
-        f"This {name} was saved by sksetfit {version!r} and is read by sksetfit {__version__!r}: it may answer "
-        f"otherwise than it did. Compare some predictions, and save it again or fit it anew.",
-        UserWarning,
-        stacklevel=2,
-    )
+            if not isinstance(state.get(name), kind):
+                found = type(state[name]).__name__ if name in state else "nothing"
+                raise ValueError(f"The saved {own.__name__}'s {name} must be of type {kind.__name__}, got {found}.")
+    parameters = signature(own.__init__).parameters.values()
+    return {each.name: each.default for each in parameters if each.default is not each.empty} | state
 
 
 def _is_member(own: type, name: str) -> bool:
     member = getattr(own, name, None)
     return callable(member) or isinstance(member, property)
+
+
+def warn_of_other_version(version: Any) -> None:
+    """Warn if what was saved is of another version than this one.
+
+    Raises
+    ------
+    ValueError
+        If it is no version.
+    """
+    if not isinstance(version, str) or len(version) > 50:
+        raise ValueError("The saved SetFitEncoder does not say which version of sksetfit wrote it.")
+    if version != __version__:
+        warnings.warn(
+            f"This model was saved by sksetfit {version!r} and is read by sksetfit {__version__!r}: it may answer "
+            f"otherwise than it did. Compare some predictions, and save it again or fit it anew.",
+            UserWarning,
+            stacklevel=3,
+        )

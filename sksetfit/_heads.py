@@ -25,7 +25,7 @@ STRATEGIES: dict[str, Callable[[BaseEstimator], BaseEstimator]] = {
     "multi-output": MultiOutputClassifier,
     "classifier-chain": ClassifierChain,
 }
-_SCORES = ("predict_proba", "decision_function")
+_MULTI_LABEL = (OneVsRestClassifier, MultiOutputClassifier, ClassifierChain)
 
 
 class HeadMethodError(AttributeError, TypeError):
@@ -61,41 +61,47 @@ def check_head(head: Any) -> None:
 
 
 def check_fitted_head(head: Any, classes: NDArray[Any], n_dimensions: int) -> None:
-    """Raise an error unless a head that was saved answers for embeddings of this length with these classes.
+    """Raise an error unless a head that was saved is a fitted classifier of these classes and of such embeddings.
+
+    It is not asked for an answer: what is in a file must not run before its owner uses it.
 
     Raises
     ------
     ValueError
-        If it does not.
+        If it is not.
     """
     name = type(head).__name__
     try:
-        own, widths = _answers(head, np.full((1, n_dimensions), n_dimensions**-0.5, dtype=np.float32))
+        if not is_classifier(head):
+            raise TypeError("it is no classifier")
+        if (n_features := getattr(head, "n_features_in_", n_dimensions)) != n_dimensions:
+            raise ValueError(f"it is for {n_features}")
+        own = _classes_of(head, classes)
+        same = np.array_equal(own, classes)
+        if same and type(head) is LogisticRegression:  # the usual one, whose shapes can be told
+            n_rows = 1 if len(classes) == 2 else len(classes)
+            if (shapes := (head.coef_.shape, head.intercept_.shape)) != ((n_rows, n_dimensions), (n_rows,)):
+                raise ValueError(f"its weights are of shapes {shapes}")
     except Exception as error:  # whatever a head without some of its attributes happens to raise
         raise ValueError(
-            f"The saved classifier's head_ must be a fitted classifier that answers for embeddings of {n_dimensions} "
-            f"dimensions, got {name}, which raises {type(error).__name__}: {error}"
+            f"The saved classifier's head_ must be a fitted classifier of embeddings of {n_dimensions} dimensions, got "
+            f"{name} ({type(error).__name__}: {error})."
         ) from error
-    one_vs_one = len(classes) * (len(classes) - 1) // 2
-    if (own is not None and not np.array_equal(own, classes)) or not widths <= {len(classes), one_vs_one}:
+    if not same:
         raise ValueError(
-            f"The saved classifier's classes_, {shown(classes.tolist())}, are not those of its head_, {name}"
-            f"{'.' if own is None else ': ' + shown(np.asarray(own).tolist()) + '.'}"
+            f"The saved classifier's classes_, {shown(classes.tolist())}, are not those of its head_, {name}: "
+            f"{shown(np.asarray(own).tolist())}."
         )
 
 
-def _answers(head: Any, embeddings: NDArray[np.float32]) -> tuple[Any, set[int]]:
-    """Return the classes that a head says it has, if it has one label per text, and the widths of its answers."""
-    if not is_classifier(head):
-        raise TypeError("it is no classifier")
-    check_is_fitted(head)
-    labels = one_array(head.predict(embeddings))
-    scores = [one_array(getattr(head, name)(embeddings)) for name in _SCORES if hasattr(head, name)]
-    # One number per text decides between two classes.
-    widths = {2 if answer.ndim == 1 else answer.shape[1] for answer in scores}
-    if labels.ndim == 1:
-        return getattr(head, "classes_", None), widths
-    return None, widths | {labels.shape[1]}
+def _classes_of(head: Any, classes: NDArray[Any]) -> Any:
+    """Return the classes that a fitted head has, in the words of ``classes`` where it only has a number of them."""
+    if type(head).__module__.startswith("sklearn."):
+        check_is_fitted(head)
+    if isinstance(head, _MULTI_LABEL) and getattr(head, "multilabel_", True):
+        n_classes = len(head.estimators_)
+        return classes if n_classes == len(classes) else np.arange(n_classes)
+    return getattr(head, "classes_", classes)
 
 
 def build_head(

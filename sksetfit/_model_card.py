@@ -292,7 +292,7 @@ def _evaluate(clf: SetFitClassifier, X: Any, y: Any, scorer: Any, name: str) -> 
         return None
     texts = check_texts(X, "X_test")
     check_consistent_length(texts, y)
-    ready: Any = SetFitClassifier()  # a shallow copy, without the checks of a saved one
+    ready: Any = object.__new__(type(clf))  # a shallow copy, without the checks of a saved one
     ready.__dict__.update(vars(clf), encoder_=_EncodedOnce(clf.encoder_, texts))
     scores = scorer(ready, texts, y)
     scores = scores if isinstance(scores, Mapping) else {name: scores}

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, BinaryIO
-from uuid import uuid4
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile
 
 from sklearn.base import BaseEstimator
@@ -20,6 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sksetfit._archive import check_archive, seal
 from sksetfit._memory import give_back_freed_memory
+from sksetfit._staging import staged
 
 TRUSTED_TYPES = (
     "sksetfit.SetFitClassifier",
@@ -31,13 +31,15 @@ TRUSTED_TYPES = (
     "sklearn.metrics._scorer._PassthroughScorer",
     "sklearn.model_selection._split.KFold",
     "sklearn.model_selection._split.StratifiedKFold",
+    "sklearn.multiclass._ConstantPredictor",
+    "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
+    "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
     "sklearn.utils._bunch.Bunch",
-    "sklearn.utils._metadata_requests.MetadataRequest",
-    "sklearn.utils._metadata_requests.MethodMetadataRequest",
 )
+_ON_HUB = r"[\w.-]+/[\w.-]+"
 
 
-def dump(estimator: BaseEstimator, file: str | os.PathLike[str], *, compress: bool = False) -> None:
+def dump(estimator: BaseEstimator, file: str | os.PathLike[str], *, compression: int = ZIP_STORED) -> None:
     """Write a fitted estimator to one skops file, whole or not at all.
 
     The file is written beside its place under another name and then renamed, so that a crash or a full disk leaves
@@ -49,8 +51,9 @@ def dump(estimator: BaseEstimator, file: str | os.PathLike[str], *, compress: bo
         A fitted `SetFitClassifier` or `SetFitEncoder`, or a scikit-learn estimator that holds one, such as a Pipeline.
     file : str or path
         Where to; by convention it ends in ``.skops``.
-    compress : bool, default=False
-        Deflate the file. Weights shrink by less than a tenth and take seconds, so it is off.
+    compression : int, default=0
+        How the file is packed, as in `zipfile`: ``ZIP_STORED`` (0) or ``ZIP_DEFLATED`` (8). Weights shrink by less than
+        a tenth, in seconds and with half their size more of memory, so that nothing is packed by default.
 
     Raises
     ------
@@ -58,6 +61,8 @@ def dump(estimator: BaseEstimator, file: str | os.PathLike[str], *, compress: bo
         If the estimator is not fitted.
     TypeError
         If it is no estimator.
+    ValueError
+        If ``compression`` is something else, or skops cannot write what the estimator holds.
     FileNotFoundError, IsADirectoryError
         If there is no such folder, or ``file`` is one.
 
@@ -83,49 +88,49 @@ def dump(estimator: BaseEstimator, file: str | os.PathLike[str], *, compress: bo
     >>> again.predict(["what a wonderful evening"])
     array(['good'], dtype='<U4')
     """
-    if others := write_model(estimator, file, compress=compress):
+    if others := write_model(estimator, file, compression=compression):
         warnings.warn(f"To read {os.fspath(file)!r}, load() wants trusted={others}.", UserWarning, stacklevel=2)
 
 
-def write_model(estimator: BaseEstimator, file: str | os.PathLike[str], *, compress: bool = False) -> list[str]:
+def write_model(estimator: BaseEstimator, file: str | os.PathLike[str], *, compression: int = ZIP_STORED) -> list[str]:
     """Do what `dump` does, and return the types that `load` will want to be named."""
     import skops.io
 
+    check_savable(estimator, "dump(estimator, file) writes")
+    if compression not in {ZIP_STORED, ZIP_DEFLATED}:
+        raise ValueError(f"compression must be zipfile.ZIP_STORED or zipfile.ZIP_DEFLATED, got {compression!r}.")
+    if os.path.isdir(file):
+        raise IsADirectoryError(f"{os.fspath(file)!r} is a folder. Give the name of a file, e.g. 'model.skops' in it.")
+    with staged(file) as partial, partial.open("x+b") as stream:
+        if os.path.exists(file):
+            shutil.copymode(file, partial)
+        try:
+            skops.io.dump(estimator, stream, compression=compression)
+        except RecursionError as error:
+            raise ValueError(
+                "skops cannot write an estimator that holds itself, as metadata requests do (set_fit_request and its "
+                "like). Fit it without them."
+            ) from error
+        seal(stream)
+        os.fsync(stream.fileno())
+        return sorted(set(skops.io.get_untrusted_types(file=stream)) - set(TRUSTED_TYPES))
+
+
+def check_savable(estimator: Any, does: str) -> None:
+    """Refuse what is no fitted estimator, with the call that it was given to."""
     if not hasattr(estimator, "fit"):
-        raise TypeError(
-            f"dump(estimator, file) writes a fitted estimator, got {type(estimator).__name__}. Are the two swapped?"
-        )
+        raise TypeError(f"{does} a fitted estimator, got {type(estimator).__name__}. Are the two swapped?")
     check_is_fitted(estimator)
-    file = Path(file).resolve()  # so that a link keeps pointing to what is written
-    if not file.parent.is_dir():
-        raise FileNotFoundError(f"{str(file)!r} cannot be written: there is no folder {str(file.parent)!r}.")
-    if file.is_dir():
-        raise IsADirectoryError(f"{str(file)!r} is a folder. Give the name of a file, e.g. 'model.skops' in it.")
-    # Not through tempfile, whose files only their owner may read.
-    partial = file.with_name(f".{uuid4().hex}.partial")
-    try:
-        with partial.open("x+b") as stream:
-            skops.io.dump(estimator, stream, compression=ZIP_DEFLATED if compress else ZIP_STORED)
-            seal(stream)
-            stream.flush()
-            os.fsync(stream.fileno())
-        others = set(skops.io.get_untrusted_types(file=partial)) - set(TRUSTED_TYPES)
-        partial.replace(file)
-    finally:
-        partial.unlink(missing_ok=True)
-    return sorted(others)
 
 
-def load(
-    file: str | os.PathLike[str], *, trusted: tuple[str, ...] | list[str] = (), revision: str | None = None
-) -> Any:
+def load(file: str | os.PathLike[str], *, trusted: Sequence[str] | None = None, revision: str | None = None) -> Any:
     """Read an estimator from a file that `dump` wrote, or from the Hugging Face Hub. Nothing in the file is run.
 
     Parameters
     ----------
     file : str or path
         The file; or, with ``revision``, the name ``"owner/name"`` of a repository on the Hub.
-    trusted : sequence of str, default=()
+    trusted : sequence of str or None, default=None
         Full names of further types that the file may hold: those of other packages, and the compiled ones of
         scikit-learn, such as trees, which can crash on bad data. `dump` names them. Look at their code first.
     revision : str or None, default=None
@@ -171,9 +176,9 @@ def load(
 
     if isinstance(trusted, (str, bool)):
         raise TypeError(f"trusted must be a list of the full names of types, got {trusted!r}.")
-    all_trusted = {*TRUSTED_TYPES, *trusted}
+    all_trusted = {*TRUSTED_TYPES, *(trusted or ())}
     with _opened(file, revision) as stream:
-        with _naming_in_errors(file):
+        with _errors_naming(file):
             check_archive(stream)
             unknown = set(skops.io.get_untrusted_types(file=stream)) - all_trusted
         if unknown:
@@ -181,7 +186,7 @@ def load(
                 f"{os.fspath(file)!r} holds types that are not trusted. If you know them and where the file is from: "
                 f"load(..., trusted={sorted(unknown)})."
             )
-        with _naming_in_errors(file):
+        with _errors_naming(file):
             estimator = skops.io.load(stream, trusted=sorted(all_trusted))
             if not isinstance(estimator, BaseEstimator):
                 raise ValueError(f"it holds no estimator, but a {type(estimator).__name__}")
@@ -191,25 +196,28 @@ def load(
 
 
 def _opened(file: str | os.PathLike[str], revision: str | None) -> BinaryIO:
+    name = os.fspath(file)
     if revision is not None:
         from sksetfit._hub import MODEL_FILE, fetch_file
 
-        return open(fetch_file(os.fspath(file), MODEL_FILE, revision=revision), "rb")
-    try:
-        return open(file, "rb")
-    except FileNotFoundError as error:
-        name = os.fspath(file)
-        if re.fullmatch(r"[\w.-]+/[\w.-]+", name) and not name.endswith(".skops"):
-            error.add_note(f"If {name!r} is on the Hugging Face Hub, say which commit: load({name!r}, revision=...).")
-        raise
+        return open(fetch_file(name, MODEL_FILE, revision=revision), "rb")
+    if not os.path.exists(file):
+        on_hub = f"If it is on the Hugging Face Hub, say which commit: load({name!r}, revision=...)."
+        raise FileNotFoundError(f"There is no file {name!r}. {on_hub if re.fullmatch(_ON_HUB, name) else ''}".strip())
+    return open(file, "rb")
 
 
 @contextmanager
-def _naming_in_errors(file: str | os.PathLike[str]) -> Iterator[None]:
+def _errors_naming(file: str | os.PathLike[str]) -> Iterator[None]:
     """Name the file in whatever skops and the readers below it raise at a damaged one."""
+    name = repr(os.fspath(file))
     try:
         yield
+    except Warning:  # is an error only because the caller wants it to be
+        raise
+    except ModuleNotFoundError as error:
+        raise ValueError(f"{name} needs the module {error.name!r}, which is not installed here.") from error
     except Exception as error:
         told = isinstance(error, (ValueError, BadZipFile))
         why = error if told else f"{type(error).__name__}: {error}"
-        raise ValueError(f"{os.fspath(file)!r} is no sksetfit model, or is damaged: {why}") from error
+        raise ValueError(f"{name} is no sksetfit model, or is damaged: {why}") from error

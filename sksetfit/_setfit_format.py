@@ -12,7 +12,6 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 import joblib
 import numpy as np
@@ -21,6 +20,7 @@ from sklearn.utils.validation import check_is_fitted
 from sksetfit._classifier import SetFitClassifier
 from sksetfit._encoder import SetFitEncoder
 from sksetfit._setfit_heads import as_ours, relabelled_head
+from sksetfit._staging import staged
 
 if TYPE_CHECKING:
     from sksetfit._body import Body
@@ -85,37 +85,26 @@ def write_setfit(clf: SetFitClassifier, folder: str | os.PathLike[str]) -> None:
             f"swapped? Of an estimator that holds a classifier, give that one."
         )
     check_is_fitted(clf)
-    place = _free_place(folder)
-    head, labels = clf.head_, clf.classes_.tolist() if clf.classes_.dtype.kind in "UO" else None
-    if clf.classes_.dtype.kind == "O":
-        head = relabelled_head(head, np.array(labels), clf.encoder_._n_features_out)
-    partial = place.with_name(f".{uuid4().hex}.partial")
-    partial.mkdir()
-    try:
-        write_body(clf.encoder_._body, partial)
-        joblib.dump(head, partial / HEAD)
-        config = {"labels": labels, NORMALIZE: False}
-        (partial / CONFIG).write_text(json.dumps(config, indent=2), encoding="utf-8")
-        _finish(partial)
-        with suppress(FileNotFoundError):
-            place.rmdir()  # it is empty; not every system renames over it
-        partial.rename(place)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-
-
-def _free_place(folder: str | os.PathLike[str]) -> Path:
-    place = Path(folder).resolve()  # so that a link keeps pointing to what is written
-    if not place.parent.is_dir():
-        raise FileNotFoundError(f"{str(place)!r} cannot be written: there is no folder {str(place.parent)!r}.")
+    place = Path(folder).resolve()
     if place.exists() and not (place.is_dir() and not any(place.iterdir())):
         raise FileExistsError(
             f"{str(place)!r} exists, and nothing is written over it. Remove it first, or give the name of a new folder."
         )
-    return place
+    head, labels = clf.head_, clf.classes_.tolist() if clf.classes_.dtype.kind in "UO" else None
+    if clf.classes_.dtype.kind == "O":
+        head = relabelled_head(head, np.array(labels), clf.encoder_._n_features_out)
+    with staged(place) as partial:
+        partial.mkdir()
+        write_body(clf.encoder_._body, partial)
+        joblib.dump(head, partial / HEAD)
+        config = {"labels": labels, NORMALIZE: False}
+        (partial / CONFIG).write_text(json.dumps(config, indent=2), encoding="utf-8")
+        _sync_files(partial)
+        with suppress(FileNotFoundError):
+            place.rmdir()  # it is empty; not every system renames over it
 
 
-def _finish(folder: Path) -> None:
+def _sync_files(folder: Path) -> None:
     """Give all files the permissions of any new one, and wait until the disk has them."""
     for path in folder.rglob("*"):
         if path.is_file():

@@ -6,23 +6,19 @@ Beside floor 3: knows floor 3 and below, and, where it is used, huggingface_hub.
 from __future__ import annotations
 
 import warnings
-from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import check_is_fitted
 
 from sksetfit._classifier import SetFitClassifier
 from sksetfit._model_card import model_card
-from sksetfit._persistence import write_model
-from sksetfit._version import __version__
+from sksetfit._persistence import check_savable, write_model
+from sksetfit._version import versions
 
 if TYPE_CHECKING:
     from huggingface_hub import CommitInfo, ModelCard
-
-_MADE_WITH = ("scikit-learn", "torch", "sentence-transformers", "transformers", "numpy", "skops")
 
 
 def push_to_hub(
@@ -98,7 +94,6 @@ def push_to_hub(
 
     _check_arguments(clf, private, commit_message)
     check_repo_id(repo_id)
-    check_is_fitted(clf)
     text = _card_text(clf, card, repo_id)
     with TemporaryDirectory() as folder:
         others = write_model(clf, Path(folder, MODEL_FILE))
@@ -111,10 +106,7 @@ def push_to_hub(
 
 
 def _check_arguments(clf: BaseEstimator, private: bool, commit_message: str) -> None:
-    if not hasattr(clf, "fit"):
-        raise TypeError(
-            f"push_to_hub(clf, repo_id) publishes a fitted estimator, got {type(clf).__name__}. Are the two swapped?"
-        )
+    check_savable(clf, "push_to_hub(clf, repo_id) publishes")
     if not isinstance(private, bool):  # None would mean public to the Hub
         raise TypeError(f"private must be True or False, got {private!r}.")
     if not isinstance(commit_message, str):
@@ -140,5 +132,4 @@ def _card_text(clf: BaseEstimator, card: str | ModelCard | None, repo_id: str) -
 
 def _requirements() -> str:
     """Return the versions to install for the same answers, without what names a build, as in 2.10.0+cpu."""
-    versions = {"sksetfit": __version__} | {name: version(name) for name in _MADE_WITH}
-    return "".join(f"{name}=={number.partition('+')[0]}\n" for name, number in versions.items())
+    return "".join(f"{name}=={number.partition('+')[0]}\n" for name, number in versions().items())

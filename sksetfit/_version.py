@@ -1,6 +1,17 @@
-"""The version of the package.
+"""The version of the package, and those of the libraries that its answers depend on.
 
 Floor 0: knows nothing.
 """
 
+from __future__ import annotations
+
+from importlib.metadata import version
+
 __version__ = "0.1.0.dev0"
+
+_LIBRARIES = ("scikit-learn", "torch", "sentence-transformers", "transformers", "tokenizers", "numpy", "skops")
+
+
+def versions() -> dict[str, str]:
+    """Return {package: version} of this package and of the installed libraries."""
+    return {"sksetfit": __version__} | {name: version(name) for name in _LIBRARIES}

@@ -150,7 +150,7 @@ TENFOLD = {"type": "Replace", "pattern": {"String": "e"}, "content": "e" * 10}
 HOSTILE = {
     # the state as a whole
     "no dict": (lambda state: state.clear(), "format None"),
-    "another format": (lambda state: state.update(format=2), "format 2"),
+    "another format": (lambda state: state.update(format=1), "format 1"),
     "a format that is no number": (lambda state: state.update(format=[1]), "format [1]"),
     "a missing part": (lambda state: state.pop("prompt"), "missing ['prompt']"),
     "a part too many": (lambda state: state.update(hook="os.system"), "unexpected ['hook']"),

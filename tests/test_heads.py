@@ -10,7 +10,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.multioutput import ClassifierChain, MultiOutputClassifier
 from sklearn.naive_bayes import GaussianNB
-from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neighbors import KNeighborsClassifier, RadiusNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, LinearSVC
@@ -252,6 +252,16 @@ def changed(**attributes):
     return head
 
 
+def test_a_head_is_not_asked_for_an_answer():
+    head = fitted()
+    head.predict = head.predict_proba = head.decision_function = lambda X: pytest.fail("asked")
+    check_fitted_head(head, CLASSES, 8)
+
+
+def test_a_head_that_knows_no_answer_for_some_texts_is_kept():
+    check_fitted_head(fitted(RadiusNeighborsClassifier(0.001)), CLASSES, 8)
+
+
 FOREIGN = {
     "unfitted": (LogisticRegression(), "NotFittedError"),
     "text": ("a head", "got str"),
@@ -262,9 +272,11 @@ FOREIGN = {
     "other classes": (fitted(y=np.char.upper(OF_THREE)), "are not those of its head_"),
     "fewer classes": (fitted(y=OF_TWO), "are not those of its head_"),
     "classes in another order": (changed(classes_=CLASSES[::-1]), "are not those of its head_"),
-    "another length": (LogisticRegression().fit(EMBEDDINGS[:, :7], OF_THREE), "8 dimensions"),
-    "more rows than classes": (changed(coef_=np.zeros((4, 8)), intercept_=np.zeros(4)), "are not those of its head_"),
-    "coefficients that are text": (changed(coef_="x"), "LogisticRegression, which raises"),
+    "another length": (LogisticRegression().fit(EMBEDDINGS[:, :7], OF_THREE), "it is for 7"),
+    "more rows than classes": (changed(coef_=np.zeros((4, 8))), "shapes ((4, 8), (3,))"),
+    "a row alone": (changed(coef_=np.zeros(8)), "shapes ((8,), (3,))"),
+    "no weights": (changed(coef_=None), "NoneType"),
+    "coefficients that are text": (changed(coef_="x"), "AttributeError"),
 }
 
 

@@ -31,6 +31,7 @@ FLOORS = {
     "_label_texts": 0,
     "_memory": 0,
     "_setfit_heads": 0,
+    "_staging": 0,
     "_targets": 0,
     "_validation": 0,
     "_version": 0,

@@ -2,10 +2,11 @@ import copy
 import io
 import os
 import re
+import stat
 import subprocess
 import sys
 from pathlib import Path
-from zipfile import ZipFile
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import numpy as np
 import pytest
@@ -93,7 +94,7 @@ def test_writing_leaves_the_live_model_as_it_was(fitted, tmp_path):
 
 
 def test_a_compressed_file_is_smaller_and_loads(fitted, file, tmp_path):
-    dump(fitted, tmp_path / "small.skops", compress=True)
+    dump(fitted, tmp_path / "small.skops", compression=ZIP_DEFLATED)
     assert os.path.getsize(tmp_path / "small.skops") < os.path.getsize(file)
     np.testing.assert_array_equal(load(tmp_path / "small.skops").predict(X_NEW), fitted.predict(X_NEW))
 
@@ -228,9 +229,9 @@ def test_skops_alone_reads_what_was_written(fitted, file):
     np.testing.assert_array_equal(again.predict_proba(X_NEW), fitted.predict_proba(X_NEW))
 
 
-@pytest.mark.filterwarnings("ignore:This SetFitEncoder was saved by sksetfit")
+@pytest.mark.filterwarnings("ignore:This model was saved by sksetfit")
 def test_another_version_is_told(fitted, file):
-    forge(file, lambda schema: encoder(schema).update(_sksetfit_version=plain("0.0.1")))
+    forge(file, lambda schema: encoder(schema).update(_version=plain("0.0.1")))
     with pytest.warns(UserWarning, match=f"saved by sksetfit '0.0.1' and is read by sksetfit '{__version__}'"):
         again = load(file)
     np.testing.assert_array_equal(again.predict(X_NEW), fitted.predict(X_NEW))
@@ -296,25 +297,31 @@ FORGED = {
     "a state that is text": (lambda s: s.update(content=plain("x")), "no dict of its attributes"),
     "a classifier's state in an encoder": (
         lambda s: s.update(__class__="SetFitEncoder"),
-        "must be a dict, got nothing",
+        "must be of type dict, got nothing",
     ),
     "an encoder's state in a classifier": (
         lambda s: attributes(s)["encoder_"].update(__class__="SetFitClassifier"),
-        "must be a ndarray, got nothing",
+        "must be of type ndarray, got nothing",
     ),
     # attributes
     "no classes": (lambda s: attributes(s).pop("classes_"), "damaged"),
     "no head": (lambda s: attributes(s).update(head_=plain(None)), "head_ must be a fitted classifier"),
-    "swapped attributes": (lambda s: swap(attributes(s), "encoder_", "head_"), "encoder_ must be a SetFitEncoder"),
+    "swapped attributes": (
+        lambda s: swap(attributes(s), "encoder_", "head_"),
+        "encoder_ must be of type SetFitEncoder",
+    ),
     "a curve as classes": (lambda s: swap(attributes(s), "classes_", "loss_curve_"), "are not those of its head_"),
-    "a text as number of steps": (lambda s: attributes(s).update(n_steps_=plain("9")), "n_steps_ must be a int"),
+    "a text as number of steps": (
+        lambda s: attributes(s).update(n_steps_=plain("9")),
+        "must be of type Integral",
+    ),
     "an attribute that hides a method": (lambda s: add(s, "predict", plain("x")), "hide its methods"),
     "an attribute of Python's own": (
         lambda s: add(attributes(s)["encoder_"], "__class__", plain("x")),
         "hide its methods",
     ),
-    "a version that is no text": (lambda s: encoder(s).update(_sksetfit_version=plain([1])), "which version"),
-    "an endless version": (lambda s: encoder(s).update(_sksetfit_version=plain("1" * 10**6)), "which version"),
+    "a version that is no text": (lambda s: encoder(s).update(_version=plain([1])), "which version"),
+    "an endless version": (lambda s: encoder(s).update(_version=plain("1" * 10**6)), "which version"),
     # the head
     "a head that is no classifier": (
         lambda s: head(s).update(__class__="LinearRegression", __module__="sklearn.linear_model._base"),
@@ -331,13 +338,13 @@ FORGED = {
         "classes_",
     ),
     # the body
-    "a body of another format": (lambda s: body(s).update(format=plain(2)), "format 2"),
+    "a body of another format": (lambda s: body(s).update(format=plain(99)), "format 99"),
     "swapped parts of the body": (lambda s: swap(body(s), "tokenizer", "prompt"), "saved body"),
     "swapped weights": (
         lambda s: swap(attributes(body(s)["weights"]), "transformer.embeddings.LayerNorm.weight", POSITIONS),
         "shape",
     ),
-    "a body that is text": (lambda s: encoder(s).update(_body=plain("x")), "_body must be a dict"),
+    "a body that is text": (lambda s: encoder(s).update(_body=plain("x")), "_body must be of type dict"),
     "quantised weights": (lambda s: add(body(s)["transformer"], "quantization_config", plain({})), "keys"),
     "a foreign kernel": (
         lambda s: add(body(s)["transformer"], "_attn_implementation", plain("a/b")),
@@ -402,9 +409,46 @@ def test_a_damaged_body_is_refused_with_the_name_of_the_file(fitted, file):
         load(file)
 
 
-def test_a_file_that_is_not_there_is_said_to_be_missing(tmp_path):
-    with pytest.raises(FileNotFoundError):
+def test_a_file_that_is_not_there_is_said_to_be_missing(tmp_path, monkeypatch):
+    with pytest.raises(FileNotFoundError, match=r"^There is no file '.*x\.skops'\.$"):
         load(tmp_path / "x.skops")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(FileNotFoundError, match=r"on the Hugging Face Hub, .*: load\('owner/films', revision=\.\.\.\)"):
+        load("owner/films")
+
+
+def test_a_file_keeps_its_permissions_when_it_is_written_again(fitted, file):
+    file.chmod(0o600)
+    dump(fitted, file)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("compression", [True, "zip", 12, None])
+def test_a_compression_that_is_not_offered_is_refused(fitted, tmp_path, compression):
+    with pytest.raises(ValueError, match="compression must be zipfile"):
+        dump(fitted, tmp_path / "model.skops", compression=compression)
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_holds_itself_is_refused(tiny_classifier, tmp_path):
+    with sklearn.config_context(enable_metadata_routing=True):
+        head = LogisticRegression().set_fit_request(sample_weight=True)
+        classifier = tiny_classifier.set_params(head=head, max_steps=0).fit(*make_texts(2))
+        with pytest.raises(ValueError, match="skops cannot write an estimator that holds itself"):
+            dump(classifier, tmp_path / "model.skops")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_warning_that_the_caller_wants_as_an_error_stays_that_warning(file):
+    forge(file, lambda schema: encoder(schema).update(_version=plain("0.0.1")))
+    with pytest.raises(UserWarning, match="was saved by sksetfit"):
+        load(file)
+
+
+def test_a_package_that_is_not_installed_is_told(file):
+    forge(file, lambda schema: attributes(schema)["head_"].update(__module__="no_such_package", __class__="Head"))
+    with pytest.raises(ValueError, match="needs the module 'no_such_package', which is not installed here"):
+        load(file, trusted=["no_such_package.Head"])
 
 
 def test_other_types_than_scikit_learns_are_refused_unless_named(tiny_model, tmp_path):

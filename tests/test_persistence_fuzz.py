@@ -151,16 +151,16 @@ def check_hidden(model, seeds):
     assert n_refused > 0.3 * len(seeds)
 
 
-def test_thousands_of_random_changes_of_a_file_are_refused_or_change_nothing(model):
-    check_shown(model, range(3000))
+def test_random_changes_of_a_file_are_refused_or_change_nothing(model):
+    check_shown(model, range(1000))
 
 
 @pytest.mark.filterwarnings("ignore")
 def test_random_changes_under_a_new_seal_are_refused_or_give_a_model_that_answers(model):
-    check_hidden(model, range(300))
+    check_hidden(model, range(1500))
 
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
-def test_thousands_of_random_changes_under_a_new_seal_are_refused_or_give_a_model_that_answers(model):
-    check_hidden(model, range(300, 5000))
+def test_many_more_random_changes_under_a_new_seal_are_refused_or_give_a_model_that_answers(model):
+    check_hidden(model, range(1500, 6000))

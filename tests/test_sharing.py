@@ -46,7 +46,7 @@ def pushed(hub, revision="main"):
 def test_a_model_comes_back_as_it_was(hub, fitted):
     texts, _ = make_texts(5, seed=1)
     info = push_to_hub(fitted, FILMS, card="# Films")
-    again = load(fetch_file(FILMS, MODEL_FILE, revision=info.oid))
+    again = load(FILMS, revision=info.oid)
     assert_array_equal(again.predict(texts), fitted.predict(texts))
     assert_array_equal(again.predict_proba(texts), fitted.predict_proba(texts))
 
@@ -57,9 +57,31 @@ def test_the_revision_of_a_push_gives_its_model_after_the_next_one_too(hub, fitt
     first, second = (push_to_hub(clf, FILMS, card="# Films") for clf in (fitted, other))
     assert first.oid != second.oid
     assert [commit.sha for commit in hub.repositories[FILMS].commits[1:]] == [first.oid, second.oid]
-    for revision, clf in [(first.oid, fitted), (second.oid, other), (None, other)]:
-        again = load(fetch_file(FILMS, MODEL_FILE, revision=revision))
+    for revision, clf in [(first.oid, fitted), (second.oid, other), ("main", other)]:
+        again = load(FILMS, revision=revision)
         assert_array_equal(again.predict(texts), clf.predict(texts))
+
+
+@pytest.mark.parametrize("revision", ["0123456789" * 4, "no-such-branch"])
+def test_a_revision_that_is_not_there_is_told(hub, fitted, revision):
+    push_to_hub(fitted, FILMS, card="# Films")
+    with pytest.raises(ValueError, match=f"'model.skops' of '{FILMS}' at revision '{revision}' could not be fetched"):
+        load(FILMS, revision=revision)
+
+
+@pytest.mark.parametrize("name", ["films", "../films", "owner/films/model.skops", "https://example.org/owner/films"])
+def test_what_is_no_repository_is_told_before_the_hub_is_asked(hub, name):
+    with pytest.raises(ValueError, match="repo_id must be 'owner/name'"):
+        load(name, revision="main")
+    assert hub.asked == []
+
+
+def test_a_damaged_model_on_the_hub_is_refused_by_its_name(hub, fitted):
+    info = push_to_hub(fitted, FILMS, card="# Films")
+    files = pushed(hub)
+    files[MODEL_FILE] = files[MODEL_FILE][:-500]
+    with pytest.raises(ValueError, match=f"'{FILMS}' is no sksetfit model, or is damaged"):
+        load(FILMS, revision=info.oid)
 
 
 def test_a_repository_has_the_model_its_card_and_its_versions(hub, fitted):
@@ -76,7 +98,7 @@ def test_the_requirements_are_the_versions_installed_here(hub, fitted):
     found = dict(line.split("==") for line in lines)
     assert found["sksetfit"] == sksetfit.__version__
     assert found["torch"] == version("torch").split("+")[0]
-    others = {"scikit-learn", "sentence-transformers", "transformers", "numpy", "skops"}
+    others = {"scikit-learn", "sentence-transformers", "transformers", "tokenizers", "numpy", "skops"}
     assert {name: found[name] for name in others} == {name: version(name) for name in others}
     assert len(lines) == len(others) + 2
 
