@@ -10,7 +10,7 @@ import io
 import json
 import re
 from typing import IO, Any
-from zipfile import ZipFile
+from zipfile import ZipFile, is_zipfile
 
 _SEAL, _SCHEMA = "sha256.json", "schema.json"
 _MEMBER = re.compile(r"schema\.json|[\w-]+\.(npy|npz|bin)", re.ASCII)  # as skops names them
@@ -34,6 +34,9 @@ def check_archive(stream: IO[bytes]) -> None:
     ValueError
         If it is refused. What zipfile and json raise at broken ones comes through as it is.
     """
+    if not is_zipfile(stream):
+        stream.seek(0)
+        raise ValueError(_what_it_is(stream.read(2)))
     with ZipFile(stream) as archive:
         names = archive.namelist()
         members = [name for name in names if name != _SEAL]
@@ -44,6 +47,14 @@ def check_archive(stream: IO[bytes]) -> None:
         if _SEAL in names and json.loads(archive.read(_SEAL)) != _sums(archive):
             raise ValueError("it was changed after it was written: SHA-256 sums differ")
         _check_identities(json.loads(archive.read(_SCHEMA)))
+
+
+def _what_it_is(start: bytes) -> str:
+    if start == b"PK":
+        return "its end is missing. Copy or fetch it again"
+    if start[:1] == b"\x80":
+        return "it is a pickle, and load reads what dump wrote. read_setfit reads the folder of a model of setfit"
+    return "it is no archive, and load reads what dump wrote"
 
 
 def _sums(archive: ZipFile) -> dict[str, str]:

@@ -63,6 +63,7 @@ class Facts(NamedTuple):
     label_texts_are_names: bool
     show_label_texts: bool  # those that are no names
     examples: list[tuple[Any, str]]
+    tuned_here: bool
     class_count: NDArray[np.int64] | None
     word_counts: NDArray[np.float64] | None
 
@@ -90,7 +91,12 @@ def _summary(facts: Facts) -> str:
     texts = "labelled texts"
     if facts.class_count is not None and not facts.multi_label:
         texts = f"{facts.class_count.sum()} labelled texts"
-    tuned = f"was tuned on {texts}" if len(facts.loss_curve) else f"was left as it is, {texts} were encoded"
+    if not facts.tuned_here:
+        tuned = "was tuned by another program"
+    elif len(facts.loss_curve):
+        tuned = f"was tuned on {texts}"
+    else:
+        tuned = f"was left as it is, {texts} were encoded"
     return (
         f"This model gives each text {answer}. To that end a Sentence Transformer, {_body(facts)}, {tuned}, and a "
         f"head, {_escaped(facts.head_name)}, was fitted on the embeddings."
@@ -104,7 +110,7 @@ def _body(facts: Facts) -> str:
 
 
 def _about_use(facts: Facts, repo_id: str | None) -> Iterable[str]:
-    yield "## Use\n\n```bash\npip install sksetfit\n```"
+    yield f"## Use\n\nWith sksetfit {versions()['sksetfit']} or newer installed:"
     place = f'"{repo_id}", revision="<commit>"' if repo_id else '"model.skops"'
     yield f"```python\nfrom sksetfit import load\n\nclf = load({place})\nprint(clf.predict([...]))  # texts\n```"
     commit = " For `<commit>` put the full hash of the commit that you want." if repo_id else ""
@@ -140,7 +146,9 @@ def _about_labels(facts: Facts) -> Iterable[str]:
         counted = zip(facts.labels, facts.class_count.tolist(), strict=True)
         yield _table(["Label", "Training texts"], counted)
     rows = [(label, text) for label, texts in facts.label_texts.items() for text in texts]
-    if not rows:
+    if not facts.tuned_here:
+        pass
+    elif not rows:
         yield "No texts made of the labels' names took part in the training."
     elif facts.label_texts_are_names:
         some = ", ".join(f"“{_escaped(text)}”" for _, text in rows[: len(rows) // len(facts.labels)])
@@ -171,13 +179,19 @@ def _about_training(facts: Facts) -> Iterable[str]:
     if n_steps := len(facts.loss_curve):
         yield f"### Loss\n\nThe body was tuned in {n_steps} steps. The mean loss along the way:"
         parts = np.array_split(np.arange(n_steps), min(_LOSS_ROWS, n_steps))
-        yield _table(
-            ["Steps", "Loss"], [(f"{part[0] + 1} to {part[-1] + 1}", facts.loss_curve[part].mean()) for part in parts]
-        )
-    yield "### Parameters"
-    yield _table(["Parameter", "Value"], facts.parameters.items())
+        yield _table(["Steps", "Loss"], [(_steps(part), facts.loss_curve[part].mean()) for part in parts])
+    if facts.tuned_here:
+        yield "### Parameters"
+        yield _table(["Parameter", "Value"], facts.parameters.items())
+    else:
+        yield "How the Sentence Transformer was tuned is not known."
     yield f"### Parameters of the head, {_escaped(facts.head_name)}"
     yield _table(["Parameter", "Value"], facts.head_parameters.items())
+
+
+def _steps(part: NDArray[np.intp]) -> str:
+    first, last = part[0] + 1, part[-1] + 1
+    return str(first) if first == last else f"{first} to {last}"
 
 
 def _bullets(items: Mapping[str, str]) -> str:

@@ -98,10 +98,15 @@ def _classes_of(head: Any, classes: NDArray[Any]) -> Any:
     """Return the classes that a fitted head has, in the words of ``classes`` where it only has a number of them."""
     if type(head).__module__.startswith("sklearn."):
         check_is_fitted(head)
-    if isinstance(head, _MULTI_LABEL) and getattr(head, "multilabel_", True):
+    if is_multi_label(head):
         n_classes = len(head.estimators_)
         return classes if n_classes == len(classes) else np.arange(n_classes)
     return getattr(head, "classes_", classes)
+
+
+def is_multi_label(head: Any) -> bool:
+    """Tell whether a fitted head answers with several labels per text."""
+    return isinstance(head, _MULTI_LABEL) and bool(getattr(head, "multilabel_", True))
 
 
 def build_head(

@@ -6,8 +6,10 @@ Floor 1: knows huggingface_hub. The token is the client's to find and to send; n
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,7 @@ MODEL_FILE = "model.skops"  # the name of the model in a repository
 
 _SIGN_IN = "set HF_TOKEN or sign in with `hf auth login`"
 _DENIED, _CONFLICT, _TRY_AGAIN = {401, 403, 404}, {409, 412}, {408, 429}
+_TIMEOUT = 10  # seconds to wait for the Hub's first answer
 _MOST_TOLD = 200  # characters of what a server says, which may be a whole page
 
 
@@ -49,11 +52,31 @@ def check_repo_id(repo_id: str) -> None:
         raise TypeError(f"repo_id must be a string 'owner/name', got {type(repo_id).__name__}.")
     try:
         validate_repo_id(repo_id)
-        why = "" if repo_id.count("/") == 1 else "It lacks the owner."
-    except HFValidationError as error:
-        why = str(error)
-    if why:
-        raise ValueError(f"repo_id must be 'owner/name', as on the Hugging Face Hub, got {repo_id!r}. {why}")
+    except HFValidationError:
+        valid = False
+    else:
+        valid = repo_id.count("/") == 1
+    if not valid:
+        raise ValueError(
+            f"repo_id must be 'owner/name', as on the Hugging Face Hub, got {repo_id!r}. Both are of letters, digits, "
+            f"'-', '_' and '.'."
+        )
+
+
+def check_revision(revision: str | None) -> None:
+    """Refuse what cannot be a commit, tag or branch, before anything is asked of the Hub.
+
+    Raises
+    ------
+    TypeError
+        If it is no string.
+    ValueError
+        If it has characters that none has.
+    """
+    if revision is not None and not isinstance(revision, str):
+        raise TypeError(f"revision must be a string, got {revision!r}.")
+    if revision is not None and not re.fullmatch(r"[\w./-]+", revision):
+        raise ValueError(f"revision must be the hash of a commit, a tag or a branch, got {revision!r}.")
 
 
 def fetch_file(repo_id: str, filename: str, *, revision: str | None = None) -> str:
@@ -76,8 +99,12 @@ def fetch_file(repo_id: str, filename: str, *, revision: str | None = None) -> s
     ConnectionError
         If the Hub cannot be reached, breaks off or fails, and the file is not in the cache.
     """
+    download = partial(HfApi().hf_hub_download, repo_id, filename, revision=revision, tqdm_class=_NoBar)
     with _fetching(f"{filename!r} of {repo_id!r}", repo_id, revision):
-        return HfApi().hf_hub_download(repo_id, filename, revision=revision, tqdm_class=_NoBar)
+        if re.fullmatch("[0-9a-f]{40}", revision or ""):
+            with suppress(LocalEntryNotFoundError):
+                return download(local_files_only=True)  # it can be no other one
+        return _downloaded(download, repo_id, revision)
 
 
 def fetch_folder(repo_id: str, *, revision: str | None = None, ignore: Sequence[str] = ()) -> str:
@@ -85,13 +112,31 @@ def fetch_folder(repo_id: str, *, revision: str | None = None, ignore: Sequence[
 
     Parameters and errors are those of `fetch_file`; ``ignore`` holds patterns such as ``"onnx/*"``.
     """
+    options: dict[str, Any] = {"revision": revision, "ignore_patterns": list(ignore), "tqdm_class": _NoBar}
     with _fetching(repr(repo_id), repo_id, revision):
-        return HfApi().snapshot_download(repo_id, revision=revision, ignore_patterns=list(ignore), tqdm_class=_NoBar)
+        return _downloaded(partial(HfApi().snapshot_download, repo_id, **options), repo_id, revision)
+
+
+def _downloaded(download: Callable[..., str], repo_id: str, revision: str | None) -> str:
+    """Download, or take what is in the cache where the Hub does not answer.
+
+    Asked first, because a download would try many times, for half a minute, and say so each time.
+    """
+    try:
+        HfApi().model_info(repo_id, revision=revision, timeout=_TIMEOUT)
+    except HfHubHTTPError:
+        raise
+    except Exception:  # the HTTP library's own
+        with suppress(LocalEntryNotFoundError):
+            return download(local_files_only=True)
+        raise
+    return download()
 
 
 @contextmanager
 def _fetching(wanted: str, repo_id: str, revision: str | None) -> Iterator[None]:
     check_repo_id(repo_id)
+    check_revision(revision)
     wanted += f" at revision {revision!r}" if revision else ""
     denied = (
         f"there is no such repository, or it is private or gated and may not be read with the token that was sent, if "
@@ -220,7 +265,7 @@ def _clear_error(error: Exception, failed: str, denied: str) -> Exception:
         return ValueError(f"{failed}: {told}.")
     return ConnectionError(
         f"{failed}: the Hub at {constants.ENDPOINT} could not be reached, broke off or failed ({told}). Nothing is "
-        f"left half-done; check the network, and try again."
+        f"half-written. Check the network, and try again."
     )
 
 

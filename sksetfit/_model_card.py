@@ -12,14 +12,12 @@ from numbers import Number
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
-from sklearn.metrics import check_scoring, precision_recall_fscore_support
-from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
+from sksetfit._card_scores import both_given, checked_scorer, evaluate, scoring_name
 from sksetfit._card_text import Facts, Names, Scores, card_text, one_line
 from sksetfit._classifier import SetFitClassifier
-from sksetfit._encoder import SetFitEncoder
+from sksetfit._heads import is_multi_label
 from sksetfit._label_texts import candidate_label_texts
 from sksetfit._targets import Targets, check_targets
 from sksetfit._validation import check_texts, word_counts
@@ -122,12 +120,12 @@ def model_card(
     title = one_line(model_name or (repo_id or "").split("/")[-1] or "A SetFit text classifier")
     names = Names(title, repo_id, language, license, dataset)
     _check_names(names)
-    scorer = check_scoring(clf, scoring="accuracy" if scoring is None else scoring)
+    scorer = checked_scorer(clf, scoring)
     train = _check_train(clf, X_train, y_train, show=show_training_texts)
     widgets = [] if widget_texts is None else check_texts(widget_texts, "widget_texts")
     if train and show_training_texts:
         widgets = widgets or list(dict.fromkeys(text for _, text in train.examples(1)))[:_WIDGETS]
-    test = _evaluate(clf, X_test, y_test, scorer, _scoring_name(scoring))
+    test = evaluate(clf, X_test, y_test, scorer, scoring_name(scoring)) if both_given(X_test, y_test, "test") else None
     facts = _facts(clf, train, show_training_texts=show_training_texts)
     front = _front_matter(facts, test, widgets, names).to_yaml()
     return ModelCard(f"---\n{front}\n---\n\n{card_text(facts, test, names)}\n")
@@ -162,22 +160,14 @@ def _check_names(names: Names) -> None:
         )
 
 
-def _check_pair(X: Any, y: Any, name: str) -> bool:
-    """Tell whether both are given, and refuse one without the other."""
-    if (X is None) != (y is None):
-        given, absent = ("X", "y") if y is None else ("y", "X")
-        raise ValueError(f"{given}_{name} was given without {absent}_{name}. Pass both or neither.")
-    return X is not None
-
-
 def _check_train(clf: SetFitClassifier, X: Any, y: Any, *, show: bool) -> _Train | None:
-    if not _check_pair(X, y, "train"):
+    if not both_given(X, y, "train"):
         if show:
             raise ValueError("show_training_texts=True needs the texts: pass X_train and y_train.")
         return None
     texts = check_texts(X, "X_train")
     targets = check_targets(y, len(texts))
-    if targets.multi_label != _is_multi_label(clf) or not np.array_equal(targets.classes, clf.classes_):
+    if targets.multi_label != is_multi_label(clf.head_) or not np.array_equal(targets.classes, clf.classes_):
         raise ValueError("y_train has other labels than clf was fitted on. Pass the data of that fit.")
     return _Train(texts, targets)
 
@@ -212,10 +202,11 @@ def _facts(clf: SetFitClassifier, train: _Train | None, *, show_training_texts: 
     base_model, body_name = _base_model(encoder.model)
     # The encoder's parameters are those of the fit: the classifier's may have been set since.
     own = clf.get_params(deep=False) | encoder.get_params() | {"model": body_name, "head": clf.head_}
-    of_head = clf.head_.get_params()
+    # scikit-learn's "deprecated" stands for no value at all.
+    of_head = {name: value for name, value in clf.head_.get_params().items() if str(value) != "deprecated"}
     return Facts(
         labels=labels,
-        multi_label=_is_multi_label(clf),
+        multi_label=is_multi_label(clf.head_),
         base_model=base_model,
         body_name=body_name,
         head_name=type(clf.head_).__name__,
@@ -227,14 +218,10 @@ def _facts(clf: SetFitClassifier, train: _Train | None, *, show_training_texts: 
         label_texts_are_names=encoder.label_texts_ == candidate_label_texts("auto", clf.classes_),
         show_label_texts=show_training_texts,
         examples=train.examples(_EXAMPLES) if train and show_training_texts else [],
+        tuned_here=hasattr(encoder, "class_count_"),  # which a model that was read from the reference has not
         class_count=getattr(encoder, "class_count_", train and train.targets.indicator.sum(axis=0)),
         word_counts=getattr(encoder, "word_counts_", train and word_counts(train.texts)),
     )
-
-
-def _is_multi_label(clf: SetFitClassifier) -> bool:
-    # A head can be multi-label in many ways; what it answers has one.
-    return bool(clf.head_.predict(np.zeros((1, clf.encoder_._n_features_out), np.float32)).ndim == 2)
 
 
 def _base_model(model: str | os.PathLike[str]) -> tuple[str | None, str]:
@@ -271,44 +258,6 @@ def _is_plain(value: Any, labels: list[Any]) -> bool:
     if isinstance(value, (list, tuple)):
         return all(_is_plain(part, labels) for part in value)
     return value is None or isinstance(value, Number) or (isinstance(value, str) and value in labels)
-
-
-# -- the evaluation
-
-
-class _EncodedOnce:
-    """Stands for an encoder that has the embeddings of some texts at hand."""
-
-    def __init__(self, encoder: SetFitEncoder, texts: list[str]) -> None:
-        self.backend = encoder.backend
-        self._encoder, self._texts, self._embeddings = encoder, texts, encoder.transform(texts)
-
-    def _encode(self, texts: list[str], backend: str) -> NDArray[np.float32]:
-        return self._embeddings if texts == self._texts else self._encoder._encode(texts, backend)
-
-
-def _evaluate(clf: SetFitClassifier, X: Any, y: Any, scorer: Any, name: str) -> Scores | None:
-    if not _check_pair(X, y, "test"):
-        return None
-    texts = check_texts(X, "X_test")
-    check_consistent_length(texts, y)
-    ready: Any = object.__new__(type(clf))  # a shallow copy, without the checks of a saved one
-    ready.__dict__.update(vars(clf), encoder_=_EncodedOnce(clf.encoder_, texts))
-    scores = scorer(ready, texts, y)
-    scores = scores if isinstance(scores, Mapping) else {name: scores}
-    labels = None if _is_multi_label(clf) else clf.classes_
-    *shares, n_texts = precision_recall_fscore_support(y, ready.predict(texts), labels=labels, zero_division=0)
-    columns = [column.tolist() for column in (clf.classes_, *shares, n_texts.astype(int))]
-    of_labels = list(zip(*columns, strict=True))
-    return Scores(len(texts), {one_line(name): float(score) for name, score in scores.items()}, of_labels)
-
-
-def _scoring_name(scoring: Any) -> str:
-    if scoring is None:
-        return "accuracy"
-    return (
-        scoring if isinstance(scoring, str) else getattr(getattr(scoring, "_score_func", scoring), "__name__", "score")
-    )
 
 
 # -- front matter, which the Hub reads

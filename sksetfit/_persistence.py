@@ -6,7 +6,6 @@ Beside floor 3: knows floor 3 and below. skops imports torch, so it is imported 
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import warnings
 from collections.abc import Iterator, Sequence
@@ -36,7 +35,6 @@ TRUSTED_TYPES = (
     "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
     "sklearn.utils._bunch.Bunch",
 )
-_ON_HUB = r"[\w.-]+/[\w.-]+"
 
 
 def dump(estimator: BaseEstimator, file: str | os.PathLike[str], *, compression: int = ZIP_STORED) -> None:
@@ -119,7 +117,8 @@ def write_model(estimator: BaseEstimator, file: str | os.PathLike[str], *, compr
 def check_savable(estimator: Any, does: str) -> None:
     """Refuse what is no fitted estimator, with the call that it was given to."""
     if not hasattr(estimator, "fit"):
-        raise TypeError(f"{does} a fitted estimator, got {type(estimator).__name__}. Are the two swapped?")
+        swapped = " Are the two swapped?" if isinstance(estimator, (str, os.PathLike)) else ""
+        raise TypeError(f"{does} a fitted estimator, got {type(estimator).__name__}.{swapped}")
     check_is_fitted(estimator)
 
 
@@ -198,12 +197,18 @@ def load(file: str | os.PathLike[str], *, trusted: Sequence[str] | None = None, 
 def _opened(file: str | os.PathLike[str], revision: str | None) -> BinaryIO:
     name = os.fspath(file)
     if revision is not None:
+        if os.path.isfile(file):
+            raise ValueError(f"{name!r} is a file of this machine, which has no revision. Leave revision out.")
         from sksetfit._hub import MODEL_FILE, fetch_file
 
         return open(fetch_file(name, MODEL_FILE, revision=revision), "rb")
+    if os.path.isdir(file):
+        raise IsADirectoryError(f"{name!r} is a folder. load reads a file; read_setfit reads a folder of setfit.")
     if not os.path.exists(file):
-        on_hub = f"If it is on the Hugging Face Hub, say which commit: load({name!r}, revision=...)."
-        raise FileNotFoundError(f"There is no file {name!r}. {on_hub if re.fullmatch(_ON_HUB, name) else ''}".strip())
+        raise FileNotFoundError(
+            f"There is no file {name!r}. For a model on the Hugging Face Hub give its name and which commit: "
+            f"load('owner/name', revision=...)."
+        )
     return open(file, "rb")
 
 

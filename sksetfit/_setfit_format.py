@@ -161,10 +161,10 @@ def read_setfit(
 
     Notes
     -----
-    The columns of probabilities are those of ``classes_``, which are sorted; the reference has them in the order of the
-    model's own list of labels. A torch head becomes a `LogisticRegression` of equal weights; to read it, setfit must be
-    installed. What the model was trained on is not known, so that ``encoder_`` has no ``class_count_`` and
-    ``word_counts_``.
+    The columns of probabilities are those of ``classes_``, which are sorted; the reference may have them in another
+    order, that of the model's ``labels``. A torch head becomes a `LogisticRegression` of equal weights; to read it,
+    setfit must be installed. What the model was trained on is not known, so that ``encoder_`` has no ``class_count_``
+    and ``word_counts_``.
 
     Examples
     --------
@@ -188,7 +188,8 @@ def read_setfit(
     if normalize:
         _append_normalize(body)
     strategy, inner, answering, classes = as_ours(head, labels, body.n_dimensions, name)
-    clf = SetFitClassifier(name, head=inner, multi_target_strategy=strategy, device=device)
+    model = os.path.abspath(name) if os.path.isdir(name) else name  # a later fit may be elsewhere
+    clf = SetFitClassifier(model, head=inner, multi_target_strategy=strategy, device=device)
     clf.encoder_ = encoder = SetFitEncoder(**clf._encoder_params())
     encoder._body, encoder.label_texts_ = body, {}
     clf.n_steps_ = encoder.n_steps_ = 0

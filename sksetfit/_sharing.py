@@ -127,6 +127,8 @@ def _card_text(clf: BaseEstimator, card: str | ModelCard | None, repo_id: str) -
         card = model_card(clf, repo_id=repo_id)
     if not isinstance(card, (str, ModelCard)):
         raise TypeError(f"card must be a string, a huggingface_hub.ModelCard or None, got {type(card).__name__}.")
+    if isinstance(card, str) and card.endswith(".md") and "\n" not in card:
+        raise ValueError(f"card must be the text of the card, and {card!r} looks like its file. Read the file first.")
     return str(card)
 
 

@@ -46,6 +46,7 @@ FLOORS = {
     "_packing": 1,
     "_encoder": 2,
     "_classifier": 3,
+    "_card_scores": BESIDE_3,
     "_model_card": BESIDE_3,
     "_persistence": BESIDE_3,
     "_setfit_format": BESIDE_3,
@@ -60,7 +61,7 @@ LIBRARIES = {
     1: HEAVY - {"skops"} | {"numpy", "tqdm"},
     2: {"numpy", "sklearn"},
     3: {"numpy", "sklearn"},
-    BESIDE_3: {"huggingface_hub", "joblib", "numpy", "sentence_transformers", "sklearn", "skops"},
+    BESIDE_3: {"huggingface_hub", "joblib", "numpy", "scipy", "sentence_transformers", "sklearn", "skops"},
     4: set(),
 }
 

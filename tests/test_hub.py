@@ -62,7 +62,7 @@ def files_under(folder):
 def test_a_file_is_fetched_once_and_then_read_from_the_cache_without_the_hub(hub, films):
     path = fetch_file(FILMS, MODEL_FILE, revision=films.oid)
     assert Path(path).read_bytes() == MODEL
-    assert hub.asked == ["head", "download"]
+    assert hub.asked == ["info", "head", "download"]
     hub.asked.clear()
     assert fetch_file(FILMS, MODEL_FILE, revision=films.oid) == path
     assert hub.asked == []
@@ -133,7 +133,7 @@ def test_a_download_that_breaks_off_leaves_nothing_and_works_afterwards(hub, fil
 def test_a_download_that_breaks_off_twice_is_begun_again(hub, films):
     hub.faults["download"] = [DROP, DROP]
     assert Path(fetch_file(FILMS, MODEL_FILE, revision=films.oid)).read_bytes() == MODEL
-    assert hub.asked == ["head", "download", "download", "download"]
+    assert hub.asked == ["info", "head", "download", "download", "download"]
 
 
 def test_offline_there_is_what_the_cache_has(hub, films, monkeypatch):
@@ -155,6 +155,23 @@ def test_a_hub_that_is_not_there_is_told_so_and_the_cache_serves(hub, films, fol
         fetch_file(FILMS, "README.md")
     with refused(ConnectionError, "could not be reached", hub.url):
         publish(folder, FILMS, private=True, commit_message="Push")
+
+
+@pytest.mark.parametrize("revision", ["", "<commit>", "a b", "main\n", "x?y=z"])
+def test_what_can_be_no_revision_is_refused_before_the_hub_is_asked(hub, revision):
+    with refused(ValueError, "revision must be the hash of a commit, a tag or a branch"):
+        fetch_file(FILMS, MODEL_FILE, revision=revision)
+    with refused(TypeError, "revision must be a string, got True"):
+        fetch_file(FILMS, MODEL_FILE, revision=True)
+    assert hub.asked == []
+
+
+def test_a_hub_that_is_not_there_is_asked_once(hub, films, monkeypatch):
+    hub.stop()
+    close_session()
+    monkeypatch.setattr("time.sleep", lambda seconds: pytest.fail("it was tried again"))
+    with refused(ConnectionError, "could not be reached"):
+        fetch_file(FILMS, "README.md")
 
 
 def test_a_full_disk_is_not_taken_for_the_network(hub, films, monkeypatch):
