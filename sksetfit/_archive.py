@@ -10,12 +10,13 @@ import io
 import json
 import re
 from typing import IO, Any
-from zipfile import ZipFile, is_zipfile
+from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, is_zipfile
 
 _SEAL, _SCHEMA = "sha256.json", "schema.json"
 _MEMBER = re.compile(r"schema\.json|[\w-]+\.(npy|npz|bin)", re.ASCII)  # as skops names them
 # Weights shrink by less than a tenth; what grows twentyfold and beyond this many bytes was made to fill the memory.
 _MOST_EXPANSION, _ALWAYS_ALLOWED = 20, 100_000_000
+_MOST_SCHEMA = 10_000_000  # bytes, and half the bytes of the archive: a tokenizer is in it
 
 
 def seal(stream: IO[bytes]) -> None:
@@ -24,8 +25,8 @@ def seal(stream: IO[bytes]) -> None:
         archive.writestr(_SEAL, json.dumps(_sums(archive), indent=1))
 
 
-def check_archive(stream: IO[bytes]) -> None:
-    """Refuse an archive that was changed after it was sealed, or that would take time or memory without end.
+def check_archive(stream: IO[bytes]) -> Any:
+    """Refuse an archive that was changed after it was sealed, or would fill the memory; return what describes the rest.
 
     One that was never sealed, because skops alone wrote it, passes without the comparison of sums.
 
@@ -37,16 +38,29 @@ def check_archive(stream: IO[bytes]) -> None:
     if not is_zipfile(stream):
         stream.seek(0)
         raise ValueError(_what_it_is(stream.read(2)))
+    packed = stream.seek(0, io.SEEK_END)
     with ZipFile(stream) as archive:
-        names = archive.namelist()
-        members = [name for name in names if name != _SEAL]
-        strange = sorted(name for name in members if not _MEMBER.fullmatch(name))
-        if strange or len(set(names)) < len(names):
-            raise ValueError(f"it has members that no model has: {strange[:3] or 'two of one name'}")
-        _check_expansion(archive, stream.seek(0, io.SEEK_END))
-        if _SEAL in names and json.loads(archive.read(_SEAL)) != _sums(archive):
+        _check_members(archive)
+        _check_expansion(archive, packed)
+        if _SEAL in archive.namelist() and json.loads(archive.read(_SEAL)) != _sums(archive):
             raise ValueError("it was changed after it was written: SHA-256 sums differ")
-        _check_identities(json.loads(archive.read(_SCHEMA)))
+        schema = archive.getinfo(_SCHEMA)
+        if schema.file_size > _MOST_SCHEMA + packed / 2:
+            raise ValueError(f"the description of its {packed} bytes takes {schema.file_size}")
+        return json.loads(archive.read(schema))
+
+
+def _check_members(archive: ZipFile) -> None:
+    names = archive.namelist()
+    strange = [name for name in names if name != _SEAL and not _MEMBER.fullmatch(name)]
+    if strange or len(set(names)) < len(names):
+        raise ValueError(f"it has members that no model has: {strange[:3] or 'two of one name'}")
+    for member in archive.infolist():
+        if member.compress_type not in {ZIP_STORED, ZIP_DEFLATED}:
+            raise ValueError(f"its member {member.filename!r} is packed in a way that is not read")
+        with archive.open(member) as content:
+            if not member.filename.endswith(".npz") and content.read(2) == b"PK":
+                raise ValueError(f"its member {member.filename!r} is an archive itself")
 
 
 def _what_it_is(start: bytes) -> str:
@@ -75,32 +89,3 @@ def _check_expansion(archive: ZipFile, packed: int) -> None:
                 unpacked += sum(member.file_size for member in sparse.infolist())
     if unpacked > allowed:
         raise ValueError(f"its {packed} bytes would unpack to {unpacked}")
-
-
-def _check_identities(schema: Any) -> None:
-    """Refuse nodes of one identity that are not alike.
-
-    skops writes what an estimator holds in several places in full each time, and reads it once. A forged file that
-    does not repeat it can refer to itself, or ten times to what refers ten times to something else, and so on.
-    """
-    seen: dict[Any, bytes] = {}
-
-    def digest(value: Any) -> bytes:
-        if isinstance(value, list):
-            return _digest([digest(item) for item in value])
-        if not isinstance(value, dict):
-            return _digest(value)
-        # One object's bytes may be written several times, under several names.
-        found = _digest([(key, digest(item)) for key, item in value.items() if key not in {"__id__", "file"}])
-        identity = value.get("__id__")
-        if identity is not None and not isinstance(identity, dict):
-            if seen.get(identity, found) != found:
-                raise ValueError(f"two of its nodes have the identity {identity!r} and are not alike")
-            seen[identity] = found
-        return found
-
-    digest(schema)
-
-
-def _digest(value: Any) -> bytes:
-    return hashlib.sha256(repr(value).encode("utf-8", "backslashreplace")).digest()

@@ -26,6 +26,7 @@ from sksetfit._packing import packed_states, plain_is_quick, rounded_up, use_pac
 
 # Tokens per prediction batch, with any padding. A processor is quickest with what fits its caches, a GPU wants many.
 ENCODE_TOKENS, ENCODE_TOKENS_ELSEWHERE = 1024, 65536
+MOST_OF_PROMPT = 2000  # characters; the longest instructions that models want have a few hundred
 TOKENIZED_AT_ONCE = 1000  # texts; what the tokenizer tells of each is many times larger than its token numbers
 
 Tokens = list[NDArray[np.int32]]
@@ -61,6 +62,8 @@ class Body(nn.Module):
         prompt: str = "",
     ) -> None:
         super().__init__()
+        if len(prompt) > MOST_OF_PROMPT:
+            raise ValueError(f"prompt has {len(prompt)} characters. It must have {MOST_OF_PROMPT} at most.")
         direction = (tokenizer.truncation or {"direction": "right"})["direction"]
         tokenizer.no_padding()
         tokenizer.no_truncation()

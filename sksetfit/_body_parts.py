@@ -16,7 +16,7 @@ from tokenizers import Tokenizer
 from torch import nn
 from transformers import AutoConfig, PretrainedConfig
 
-_MOST_LAYERS, _MOST_MODULES = 100, 16
+_MOST_LAYERS, _MOST_MODULES, _MOST = 200, 16, 10**8
 _MOST_GROWTH = 100  # times the length of a text, by what a tokenizer puts in the place of characters
 
 # Not DeBERTa, which reads keys of its config that it does not declare: they would be lost.
@@ -40,6 +40,12 @@ _TRANSFORMERS = frozenset(
         "qwen3",
         "roberta",
         "xlm-roberta",
+    }
+)
+_FUNCTIONS = frozenset(
+    {
+        *("gelu", "gelu_10", "gelu_accurate", "gelu_fast", "gelu_new", "gelu_python", "gelu_pytorch_tanh"),
+        *("leaky_relu", "linear", "mish", "quick_gelu", "relu", "relu2", "relu6", "sigmoid", "silu", "swish", "tanh"),
     }
 )
 _ACTIVATIONS: dict[str, type[nn.Module]] = {
@@ -87,9 +93,10 @@ def _transformer_config(transformer: Any) -> dict[str, Any]:
     kind = config.model_type
     if kind not in _TRANSFORMERS:
         raise ValueError(f"a transformer of type {kind!r} could not be saved; types that can: {sorted(_TRANSFORMERS)}.")
-    return {"model_type": kind} | {
-        key: getattr(config, key) for key in sorted(_config_keys(type(config))) if hasattr(config, key)
-    }
+    values = {key: getattr(config, key) for key in sorted(_config_keys(type(config))) if hasattr(config, key)}
+    if fault := _fault(values):
+        raise ValueError(f"a transformer whose config's {fault} could not be saved.")
+    return {"model_type": kind} | values
 
 
 def _config_keys(kind: type[PretrainedConfig]) -> set[str]:
@@ -112,25 +119,34 @@ def build_config(description: dict[str, Any], n_tensors: int) -> PretrainedConfi
         raise BodyStateError(
             f"The saved body has config keys that a {kind} transformer does not have: {sorted(unknown)}."
         )
-    for key, value in values.items():
-        _check_plain(value, key)
+    if fault := _fault(values):
+        raise BodyStateError(f"The saved body's {fault}.")
     config = AutoConfig.for_model(kind, **values)
-    # Before the layers are built, which a claim of millions would never end.
-    if config.num_hidden_layers > (_MOST_LAYERS if kind == "albert" else n_tensors):  # ALBERT's layers share weights
-        raise BodyStateError(f"The saved body claims {config.num_hidden_layers} layers and has {n_tensors} tensors.")
+    # Before the layers are built, which a claim of millions would never end. ALBERT's layers share their weights.
+    n_layers, n_groups = config.num_hidden_layers, 1
+    if kind == "albert":
+        n_groups = config.num_hidden_groups * config.inner_group_num
+    if n_layers > _MOST_LAYERS or n_groups > n_tensors or (n_layers > n_tensors and kind != "albert"):
+        raise BodyStateError(f"The saved body claims {n_layers} layers and has {n_tensors} tensors.")
     return config
 
 
-def _check_plain(value: Any, key: str) -> None:
+def _fault(value: Any, key: str = "") -> str:
+    """Return what is wrong with a config or with the value of its key, nothing if it is plain and in bounds."""
     if isinstance(value, (list, tuple)):
-        for item in value:
-            _check_plain(item, key)
-    elif isinstance(value, dict):
-        for name, item in value.items():
-            _check_plain(name, key)
-            _check_plain(item, key)
-    elif not (value is None or isinstance(value, (bool, int, float, str))):
-        raise BodyStateError(f"The saved body's config key {key!r} holds a {type(value).__name__}.")
+        return next(filter(None, (_fault(item, key) for item in value)), "")
+    if isinstance(value, dict):
+        odd = [name for name in value if not isinstance(name, str)]
+        return f"{key!r} has the key {odd[0]!r}" if odd else next(filter(None, map(_fault, value.values(), value)), "")
+    if not (value is None or isinstance(value, (bool, int, float, str))):
+        return f"{key!r} holds a {type(value).__name__}"
+    least, most = (0, 1) if key == "partial_rotary_factor" else (-_MOST, _MOST)  # a share, that makes an array
+    if isinstance(value, (int, float)) and not least <= value <= most:
+        return f"{key!r} is {value}"
+    # For some names transformers imports a package.
+    if isinstance(value, str) and key.endswith(("act", "activation")) and value not in _FUNCTIONS:
+        return f"{key!r} is {value!r}, which is none of {sorted(_FUNCTIONS)}"
+    return ""
 
 
 def _module_config(module: nn.Module) -> dict[str, Any]:
@@ -173,7 +189,7 @@ def _build_module(description: dict[str, Any]) -> nn.Module:
     return build(**config)
 
 
-def build_tokenizer(description: str, vocab_size: int) -> Tokenizer:
+def build_tokenizer(description: str, vocab_size: int, max_seq_length: int) -> Tokenizer:
     """Build a tokenizer that is in proportion to the vocabulary and to the texts that it will be given."""
     most = 1_000_000 + 500 * vocab_size  # the largest known take 130 characters per token
     if len(description) > most:
@@ -183,7 +199,12 @@ def build_tokenizer(description: str, vocab_size: int) -> Tokenizer:
         )
     if (growth := _growth(json.loads(description).get("normalizer"))) > _MOST_GROWTH:
         raise BodyStateError(f"The saved body's tokenizer would make texts up to {growth} times as long.")
-    return Tokenizer.from_str(description)
+    tokenizer = Tokenizer.from_str(description)
+    if (n_special := tokenizer.num_special_tokens_to_add(False)) >= max_seq_length:
+        raise BodyStateError(
+            f"The saved body's tokenizer adds {n_special} tokens to texts of at most {max_seq_length}."
+        )
+    return tokenizer
 
 
 def _growth(normalizer: Any) -> int:

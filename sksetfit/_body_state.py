@@ -86,8 +86,8 @@ def _check_fields(state: Any) -> None:
 
 @torch.inference_mode(False)  # what is built under it can never be tuned
 def _build(state: dict[str, Any]) -> Body:
-    config = build_config(state["transformer"], len(state["weights"]))
-    with torch.device("meta"):  # no memory is taken before names and shapes are known to fit
+    with building(), torch.device("meta"):  # no memory is taken before names and shapes are known to fit
+        config = build_config(state["transformer"], len(state["weights"]))
         tail = build_tail(state["tail"])
         empty = AutoModel.from_config(config)
     weights = _checked_weights(state["weights"], nn.ModuleDict({"transformer": empty, "tail": nn.ModuleList(tail)}))
@@ -97,7 +97,7 @@ def _build(state: dict[str, Any]) -> Body:
         module.load_state_dict(_part(weights, f"tail.{i}."), assign=True)
     _check_numbers(state, transformer)
     body = Body(
-        build_tokenizer(state["tokenizer"], config.vocab_size),
+        build_tokenizer(state["tokenizer"], config.vocab_size, state["max_seq_length"]),
         transformer,
         tail,
         pad_token_id=state["pad_token_id"],

@@ -18,6 +18,7 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.multioutput import ClassifierChain, MultiOutputClassifier
 from sklearn.utils.validation import check_is_fitted
 
+from sksetfit._trust import check_parts
 from sksetfit._validation import shown
 
 STRATEGIES: dict[str, Callable[[BaseEstimator], BaseEstimator]] = {
@@ -76,6 +77,7 @@ def check_fitted_head(head: Any, classes: NDArray[Any], n_dimensions: int) -> No
             raise TypeError("it is no classifier")
         if (n_features := getattr(head, "n_features_in_", n_dimensions)) != n_dimensions:
             raise ValueError(f"it is for {n_features}")
+        check_parts(head)
         own = _classes_of(head, classes)
         same = np.array_equal(own, classes)
         if same and type(head) is LogisticRegression:  # the usual one, whose shapes can be told

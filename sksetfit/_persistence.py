@@ -18,23 +18,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from sksetfit._archive import check_archive, seal
 from sksetfit._memory import give_back_freed_memory
+from sksetfit._schema import check_schema, types_in
 from sksetfit._staging import staged
-
-TRUSTED_TYPES = (
-    "sksetfit.SetFitClassifier",
-    "sksetfit.SetFitEncoder",
-    # Of scikit-learn, beyond its estimators, which skops trusts itself: classes in Python that do nothing when built.
-    "sklearn.calibration._CalibratedClassifier",
-    "sklearn.calibration._SigmoidCalibration",
-    "sklearn.calibration._TemperatureScaling",
-    "sklearn.metrics._scorer._PassthroughScorer",
-    "sklearn.model_selection._split.KFold",
-    "sklearn.model_selection._split.StratifiedKFold",
-    "sklearn.multiclass._ConstantPredictor",
-    "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
-    "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
-    "sklearn.utils._bunch.Bunch",
-)
+from sksetfit._trust import check_parts, trusted_types
 
 
 def dump(estimator: BaseEstimator, file: str | os.PathLike[str], *, compression: int = ZIP_STORED) -> None:
@@ -111,7 +97,7 @@ def write_model(estimator: BaseEstimator, file: str | os.PathLike[str], *, compr
             ) from error
         seal(stream)
         os.fsync(stream.fileno())
-        return sorted(set(skops.io.get_untrusted_types(file=stream)) - set(TRUSTED_TYPES))
+        return sorted(types_in(check_archive(stream), trusted_types()))
 
 
 def check_savable(estimator: Any, does: str) -> None:
@@ -175,11 +161,12 @@ def load(file: str | os.PathLike[str], *, trusted: Sequence[str] | None = None, 
 
     if isinstance(trusted, (str, bool)):
         raise TypeError(f"trusted must be a list of the full names of types, got {trusted!r}.")
-    all_trusted = {*TRUSTED_TYPES, *(trusted or ())}
+    all_trusted = trusted_types() | set(trusted or ())
     with _opened(file, revision) as stream:
         with _errors_naming(file):
-            check_archive(stream)
-            unknown = set(skops.io.get_untrusted_types(file=stream)) - all_trusted
+            schema = check_archive(stream)
+            check_schema(schema)
+            unknown = types_in(schema, trusted_types()) - set(trusted or ())
         if unknown:
             raise ValueError(
                 f"{os.fspath(file)!r} holds types that are not trusted. If you know them and where the file is from: "
@@ -190,6 +177,7 @@ def load(file: str | os.PathLike[str], *, trusted: Sequence[str] | None = None, 
             if not isinstance(estimator, BaseEstimator):
                 raise ValueError(f"it holds no estimator, but a {type(estimator).__name__}")
             check_is_fitted(estimator)
+            check_parts(estimator)
     give_back_freed_memory()
     return estimator
 

@@ -143,6 +143,7 @@ def with_module(**description):
     return lambda state: state["tail"].append(description)
 
 
+ROPE = {"rope_type": "linear", "factor": 2.0, "rope_theta": 10000.0}
 DENSE = {"kind": "Dense", "in_features": 32, "out_features": 32}
 NORM = "transformer__embeddings__LayerNorm__weight"
 PIECES = "transformer__embeddings__word_embeddings__weight"
@@ -160,6 +161,7 @@ HOSTILE = {
     "padding before the vocabulary": (lambda state: state.update(pad_token_id=-1), "pads with token -1"),
     "more tokens than positions": (lambda state: state.update(max_seq_length=10**6), "reads 64 tokens"),
     "no tokens": (lambda state: state.update(max_seq_length=0), "max_seq_length is 0"),
+    "an endless prompt": (lambda state: state.update(prompt="bread " * 10**6), "prompt has 6000000 characters"),
     "a prompt longer than what is read": (lambda state: state.update(prompt="bread " * 99), "prompt is"),
     "a prompt that is no text": (lambda state: state.update(prompt="\ud800"), "damaged"),
     # the transformer
@@ -175,14 +177,17 @@ HOSTILE = {
     "a path": (with_config(name_or_path="/etc"), "name_or_path"),
     "an object in the config": (with_config(hidden_act=print), "builtin_function"),
     "an object deep in the config": (with_config(hidden_act=[{"a": (1, {2})}]), "holds a set"),
-    "an activation that does not exist": (with_config(hidden_act="evil"), "damaged"),
+    "an activation that does not exist": (with_config(hidden_act="evil"), "'hidden_act' is 'evil'"),
+    "an activation that imports a package": (with_config(hidden_act="xielu"), "'hidden_act' is 'xielu'"),
+    "a number beyond all bounds": (with_config(vocab_size=10**400), "'vocab_size' is 1000"),
+    "a claim of many layers": (with_config(num_hidden_layers=300), "300 layers"),
     "a size that is no number": (with_config(hidden_size="32"), "saved body"),
     "a size below zero": (with_config(intermediate_size=-1), "saved body"),
     "heads that do not divide the size": (with_config(num_attention_heads=7), "saved body"),
-    "norms that are not finite": (with_config(layer_norm_eps=float("nan")), "finite"),
-    "a claim of gigabytes": (with_config(vocab_size=10**9), "shape"),
+    "norms that are not finite": (with_config(layer_norm_eps=float("nan")), "'layer_norm_eps' is nan"),
+    "a claim of gigabytes": (with_config(vocab_size=10**7), "shape"),
     "a claim of endless layers": (with_config(num_hidden_layers=10**9), "layers"),
-    "a claim of endless positions": (with_config(max_position_embeddings=10**11), "shape"),
+    "a claim of endless positions": (with_config(max_position_embeddings=10**8), "shape"),
     # what is behind it
     "an unknown module": (with_module(kind="os.system"), "'os.system'"),
     "an unknown module key": (lambda state: state["tail"][0].update(path="/etc"), "'path'"),
@@ -199,6 +204,18 @@ HOSTILE = {
     "a tokenizer that makes texts longer and longer": (
         with_tokenizer(normalizer={"type": "Sequence", "normalizers": [TENFOLD] * 9}),
         "1000000000 times as long",
+    ),
+    "a tokenizer that adds many tokens": (
+        with_tokenizer(
+            post_processor={
+                "type": "TemplateProcessing",
+                "single": [{"SpecialToken": {"id": "x", "type_id": 0}}] * 100
+                + [{"Sequence": {"id": "A", "type_id": 0}}],
+                "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 0}}],
+                "special_tokens": {"x": {"id": "x", "ids": [1] * 100, "tokens": ["[UNK]"] * 100}},
+            }
+        ),
+        "adds 10000 tokens",
     ),
     "a tokenizer that knows more tokens": (
         with_tokenizer(model={"type": "WordLevel", "vocab": {"[UNK]": 10**6}, "unk_token": "[UNK]"}),
@@ -227,5 +244,26 @@ def test_a_state_that_was_tampered_with_is_refused(state, case):
     tamper, message = HOSTILE[case]
     tamper(state)
     with pytest.raises(ValueError, match="saved body") as caught:
+        body_from_state(state, CPU)
+    assert message in str(caught.value)
+
+
+OTHER_KINDS = {
+    "groups without end": ("albert", {"num_hidden_groups": 10**7}, "layers and has"),
+    "layers of groups without end": ("albert", {"inner_group_num": 10**7}, "layers and has"),
+    "more than the whole turned": ("llama", {"rope_parameters": ROPE | {"partial_rotary_factor": 4e7}}, "factor' is 4"),
+    "an activation by another key": ("gemma3_text", {"hidden_activation": "xielu"}, "'hidden_activation' is 'xielu'"),
+    "an activation that is not used": ("modernbert", {"classifier_activation": "xielu"}, "is 'xielu'"),
+}
+
+
+@pytest.mark.parametrize("case", OTHER_KINDS)
+def test_a_state_of_another_kind_that_was_tampered_with_is_refused(tiny_model, tmp_path, case):
+    kind, changes, message = OTHER_KINDS[case]
+    shutil.copytree(tiny_model, tmp_path, dirs_exist_ok=True)
+    write_tiny_transformer(kind, tmp_path)
+    state = copy.deepcopy(body_to_state(load_body(tmp_path, max_seq_length=60, device="cpu")))
+    state["transformer"].update(changes)
+    with pytest.raises(ValueError, match="The saved body") as caught:
         body_from_state(state, CPU)
     assert message in str(caught.value)
