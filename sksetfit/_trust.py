@@ -114,21 +114,24 @@ def _is_sound(own: dict[str, Any]) -> bool:
     """Tell whether the arrays of a support vector machine, fitted or not, are as libsvm takes them to be."""
     if "support_vectors_" not in own:
         return True
-    n_classes, n_vectors = len(own["classes_"]), len(own["support_"])
+    n_classes, n_vectors, n_texts = len(own["classes_"]), len(own["support_"]), own["shape_fit_"][0]
     n_pairs = n_classes * (n_classes - 1) // 2
-    expected = {
+    shapes = {
         "support_": (n_vectors,),
-        "support_vectors_": (n_vectors, own["n_features_in_"]),
         "_n_support": (n_classes,),
         "_dual_coef_": (n_classes - 1, n_vectors),
         "_intercept_": (n_pairs,),
     }
+    if isinstance(own["kernel"], str) and own["kernel"] != "precomputed":
+        shapes["support_vectors_"] = (n_vectors, own["n_features_in_"])
+    elif len(own.get("_BaseLibSVM__Xfit", range(n_texts))) != n_texts:
+        return False
     return (
-        all(isinstance(own[name], np.ndarray) and own[name].shape == shape for name, shape in expected.items())
+        all(isinstance(own[name], np.ndarray) and own[name].shape == shape for name, shape in shapes.items())
         and all(len(own[name]) in {0, n_pairs} for name in ("_probA", "_probB"))
         and (own["_n_support"] >= 0).all()
         and own["_n_support"].sum() == n_vectors
+        and (own["support_"] >= 0).all()
+        and (own["support_"] < n_texts).all()
         and own["_sparse"] is False
-        and isinstance(own["kernel"], str)
-        and own["kernel"] != "precomputed"
     )

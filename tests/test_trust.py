@@ -26,6 +26,10 @@ def changed(estimator, **attributes):
     return estimator
 
 
+def linear(a, b):
+    return a @ b.T
+
+
 def svc(**attributes):
     return changed(SVC().fit(X, Y), **attributes)
 
@@ -40,6 +44,8 @@ SOUND = {
     "a machine of three classes": svc(),
     "a machine of two": SVC(kernel="linear").fit(X, Y == "food"),
     "a machine with probabilities": NuSVC(nu=0.3).fit(X, Y),
+    "a machine with a kernel of its own": SVC(kernel=linear).fit(X, Y),
+    "a machine with a kernel that is given": SVC(kernel="precomputed").fit(X @ X.T, Y),
     "an unfitted machine": SVC(),
     "a stack": StackingClassifier([("a", SVC()), ("b", LogisticRegression())], cv=2).fit(X, Y),
     "a chain": ClassifierChain(LogisticRegression()).fit(X, np.stack([Y == "food", Y == "sport"], 1)),
@@ -59,6 +65,11 @@ FORGED = {
     "coefficients cut off": (svc(_dual_coef_=np.zeros((1, 1))), "do not fit together"),
     "coefficients that are sparse": (svc(_dual_coef_=sparse.csr_matrix((2, 30))), "do not fit together"),
     "a machine of sparse data": (svc(_sparse=True), "do not fit together"),
+    "support outside the texts": (svc(support_=svc().support_ + 1), "do not fit together"),
+    "other texts than it was fitted on": (
+        changed(SVC(kernel=linear).fit(X, Y), _BaseLibSVM__Xfit=X[:3]),
+        "do not fit together",
+    ),
     "a machine of another length": (svc(n_features_in_=10**6), "do not fit together"),
     "a call of another method": (changed(StackingClassifier([]), stack_method_=["predict", "tofile"]), "would call"),
     "a chain's call": (changed(ClassifierChain(LogisticRegression()), chain_method_="tofile"), "would call 'tofile'"),
