@@ -46,7 +46,7 @@ def dump(estimator: BaseEstimator, file: str | os.PathLike[str], *, compression:
     TypeError
         If it is no estimator.
     ValueError
-        If ``compression`` is something else, or skops cannot write what the estimator holds.
+        If ``compression`` is something else, or what the estimator holds could not be written or read again.
     FileNotFoundError, IsADirectoryError
         If there is no such folder, or ``file`` is one.
 
@@ -81,6 +81,7 @@ def write_model(estimator: BaseEstimator, file: str | os.PathLike[str], *, compr
     import skops.io
 
     check_savable(estimator, "dump(estimator, file) writes")
+    check_parts(estimator)
     if compression not in {ZIP_STORED, ZIP_DEFLATED}:
         raise ValueError(f"compression must be zipfile.ZIP_STORED or zipfile.ZIP_DEFLATED, got {compression!r}.")
     if os.path.isdir(file):
@@ -97,7 +98,7 @@ def write_model(estimator: BaseEstimator, file: str | os.PathLike[str], *, compr
             ) from error
         seal(stream)
         os.fsync(stream.fileno())
-        return sorted(types_in(check_archive(stream), trusted_types()))
+        return sorted(_types_to_name(stream))  # and know that it can be read again
 
 
 def check_savable(estimator: Any, does: str) -> None:
@@ -164,9 +165,7 @@ def load(file: str | os.PathLike[str], *, trusted: Sequence[str] | None = None, 
     all_trusted = trusted_types() | set(trusted or ())
     with _opened(file, revision) as stream:
         with _errors_naming(file):
-            schema = check_archive(stream)
-            check_schema(schema)
-            unknown = types_in(schema, trusted_types()) - set(trusted or ())
+            unknown = _types_to_name(stream) - set(trusted or ())
         if unknown:
             raise ValueError(
                 f"{os.fspath(file)!r} holds types that are not trusted. If you know them and where the file is from: "
@@ -180,6 +179,13 @@ def load(file: str | os.PathLike[str], *, trusted: Sequence[str] | None = None, 
             check_parts(estimator)
     give_back_freed_memory()
     return estimator
+
+
+def _types_to_name(stream: BinaryIO) -> set[str]:
+    """Check a file before anything is built of it, and return the types in it that are not taken without question."""
+    schema = check_archive(stream)
+    check_schema(schema)
+    return types_in(schema, trusted_types())
 
 
 def _opened(file: str | os.PathLike[str], revision: str | None) -> BinaryIO:

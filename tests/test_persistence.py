@@ -20,6 +20,7 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import StackingClassifier, VotingClassifier
 from sklearn.exceptions import NotFittedError
+from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
@@ -445,6 +446,15 @@ def test_a_compression_that_is_not_offered_is_refused(fitted, tmp_path, compress
     with pytest.raises(ValueError, match="compression must be zipfile"):
         dump(fitted, tmp_path / "model.skops", compression=compression)
     assert not list(tmp_path.iterdir())
+
+
+def test_what_could_not_be_read_again_is_not_written(tiny_encoder, tmp_path):
+    columns = ColumnTransformer([("text", tiny_encoder, 0), ("files", CountVectorizer(input="filename"), 0)])
+    (tmp_path / "a").write_text("some words")
+    columns.fit(np.array([[str(tmp_path / "a")], [str(tmp_path / "a")]], dtype=object), ["x", "y"])
+    with pytest.raises(ValueError, match="a CountVectorizer would read files, as its input='filename' says"):
+        dump(columns, tmp_path / "model.skops")
+    assert not (tmp_path / "model.skops").exists()
 
 
 def test_what_holds_itself_is_refused(tiny_classifier, tmp_path):
