@@ -55,6 +55,8 @@ _OTHERS = frozenset(
         "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
         "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
         "sklearn.utils._bunch.Bunch",
+        "sklearn.utils._metadata_requests.MetadataRequest",  # in searches of scikit-learn 1.7
+        "sklearn.utils._metadata_requests.MethodMetadataRequest",
         "sksetfit.SetFitClassifier",
         "sksetfit.SetFitEncoder",
     }
