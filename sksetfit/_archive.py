@@ -1,6 +1,6 @@
 """The archive that a model is kept in: sealed when it is written, and checked before anything is built of it.
 
-Floor 0: knows nothing but the zip format. What it checks is what skops, which reads the archive, leaves unchecked.
+Floor 0: knows numpy and the zip format. What it checks is what skops, which reads the archive, leaves unchecked.
 """
 
 from __future__ import annotations
@@ -8,15 +8,18 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import math
 import re
 from typing import IO, Any
-from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, is_zipfile
+from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo, is_zipfile
+
+import numpy as np
 
 _SEAL, _SCHEMA = "sha256.json", "schema.json"
 _MEMBER = re.compile(r"schema\.json|[\w-]+\.(npy|npz|bin)", re.ASCII)  # as skops names them
 # Weights shrink by less than a tenth; what grows twentyfold and beyond this many bytes was made to fill the memory.
 _MOST_EXPANSION, _ALWAYS_ALLOWED = 20, 100_000_000
-_MOST_SCHEMA = 10_000_000  # bytes, and half the bytes of the archive: a tokenizer is in it
+_MOST_SCHEMA = 2_000_000  # bytes, and half the bytes of the archive: a tokenizer is in it
 
 
 def seal(stream: IO[bytes]) -> None:
@@ -44,6 +47,7 @@ def check_archive(stream: IO[bytes]) -> Any:
         _check_expansion(archive, packed)
         if _SEAL in archive.namelist() and json.loads(archive.read(_SEAL)) != _sums(archive):
             raise ValueError("it was changed after it was written: SHA-256 sums differ")
+        _check_content(archive)
         schema = archive.getinfo(_SCHEMA)
         if schema.file_size > _MOST_SCHEMA + packed / 2:
             raise ValueError(f"the description of its {packed} bytes takes {schema.file_size}")
@@ -58,9 +62,25 @@ def _check_members(archive: ZipFile) -> None:
     for member in archive.infolist():
         if member.compress_type not in {ZIP_STORED, ZIP_DEFLATED}:
             raise ValueError(f"its member {member.filename!r} is packed in a way that is not read")
+
+
+def _check_content(archive: ZipFile) -> None:
+    for member in archive.infolist():
         with archive.open(member) as content:
-            if not member.filename.endswith(".npz") and content.read(2) == b"PK":
+            if member.filename.endswith(".npy"):
+                _check_array(content, member)
+            elif not member.filename.endswith(".npz") and content.read(2) == b"PK":
                 raise ValueError(f"its member {member.filename!r} is an archive itself")
+
+
+def _check_array(content: IO[bytes], member: ZipInfo) -> None:
+    """Refuse an array that is not of plain numbers or texts, or is not as large as it says."""
+    version = np.lib.format.read_magic(content)
+    read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+    shape, _, dtype = read_header[version](content)
+    n_bytes = math.prod(shape) * dtype.itemsize
+    if dtype.kind not in "biufcSUmM" or n_bytes != member.file_size - content.tell() or dtype.itemsize == 0:
+        raise ValueError(f"its array {member.filename!r} of {dtype} in shape {shape} is not what the file holds")
 
 
 def _what_it_is(start: bytes) -> str:

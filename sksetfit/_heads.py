@@ -18,7 +18,7 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.multioutput import ClassifierChain, MultiOutputClassifier
 from sklearn.utils.validation import check_is_fitted
 
-from sksetfit._trust import check_parts
+from sksetfit._parts import check_parts
 from sksetfit._validation import shown
 
 STRATEGIES: dict[str, Callable[[BaseEstimator], BaseEstimator]] = {

@@ -18,9 +18,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from sksetfit._archive import check_archive, seal
 from sksetfit._memory import give_back_freed_memory
+from sksetfit._parts import check_parts
 from sksetfit._schema import check_schema, types_in
 from sksetfit._staging import staged
-from sksetfit._trust import check_parts, trusted_types
+from sksetfit._trust import trusted_types
 
 
 def dump(estimator: BaseEstimator, file: str | os.PathLike[str], *, compression: int = ZIP_STORED) -> None:
@@ -162,7 +163,7 @@ def load(file: str | os.PathLike[str], *, trusted: Sequence[str] | None = None, 
 
     if isinstance(trusted, (str, bool)):
         raise TypeError(f"trusted must be a list of the full names of types, got {trusted!r}.")
-    all_trusted = trusted_types() | set(trusted or ())
+    all_trusted = set(trusted or ()).union(*trusted_types().values())
     with _opened(file, revision) as stream:
         with _errors_naming(file):
             unknown = _types_to_name(stream) - set(trusted or ())

@@ -6,18 +6,10 @@ Floor 0: knows the form that skops gives to it.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 _MOST_NODES = 500_000
-# Loaders that make a value of the type that they name; others call, read or bind something.
-_PLAIN_LOADERS = frozenset(
-    f"{name}Node"
-    for name in (
-        *("Dict", "DType", "List", "Loss", "MaskedArray", "NdArray", "Object"),
-        *("RandomGenerator", "RandomState", "Set", "Slice", "Tuple", "Type"),
-    )
-)
 
 
 def check_schema(schema: Any) -> None:
@@ -60,25 +52,30 @@ def check_schema(schema: Any) -> None:
     visit(schema)
 
 
-def types_in(schema: Any, trusted: frozenset[str]) -> set[str]:
+def types_in(schema: Any, trusted: Mapping[str, frozenset[str]]) -> set[str]:
     """Return the full names of all types in a description that are not among the trusted ones.
 
-    What is more than data, such as a function or bytes, counts as not trusted.
+    Parameters
+    ----------
+    schema : dict
+        The description.
+    trusted : mapping of str to frozenset of str
+        Loaders of skops, and the names of the types that they may make.
 
     Raises
     ------
     ValueError
-        If something of a trusted name is said to be more than data.
+        If something of a trusted name is to be made by another loader.
     """
+    everything = frozenset().union(*trusted.values())
     found = set()
     for node in _nodes(schema):
         name, loader = f"{node.get('__module__')}.{node.get('__class__')}", node["__loader__"]
-        if loader != "JsonNode" and loader not in _PLAIN_LOADERS:
-            if name in trusted:
-                raise ValueError(f"its {name} is to be read as {loader}")
-            found.add(name)
-        elif loader != "JsonNode" and name not in trusted:
-            found.add(name)
+        if loader == "JsonNode" or (isinstance(loader, str) and name in trusted.get(loader, ())):
+            continue
+        if name in everything:
+            raise ValueError(f"its {name} is to be read as {loader}")
+        found.add(name)
     return found
 
 

@@ -30,6 +30,7 @@ FLOORS = {
     "_heads": 0,
     "_label_texts": 0,
     "_memory": 0,
+    "_parts": 0,
     "_schema": 0,
     "_setfit_heads": 0,
     "_staging": 0,

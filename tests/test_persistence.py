@@ -34,7 +34,6 @@ from sklearn.svm import SVC, LinearSVC
 from conftest import make_texts
 from forging import add, attributes, forge, packed, plain, read_members
 from sksetfit import SetFitClassifier, SetFitEncoder, __version__, dump, load
-from sksetfit._trust import trusted_types
 
 X_NEW, _ = make_texts(10, seed=1)
 
@@ -398,7 +397,7 @@ def test_an_array_that_is_a_pickle_is_refused(file):
     np.save(stream, np.array([print], dtype=object), allow_pickle=True)
     name = next(name for name in members if name.endswith(".npy"))
     file.write_bytes(packed(members | {name: stream.getvalue()}))
-    with pytest.raises(ValueError, match="is damaged: Object arrays cannot be loaded"):
+    with pytest.raises(ValueError, match=r"of object in shape .* is not what the file holds"):
         load(file)
 
 
@@ -481,7 +480,7 @@ def test_other_types_than_scikit_learns_are_refused_unless_named(tiny_model, tmp
     classifier = SetFitClassifier(tiny_model, label_texts=None, max_steps=0).fit(["good", "bad"], ["yes", "no"])
     classifier.label_texts = {"yes": Path("/")}
     skops.io.dump(classifier, tmp_path / "odd.skops")
-    unknown = set(skops.io.get_untrusted_types(file=tmp_path / "odd.skops")) - trusted_types()
+    unknown = {name for name in skops.io.get_untrusted_types(file=tmp_path / "odd.skops") if "Path" in name}
     assert unknown
     with pytest.raises(ValueError, match="types that are not trusted") as caught:
         load(tmp_path / "odd.skops")
