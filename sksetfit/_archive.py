@@ -19,7 +19,8 @@ _SEAL, _SCHEMA = "sha256.json", "schema.json"
 _MEMBER = re.compile(r"schema\.json|[\w-]+\.(npy|npz|bin)", re.ASCII)  # as skops names them
 # Weights shrink by less than a tenth; what grows twentyfold and beyond this many bytes was made to fill the memory.
 _MOST_EXPANSION, _ALWAYS_ALLOWED = 20, 100_000_000
-_MOST_SCHEMA = 2_000_000  # bytes, and half the bytes of the archive: a tokenizer is in it
+# Of a description, beyond what the size of its file allows: bytes, and the commas between its values.
+_MOST_DESCRIPTION, _MOST_COMMAS = 10_000_000, 1_000_000
 
 
 def seal(stream: IO[bytes]) -> None:
@@ -48,10 +49,16 @@ def check_archive(stream: IO[bytes]) -> Any:
         if _SEAL in archive.namelist() and json.loads(archive.read(_SEAL)) != _sums(archive):
             raise ValueError("it was changed after it was written: SHA-256 sums differ")
         _check_content(archive)
-        schema = archive.getinfo(_SCHEMA)
-        if schema.file_size > _MOST_SCHEMA + packed / 2:
-            raise ValueError(f"the description of its {packed} bytes takes {schema.file_size}")
-        return json.loads(archive.read(schema))
+        return json.loads(_description(archive, packed))
+
+
+def _description(archive: ZipFile, packed: int) -> bytes:
+    """Return what describes the rest, in JSON, unless it would take more memory than all that it describes."""
+    size = archive.getinfo(_SCHEMA).file_size
+    description = archive.read(_SCHEMA) if size <= _MOST_DESCRIPTION + packed else b""
+    if not description or description.count(b",") > _MOST_COMMAS + packed // 20:
+        raise ValueError(f"the description of its {packed} bytes, {size}, holds too much")
+    return description
 
 
 def _check_members(archive: ZipFile) -> None:
@@ -74,12 +81,12 @@ def _check_content(archive: ZipFile) -> None:
 
 
 def _check_array(content: IO[bytes], member: ZipInfo) -> None:
-    """Refuse an array that is not of plain numbers or texts, or is not as large as it says."""
+    """Refuse an array that holds objects, or is not as large as it says."""
     version = np.lib.format.read_magic(content)
     read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
     shape, _, dtype = read_header[version](content)
     n_bytes = math.prod(shape) * dtype.itemsize
-    if dtype.kind not in "biufcSUmM" or n_bytes != member.file_size - content.tell() or dtype.itemsize == 0:
+    if dtype.hasobject or dtype.itemsize == 0 or n_bytes != member.file_size - content.tell():
         raise ValueError(f"its array {member.filename!r} of {dtype} in shape {shape} is not what the file holds")
 
 

@@ -109,7 +109,7 @@ ARRAYS = {
     "more than there is": array_file("{'descr': '<f4', 'fortran_order': False, 'shape': (1000000000,), }", b"1234"),
     "less than there is": array_file("{'descr': '<f4', 'fortran_order': False, 'shape': (1,), }", b"12345678"),
     "objects": array_file("{'descr': '|O', 'fortran_order': False, 'shape': (1,), }", b"12345678"),
-    "records": array_file("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,), }", b"1234"),
+    "records of objects": array_file("{'descr': [('a', '|O')], 'fortran_order': False, 'shape': (1,), }", b"12345678"),
 }
 
 
@@ -125,6 +125,14 @@ def test_what_is_no_array_is_refused(members, content):
         check(members | {"9.npy": content})
 
 
-def test_a_description_larger_than_what_it_describes_is_refused(members):
-    with pytest.raises(ValueError, match=r"the description of its \d+ bytes takes 6000000"):
-        check(members | {"schema.json": b" " * 6_000_000})
+@pytest.mark.parametrize("description", [b" " * 30_000_000, b"[" + b"1," * 2_000_000 + b"1]"], ids=["long", "full"])
+def test_a_description_of_more_than_there_is_is_refused(members, description):
+    stream = io.BytesIO()
+    with ZipFile(stream, "w", ZIP_DEFLATED) as archive:
+        archive.writestr("schema.json", description)
+    with pytest.raises(ValueError, match=r"the description of its \d+ bytes, \d+, holds too much"):
+        check_archive(stream)
+
+
+def test_a_description_that_is_most_of_its_file_passes(members):
+    check(members | {"schema.json": b" " * 30_000_000 + b"{}"})

@@ -18,7 +18,7 @@ from packaging.version import Version
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
-from sklearn.ensemble import StackingClassifier, VotingClassifier
+from sklearn.ensemble import RandomForestClassifier, StackingClassifier, VotingClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.frozen import FrozenEstimator
@@ -30,6 +30,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import SVC, LinearSVC
+from sklearn.tree import DecisionTreeClassifier
 
 from conftest import make_texts
 from forging import add, attributes, forge, packed, plain, read_members
@@ -153,6 +154,15 @@ def test_types_that_load_will_question_are_told_when_they_are_written(tiny_class
     transformer = "sklearn.preprocessing._function_transformer.FunctionTransformer"
     again = load(tmp_path / "model.skops", trusted=["test_persistence.halve", transformer])
     np.testing.assert_array_equal(again.predict(X_NEW), classifier.predict(X_NEW))
+
+
+@pytest.mark.parametrize("head", [RandomForestClassifier(3), DecisionTreeClassifier()], ids=["forest", "tree"])
+def test_trees_are_read_where_they_are_named(tiny_classifier, tmp_path, head):
+    classifier = tiny_classifier.set_params(head=head, max_steps=0).fit(*make_texts(4))
+    with pytest.warns(UserWarning, match=r"load\(\) wants trusted=\['sklearn\.tree\._tree\.Tree'\]"):
+        dump(classifier, tmp_path / "model.skops")
+    again = load(tmp_path / "model.skops", trusted=["sklearn.tree._tree.Tree"])
+    np.testing.assert_array_equal(again.predict_proba(X_NEW), classifier.predict_proba(X_NEW))
 
 
 def test_an_unfitted_estimator_is_not_written(tiny_model, tmp_path):
