@@ -124,8 +124,8 @@ def _downloaded(download: Callable[..., str], repo_id: str, revision: str | None
     """
     try:
         HfApi().model_info(repo_id, revision=revision, timeout=_TIMEOUT)
-    except HfHubHTTPError:
-        raise
+    except HfHubHTTPError:  # an answer, though not the one that was asked for
+        pass
     except Exception:  # the HTTP library's own
         with suppress(LocalEntryNotFoundError):
             return download(local_files_only=True)
