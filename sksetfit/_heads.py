@@ -18,7 +18,6 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.multioutput import ClassifierChain, MultiOutputClassifier
 from sklearn.utils.validation import check_is_fitted
 
-from sksetfit._parts import check_parts
 from sksetfit._validation import shown
 
 STRATEGIES: dict[str, Callable[[BaseEstimator], BaseEstimator]] = {
@@ -71,6 +70,8 @@ def check_fitted_head(head: Any, classes: NDArray[Any], n_dimensions: int) -> No
     ValueError
         If it is not.
     """
+    from sksetfit._parts import check_parts  # whose parts of scikit-learn take a tenth of a second to import
+
     name = type(head).__name__
     try:
         if not is_classifier(head):

@@ -18,7 +18,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from sksetfit._archive import check_archive, seal
 from sksetfit._memory import give_back_freed_memory
-from sksetfit._parts import check_parts
 from sksetfit._schema import check_schema, types_in
 from sksetfit._staging import staged
 from sksetfit._trust import trusted_types
@@ -80,6 +79,8 @@ def dump(estimator: BaseEstimator, file: str | os.PathLike[str], *, compression:
 def write_model(estimator: BaseEstimator, file: str | os.PathLike[str], *, compression: int = ZIP_STORED) -> list[str]:
     """Do what `dump` does, and return the types that `load` will want to be named."""
     import skops.io
+
+    from sksetfit._parts import check_parts
 
     check_savable(estimator, "dump(estimator, file) writes")
     check_parts(estimator)
@@ -160,6 +161,8 @@ def load(file: str | os.PathLike[str], *, trusted: Sequence[str] | None = None, 
     SetFitEncoder(max_steps=0)
     """
     import skops.io
+
+    from sksetfit._parts import check_parts
 
     if isinstance(trusted, (str, bool)):
         raise TypeError(f"trusted must be a list of the full names of types, got {trusted!r}.")
