@@ -109,12 +109,13 @@ class Body(nn.Module):
         for start in range(0, len(texts), TOKENIZED_AT_ONCE):
             chunk = [self.prompt + text for text in texts[start : start + TOKENIZED_AT_ONCE]]
             for encoding in self.tokenizer.encode_batch(chunk):
-                if (highest := max(encoding.ids, default=0)) >= n_known:
+                ids = encoding.ids
+                if (highest := max(ids, default=0)) >= n_known:
                     raise ValueError(
                         f"The model's tokenizer and transformer do not fit together: a text holds token {highest}, and "
                         f"the transformer knows {n_known}."
                     )
-                tokens.append(np.asarray(encoding.ids, dtype=np.int32))
+                tokens.append(np.asarray(ids, dtype=np.int32))
                 n_cut += bool(encoding.overflowing)
         return tokens, n_cut
 
@@ -176,12 +177,12 @@ class Body(nn.Module):
         embeddings = np.empty((len(tokens), self.n_dimensions), dtype=np.float32)
         with autocast(self.device, precision):
             for part in split_by_length(np.array([len(ids) for ids in tokens]), max_tokens, padded=not self.packs):
-                embeddings[part] = self([tokens[i] for i in part]).cpu().numpy()
-        if not np.isfinite(embeddings).all():
-            raise ValueError(
-                "The Sentence Transformer gives embeddings that are not finite: its weights are damaged. Fetch, load "
-                "or fit it again."
-            )
+                embeddings[part] = found = self([tokens[i] for i in part]).cpu().numpy()
+                if not np.isfinite(found).all():
+                    raise ValueError(
+                        "The Sentence Transformer gives embeddings that are not finite: its weights are damaged. "
+                        "Fetch, load or fit it again."
+                    )
         return embeddings[rows]
 
 

@@ -122,11 +122,11 @@ def build_config(description: dict[str, Any], n_tensors: int) -> PretrainedConfi
     if fault := _fault(values):
         raise BodyStateError(f"The saved body's {fault}.")
     config = AutoConfig.for_model(kind, **values)
-    # Before the layers are built, which a claim of millions would never end. ALBERT's layers share their weights.
-    n_layers, n_groups = config.num_hidden_layers, 1
-    if kind == "albert":
-        n_groups = config.num_hidden_groups * config.inner_group_num
-    if n_layers > _MOST_LAYERS or n_groups > n_tensors or (n_layers > n_tensors and kind != "albert"):
+    # Before the layers are built, which a claim of millions would never end.
+    n_layers = n_built = config.num_hidden_layers
+    if kind == "albert":  # whose layers share the weights of groups
+        n_built = config.num_hidden_groups * config.inner_group_num
+    if n_layers > _MOST_LAYERS or n_built > n_tensors:
         raise BodyStateError(f"The saved body claims {n_layers} layers and has {n_tensors} tensors.")
     return config
 

@@ -21,10 +21,10 @@ from tokenizers import Tokenizer
 
 from sksetfit._body import Body, building, n_positions
 from sksetfit._body_parts import describe
+from sksetfit._hub import TIMEOUT
 
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
 _MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-_HUB_TIMEOUT = 10  # seconds to wait for the Hub's first answer
 
 
 @torch.inference_mode(False)  # what is loaded under it can never be tuned
@@ -125,7 +125,7 @@ def _is_cached(name: str) -> bool:
 def _ask_hub(name: str, model: str) -> None:
     """Fail at once where the Hub cannot be reached or has no such model; the loader itself would retry for a minute."""
     try:
-        HfApi().model_info(name, timeout=_HUB_TIMEOUT)
+        HfApi().model_info(name, timeout=TIMEOUT)
     except HFValidationError:
         reason = "it is no valid name on the Hub either"
     except Exception as error:  # the client's own errors and those of the HTTP library below it, which it changes

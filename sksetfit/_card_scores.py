@@ -29,8 +29,9 @@ def both_given(X: Any, y: Any, name: str) -> bool:
     return X is not None
 
 
-def checked_scorer(clf: SetFitClassifier, scoring: Any) -> Any:
-    """Return scikit-learn's scorer, after a guess at what a name that it does not have was to be."""
+def checked_scorer(clf: SetFitClassifier, scoring: Any) -> tuple[Any, str]:
+    """Return scikit-learn's scorer and what a single score of it is called; guess at names that it does not have."""
+    scoring = "accuracy" if scoring is None else scoring
     names = [scoring] if isinstance(scoring, str) else scoring if isinstance(scoring, (list, tuple, set)) else []
     for name in names:
         if isinstance(name, str) and name not in get_scorer_names():
@@ -40,7 +41,8 @@ def checked_scorer(clf: SetFitClassifier, scoring: Any) -> Any:
                 f"scoring has {name!r}, which scikit-learn does not know. {ask}Its names are in "
                 f"sklearn.metrics.get_scorer_names()."
             )
-    return check_scoring(clf, scoring="accuracy" if scoring is None else scoring)
+    name_of_function = getattr(getattr(scoring, "_score_func", scoring), "__name__", "score")
+    return check_scoring(clf, scoring=scoring), scoring if isinstance(scoring, str) else name_of_function
 
 
 class _EncodedOnce:
@@ -70,15 +72,6 @@ def evaluate(clf: SetFitClassifier, X: Any, y: Any, scorer: Any, name: str) -> S
     columns = [column.tolist() for column in (clf.classes_, *shares, n_texts.astype(int))]
     of_labels = list(zip(*columns, strict=True))
     return Scores(len(texts), {one_line(name): float(score) for name, score in scores.items()}, of_labels)
-
-
-def scoring_name(scoring: Any) -> str:
-    """Return what a single score is called."""
-    if scoring is None:
-        return "accuracy"
-    return (
-        scoring if isinstance(scoring, str) else getattr(getattr(scoring, "_score_func", scoring), "__name__", "score")
-    )
 
 
 def _check_labels(clf: SetFitClassifier, y: Any, n_texts: int) -> None:

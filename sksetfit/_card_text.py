@@ -145,10 +145,16 @@ def _about_labels(facts: Facts) -> Iterable[str]:
     else:
         counted = zip(facts.labels, facts.class_count.tolist(), strict=True)
         yield _table(["Label", "Training texts"], counted)
+    if facts.tuned_here:
+        yield from _about_label_texts(facts)
+    if facts.examples:
+        yield "Some of the training texts:"
+        yield _table(["Label", "Training text"], facts.examples)
+
+
+def _about_label_texts(facts: Facts) -> Iterable[str]:
     rows = [(label, text) for label, texts in facts.label_texts.items() for text in texts]
-    if not facts.tuned_here:
-        pass
-    elif not rows:
+    if not rows:
         yield "No texts made of the labels' names took part in the training."
     elif facts.label_texts_are_names:
         some = ", ".join(f"“{_escaped(text)}”" for _, text in rows[: len(rows) // len(facts.labels)])
@@ -158,9 +164,6 @@ def _about_labels(facts: Facts) -> Iterable[str]:
         yield _table(["Label", "Label text"], rows)
     else:
         yield f"{len(rows)} label texts, written by hand, took part in the training; they are not shown here."
-    if facts.examples:
-        yield "Some of the training texts:"
-        yield _table(["Label", "Training text"], facts.examples)
 
 
 def _about_evaluation(test: Scores | None) -> Iterable[str]:

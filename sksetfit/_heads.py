@@ -20,12 +20,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from sksetfit._validation import shown
 
-STRATEGIES: dict[str, Callable[[BaseEstimator], BaseEstimator]] = {
+STRATEGIES: dict[str, type[BaseEstimator]] = {
     "one-vs-rest": OneVsRestClassifier,
     "multi-output": MultiOutputClassifier,
     "classifier-chain": ClassifierChain,
 }
-_MULTI_LABEL = (OneVsRestClassifier, MultiOutputClassifier, ClassifierChain)
 
 
 class HeadMethodError(AttributeError, TypeError):
@@ -109,7 +108,7 @@ def _classes_of(head: Any, classes: NDArray[Any]) -> Any:
 
 def is_multi_label(head: Any) -> bool:
     """Tell whether a fitted head answers with several labels per text."""
-    return isinstance(head, _MULTI_LABEL) and bool(getattr(head, "multilabel_", True))
+    return isinstance(head, tuple(STRATEGIES.values())) and bool(getattr(head, "multilabel_", True))
 
 
 def build_head(

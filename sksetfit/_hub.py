@@ -34,7 +34,7 @@ MODEL_FILE = "model.skops"  # the name of the model in a repository
 
 _SIGN_IN = "set HF_TOKEN or sign in with `hf auth login`"
 _DENIED, _CONFLICT, _TRY_AGAIN = {401, 403, 404}, {409, 412}, {408, 429}
-_TIMEOUT = 10  # seconds to wait for the Hub's first answer
+TIMEOUT = 10  # seconds to wait for the Hub's first answer
 _MOST_TOLD = 200  # characters of what a server says, which may be a whole page
 
 
@@ -123,7 +123,7 @@ def _downloaded(download: Callable[..., str], repo_id: str, revision: str | None
     Asked first, because a download would try many times, for half a minute, and say so each time.
     """
     try:
-        HfApi().model_info(repo_id, revision=revision, timeout=_TIMEOUT)
+        HfApi().model_info(repo_id, revision=revision, timeout=TIMEOUT)
     except HfHubHTTPError:  # an answer, though not the one that was asked for
         pass
     except Exception:  # the HTTP library's own

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from sksetfit._card_scores import both_given, checked_scorer, evaluate, scoring_name
+from sksetfit._card_scores import both_given, checked_scorer, evaluate
 from sksetfit._card_text import Facts, Names, Scores, card_text, one_line
 from sksetfit._classifier import SetFitClassifier
 from sksetfit._heads import is_multi_label
@@ -120,12 +120,12 @@ def model_card(
     title = one_line(model_name or (repo_id or "").split("/")[-1] or "A SetFit text classifier")
     names = Names(title, repo_id, language, license, dataset)
     _check_names(names)
-    scorer = checked_scorer(clf, scoring)
+    scorer, score_name = checked_scorer(clf, scoring)
     train = _check_train(clf, X_train, y_train, show=show_training_texts)
     widgets = [] if widget_texts is None else check_texts(widget_texts, "widget_texts")
     if train and show_training_texts:
         widgets = widgets or list(dict.fromkeys(text for _, text in train.examples(1)))[:_WIDGETS]
-    test = evaluate(clf, X_test, y_test, scorer, scoring_name(scoring)) if both_given(X_test, y_test, "test") else None
+    test = evaluate(clf, X_test, y_test, scorer, score_name) if both_given(X_test, y_test, "test") else None
     facts = _facts(clf, train, show_training_texts=show_training_texts)
     front = _front_matter(facts, test, widgets, names).to_yaml()
     return ModelCard(f"---\n{front}\n---\n\n{card_text(facts, test, names)}\n")

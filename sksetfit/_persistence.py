@@ -98,9 +98,10 @@ def write_model(estimator: BaseEstimator, file: str | os.PathLike[str], *, compr
                 "skops cannot write an estimator that holds itself, as metadata requests do (set_fit_request and its "
                 "like). Fit it without them."
             ) from error
+        others = _types_to_name(stream)  # and know that it can be read again
         seal(stream)
         os.fsync(stream.fileno())
-        return sorted(_types_to_name(stream))  # and know that it can be read again
+    return sorted(others)
 
 
 def check_savable(estimator: Any, does: str) -> None:

@@ -18,7 +18,7 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from sksetfit._heads import STRATEGIES
+from sksetfit._heads import STRATEGIES, is_multi_label
 
 _N_PROBES = 256  # embeddings on which a relabelled head is compared with the one it was made of
 
@@ -51,8 +51,7 @@ def as_ours(
 
 def _strategy(head: BaseEstimator) -> str | None:
     """Return the multi-label strategy that the head is, None for one label per text."""
-    found = next((name for name, kind in STRATEGIES.items() if type(head) is kind), None)
-    return None if found == "one-vs-rest" and not head.multilabel_ else found
+    return next((name for name, kind in STRATEGIES.items() if type(head) is kind and is_multi_label(head)), None)
 
 
 def _column_labels(head: BaseEstimator, labels: list[Any] | None, n_columns: int) -> NDArray[Any]:
