@@ -3,6 +3,8 @@
 `SetFitClassifier` learns from about eight labelled texts per class, and `SetFitEncoder` is its tuned Sentence
 Transformer alone. `dump` and `load` keep a fitted one in a file, `push_to_hub` shares it with its `model_card`,
 `read_setfit` and `write_setfit` exchange it with the reference, and `load_tickets` gives texts to try it on.
+`MultiLabelThresholdClassifier` finds a threshold for each label and `RejectClassifier` one below which there is no
+answer, of any classifier; `TuningCurveDisplay` and `RiskCoverageDisplay` draw.
 """
 
 # Importing torch, sentence-transformers or skops (which imports torch) takes seconds, so `import sksetfit` does
@@ -14,13 +16,21 @@ from sksetfit._datasets import load_tickets
 from sksetfit._encoder import SetFitEncoder
 from sksetfit._model_card import model_card
 from sksetfit._persistence import dump, load
+from sksetfit._reject import RejectClassifier
+from sksetfit._risk_coverage import RiskCoverageDisplay
 from sksetfit._setfit_format import read_setfit, write_setfit
 from sksetfit._sharing import push_to_hub
+from sksetfit._thresholds import MultiLabelThresholdClassifier
+from sksetfit._tuning_curve import TuningCurveDisplay
 from sksetfit._version import __version__ as __version__
 
 __all__ = [
+    "MultiLabelThresholdClassifier",
+    "RejectClassifier",
+    "RiskCoverageDisplay",
     "SetFitClassifier",
     "SetFitEncoder",
+    "TuningCurveDisplay",
     "dump",
     "load",
     "load_tickets",

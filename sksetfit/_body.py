@@ -7,8 +7,9 @@ once however often it is encoded.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from threading import RLock
 from typing import Any
 
@@ -16,6 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sentence_transformers.sentence_transformer.modules import Dense, Pooling
+from threadpoolctl import threadpool_limits
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 from transformers import PreTrainedModel
@@ -149,6 +151,10 @@ class Body(nn.Module):
         embeddings: Tensor = features["sentence_embedding"]
         return embeddings.float()
 
+    def copy_of_weights(self) -> dict[str, Tensor]:
+        """Return a copy of the weights that are tuned."""
+        return {name: each.detach().clone() for name, each in self.named_parameters() if each.requires_grad}
+
     def training_precision(self, precision: str) -> str:
         """Resolve "auto": bfloat16 where the processor multiplies it natively, float32 elsewhere."""
         if precision != "auto":
@@ -175,15 +181,28 @@ class Body(nn.Module):
         tokens, _ = self.tokenize(once)
         max_tokens = ENCODE_TOKENS if self.device.type == "cpu" else ENCODE_TOKENS_ELSEWHERE
         embeddings = np.empty((len(tokens), self.n_dimensions), dtype=np.float32)
-        with autocast(self.device, precision):
+        with threads(), autocast(self.device, precision):
             for part in split_by_length(np.array([len(ids) for ids in tokens]), max_tokens, padded=not self.packs):
-                embeddings[part] = found = self([tokens[i] for i in part]).cpu().numpy()
-                if not np.isfinite(found).all():
-                    raise ValueError(
-                        "The Sentence Transformer gives embeddings that are not finite: its weights are damaged. "
-                        "Fetch, load or fit it again."
-                    )
+                embeddings[part] = self._encode_part([tokens[i] for i in part])
+        if not np.isfinite(embeddings).all():
+            raise ValueError(
+                "The Sentence Transformer gives embeddings that are not finite: its weights are damaged. Fetch, load "
+                "or fit it again."
+            )
         return embeddings[rows]
+
+    def _encode_part(self, tokens: Tokens) -> NDArray[np.float32]:
+        """Return the embeddings of a batch, in two halves where the memory does not hold it."""
+        try:
+            embeddings: NDArray[np.float32] = self(tokens).cpu().numpy()
+            return embeddings
+        except RuntimeError as error:
+            if len(tokens) == 1 or not is_out_of_memory(error):
+                raise
+        if self.device.type == "cuda":  # outside of `except`, where the error would still hold on to the batch
+            torch.cuda.empty_cache()
+        half = len(tokens) // 2
+        return np.concatenate([self._encode_part(tokens[:half]), self._encode_part(tokens[half:])])
 
 
 def distinct(texts: Sequence[str]) -> tuple[list[str], list[int] | slice]:
@@ -200,6 +219,12 @@ def n_positions(transformer: Any) -> int | None:
     positions = getattr(getattr(transformer, "embeddings", None), "position_embeddings", None)
     offset = getattr(positions, "padding_idx", None)  # RoBERTa and MPNet count from behind their padding token
     return reads if offset is None else reads - offset - 1
+
+
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Tell whether an error of torch says that the device's memory is full; each device has words of its own."""
+    words = ("out of memory", "can't allocate memory", "not enough memory")
+    return isinstance(error, torch.OutOfMemoryError) or any(word in str(error) for word in words)
 
 
 def autocast(device: torch.device, precision: str) -> torch.autocast:
@@ -224,6 +249,17 @@ def _quick_attention(transformer: PreTrainedModel, width: int) -> Iterator[None]
         transformer.set_attn_implementation(chosen)
 
 
+_imported_in = os.getpid()
+
+
+def threads() -> AbstractContextManager[Any]:
+    """Return the context that computes on a single thread in a forked process, and changes nothing elsewhere.
+
+    Of the threads that OpenMP keeps a fork copies the records only: it would wait for them for ever.
+    """
+    return nullcontext() if os.getpid() == _imported_in else threadpool_limits(1)
+
+
 _one_at_a_time = RLock()
 
 
@@ -234,7 +270,7 @@ def building(*, quiet: bool = True) -> Iterator[None]:
     While it loads, transformers sets torch's default type for the whole process; random weights that are about to be
     overwritten are drawn from torch's generator; and progress bars and log messages are switched for all.
     """
-    with _one_at_a_time, torch.random.fork_rng(devices=[]):
+    with _one_at_a_time, threads(), torch.random.fork_rng(devices=[]):
         bars, verbosity = logging.is_progress_bar_enabled(), logging.get_verbosity()
         if quiet:
             logging.set_verbosity_error()  # it reports the weights of a file that the body has no place for

@@ -57,12 +57,14 @@ def load_body(
         If there is no such folder or name, it holds no Sentence Transformer that reads text, or it reads fewer
         tokens than ``max_seq_length``.
     """
-    target = _device(device)
+    target = chosen_device(device)
     name = os.fsdecode(model)
     source, fetched = _find(name)
     with building(quiet=quiet):
         try:
             loaded = SentenceTransformer(source, device="cpu", local_files_only=fetched)
+        except MemoryError:
+            raise
         except Exception as error:  # the libraries below raise whatever a damaged file makes them raise
             raise ValueError(
                 f"model={name!r} could not be loaded as a Sentence Transformer: {_first_line(error)}"
@@ -71,6 +73,25 @@ def load_body(
         # What wraps the transformer refers to itself, and would keep the weights until Python looks for such circles.
         loaded[0]._modules.clear()
         return body.to(target)
+
+
+def identity(model: str | os.PathLike[str]) -> str:
+    """Return what tells a model from all others: the sums of a folder's files, or the commit of a name on the Hub.
+
+    Raises
+    ------
+    ValueError
+        If there is no such folder or name.
+    """
+    name = os.fsdecode(model)
+    source, fetched = _find(name)
+    if not os.path.isdir(source):
+        if not fetched:
+            return f"{source}@{HfApi().model_info(source, timeout=TIMEOUT).sha}"
+        return f"{source}@{_cached_commit(source)}"
+    files = sorted(path for path in Path(source).rglob("*") if path.is_file())
+    sums = [(path.relative_to(source).as_posix(), _sha256(str(path), path.stat().st_mtime_ns)) for path in files]
+    return hashlib.sha256(repr(sums).encode()).hexdigest()
 
 
 def _find(model: str) -> tuple[str, bool]:
@@ -86,7 +107,7 @@ def _find(model: str) -> tuple[str, bool]:
     name = model if "/" in model else f"sentence-transformers/{model}"
     if name == MINILM and (folder := _offline_minilm()) is not None:
         return folder, True
-    if _is_cached(name):
+    if _cached_commit(name) is not None:
         return name, True
     _ask_hub(name, model)
     return name, False
@@ -113,13 +134,14 @@ def _sha256(path: str, modified: int) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _is_cached(name: str) -> bool:
+def _cached_commit(name: str) -> str | None:
+    """Return the commit of a model in the Hub's local cache, None where it is not there."""
     api = HfApi()
     try:
-        api.snapshot_download(name, local_files_only=True, allow_patterns=["modules.json", "config.json"])
+        folder = api.snapshot_download(name, local_files_only=True, allow_patterns=["modules.json", "config.json"])
     except (OSError, ValueError):
-        return False
-    return True
+        return None
+    return Path(folder).name
 
 
 def _ask_hub(name: str, model: str) -> None:
@@ -211,7 +233,14 @@ def _weights_not_loaded(transformer: Any) -> list[str]:
     return [name for name, was_read in read.items() if not was_read and "pooler" not in name]
 
 
-def _device(device: str | None) -> torch.device:
+def chosen_device(device: str | None) -> torch.device:
+    """Return the device of this name, or for None a GPU where there is one.
+
+    Raises
+    ------
+    ValueError
+        If it cannot be used on this machine.
+    """
     if device is None:
         return _best_device()
     try:
@@ -227,7 +256,7 @@ def _device(device: str | None) -> torch.device:
 def available_device(device: str | None) -> torch.device:
     """Return the device that a saved model asks for, or the best of a machine that does not have it."""
     try:
-        return _device(device)
+        return chosen_device(device)
     except ValueError:
         return _best_device()
 

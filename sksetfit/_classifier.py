@@ -6,22 +6,36 @@ Floor 3: knows floor 2 and below.
 from __future__ import annotations
 
 import os
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.metrics import check_scoring
 from sklearn.utils import Tags
-from sklearn.utils._param_validation import StrOptions
+from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from sksetfit._callbacks import CallbackSupportMixin, task_reports, with_callbacks
+from sksetfit._early_stopping import EarlyStopping, hold_out, some_of_each_class
 from sksetfit._encoder import SetFitEncoder
-from sksetfit._estimator_state import checked_state, plain_state
-from sksetfit._heads import STRATEGIES, build_head, check_fitted_head, check_head, default_head, head_method, one_array
+from sksetfit._estimator_state import PlainStateMixin, checked_state, plain_state
+from sksetfit._heads import (
+    STRATEGIES,
+    build_head,
+    check_fitted_head,
+    check_head,
+    check_head_takes_weights,
+    default_head,
+    fit_head,
+    head_method,
+    is_multi_label,
+    one_array,
+)
 from sksetfit._label_texts import label_rows
-from sksetfit._targets import Targets, check_targets
-from sksetfit._validation import check_texts, local_random_state
+from sksetfit._labelled import Labelled, check_labelled, check_validation_data
+from sksetfit._validation import check_texts, fixed_seed, local_random_state
 
 _LEARNED = {
     "classes_": np.ndarray,
@@ -29,10 +43,12 @@ _LEARNED = {
     "head_": object,
     "loss_curve_": np.ndarray,
     "n_steps_": Integral,
+    "validation_scores_": np.ndarray,
+    "validation_steps_": np.ndarray,
 }
 
 
-class SetFitClassifier(ClassifierMixin, BaseEstimator):
+class SetFitClassifier(CallbackSupportMixin, PlainStateMixin, ClassifierMixin, BaseEstimator):
     """Few-shot text classifier: a contrastively tuned Sentence Transformer and a head on its embeddings.
 
     `fit` tunes the body so that texts of one class lie together [1]_ and then fits a classifier, the head, on the
@@ -46,8 +62,10 @@ class SetFitClassifier(ClassifierMixin, BaseEstimator):
         is not accepted: `clone` would copy it for every fold.
     head : scikit-learn classifier or None, default=None
         What is fitted on the embeddings; a copy of it, so that the parameter stays as it is. None means
-        ``LogisticRegression(C=10, max_iter=1000, class_weight="auto")``, where "auto" is "balanced" for multi-label
-        targets, because a label is on few texts, and None otherwise. Its parameters can be set, also by a grid, as
+        ``LogisticRegression(C="auto", max_iter=1000, class_weight="auto")``. There, C is 25 times the number of classes
+        divided by the texts per class, at which probabilities come out right, and 10 for multi-label targets;
+        class_weight is "balanced" for multi-label targets, because a label is on few texts, and None otherwise. Its
+        parameters can be set, also by a grid, as
         ``head__C`` and so on, though `get_params` lists them only once one of them has been set.
     multi_target_strategy : {"one-vs-rest", "multi-output", "classifier-chain"}, default="one-vs-rest"
         How the head is used for multi-label targets: `OneVsRestClassifier`, `MultiOutputClassifier` or
@@ -62,7 +80,8 @@ class SetFitClassifier(ClassifierMixin, BaseEstimator):
         reference [1]_. The first one measures better at the same cost.
     max_steps : int or "auto", default="auto"
         The number of tuning steps. "auto" makes three passes over the texts, but between 24 and 250 steps: from 2,000
-        texts on fewer passes, and of very many texts some are only seen by the head. 0 leaves the body as it is.
+        texts on fewer passes, and of very many texts some are only seen by the head. With a warm start it makes a
+        third of these steps. 0 leaves the body as it is.
     batch_size : int, default=24
         The most texts in a step. Every pair of them counts, each text is encoded once, and classes have equal shares.
         At eight texts per class, 16 and 32 measure worse.
@@ -77,6 +96,24 @@ class SetFitClassifier(ClassifierMixin, BaseEstimator):
         The most tokens that are read of a text; what follows is cut off. None takes the model's own number.
     prompt : str or None, default=None
         Stands before each text, as some models want it ("query: "). None takes the model's own default prompt, "" none.
+    class_weight : "balanced", dict of {label: weight} or None, default=None
+        How much the texts of each class count in the loss and in the head, besides ``sample_weight``. Labels that are
+        not in a dict have weight 1; a text of several labels has the product. "balanced" leaves out texts of classes
+        that have more than the rarest (and more than 8), because few texts are learned by heart and lose against many,
+        and evens out the rest by weights; for several labels per text it weighs the two sides of each label, in the
+        head only. The head must take ``sample_weight``.
+    early_stopping : bool, default=False
+        Whether to score the classifier while its body is tuned, stop when the score no longer rises, and go back to
+        the weights of the best score. The head is fitted anew for each of about ten scores.
+    validation_fraction : float in (0, 1), default=0.1
+        The share of the texts of each class, one at least, that the body is not tuned on but scored with, unless
+        ``fit`` is given ``X_val``. The head that is kept is fitted on all texts. Only read with early stopping.
+    n_iter_no_change : int, default=3
+        After how many scores in a row that are no better than the best before them to stop. Only read with early
+        stopping.
+    scoring : str, callable or None, default=None
+        What early stopping maximises: the name of a scorer of scikit-learn, or a callable of the signature
+        ``scorer(classifier, X, y)``; None means accuracy. Only read with early stopping.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
         "auto" tunes in bfloat16 where the processor or GPU multiplies it natively and predicts in float32; "float32"
         and "bfloat16" do both in one. In bfloat16 an embedding depends a little, in the third digit, on the texts that
@@ -87,6 +124,13 @@ class SetFitClassifier(ClassifierMixin, BaseEstimator):
         some seconds before the first prediction.
     device : str or None, default=None
         A torch device such as "cpu" or "cuda:1". None takes a GPU where there is one.
+    memory : str, path, object with the interface of joblib.Memory or None, default=None
+        A folder in which tuned bodies are kept and found again, as in `Pipeline`: a grid over the head then tunes one
+        body per fold. See Notes. None keeps nothing.
+    warm_start : bool, default=False
+        Whether a fit goes on with the body of the one before, on a copy of it, instead of loading it afresh; there may
+        be new classes. The parameters that say how it is loaded, ``model``, ``max_seq_length`` and ``prompt``, are
+        then those of the first fit.
     random_state : int, RandomState instance or None, default=None
         Decides the batches and what is random in the head, unless that has a ``random_state`` of its own. None draws
         anew each time. The global random states of numpy and torch are neither read nor changed.
@@ -106,6 +150,10 @@ class SetFitClassifier(ClassifierMixin, BaseEstimator):
         The number of tuning steps that were made.
     loss_curve_ : ndarray of shape (n_steps_,), dtype float64
         The loss of each step.
+    validation_scores_ : ndarray of shape (n_scores,), dtype float64
+        The scores that early stopping has taken, the first of the body as it came; empty without it.
+    validation_steps_ : ndarray of shape (n_scores,), dtype int64
+        After how many steps each of them was taken.
 
     See Also
     --------
@@ -120,6 +168,12 @@ class SetFitClassifier(ClassifierMixin, BaseEstimator):
 
     Dropout is off while tuning, so that a fit depends on ``random_state`` alone. The embeddings of tokens and the
     lowest sixth of the layers stay as they are: to tune them takes a quarter of the time and brings no accuracy.
+
+    A body in ``memory`` is found again by the texts and targets in their order, the parameters that decide what it is,
+    the weights of the model, the seed and the versions of the libraries; not by the containers and types of texts and
+    labels, nor by ``head``, ``backend`` and ``verbose``. Shuffled rows are another body, and so is another
+    ``sample_weight``. With ``random_state=None`` any body of the kind is found, so that fits no longer differ. The
+    folder holds pickles, which can run code: use one that only you can write to. A saved file does not name it.
 
     References
     ----------
@@ -144,6 +198,11 @@ class SetFitClassifier(ClassifierMixin, BaseEstimator):
         **SetFitEncoder._parameter_constraints,
         "head": "no_validation",  # check_head says more
         "multi_target_strategy": [StrOptions(set(STRATEGIES))],
+        "class_weight": [StrOptions({"balanced"}), dict, None],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "scoring": [str, callable, None],
     }
 
     def __init__(
@@ -161,9 +220,16 @@ class SetFitClassifier(ClassifierMixin, BaseEstimator):
         weight_decay: float = 0.01,
         max_seq_length: int | None = None,
         prompt: str | None = None,
+        class_weight: Any = None,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 3,
+        scoring: Any = None,
         precision: str = "auto",
         backend: str = "torch",
         device: str | None = None,
+        memory: Any = None,
+        warm_start: bool = False,
         random_state: int | np.random.RandomState | None = None,
         verbose: int | bool = 0,
     ) -> None:
@@ -179,13 +245,21 @@ class SetFitClassifier(ClassifierMixin, BaseEstimator):
         self.weight_decay = weight_decay
         self.max_seq_length = max_seq_length
         self.prompt = prompt
+        self.class_weight = class_weight
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.scoring = scoring
         self.precision = precision
         self.backend = backend
         self.device = device
+        self.memory = memory
+        self.warm_start = warm_start
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X: Any, y: Any) -> Self:
+    @with_callbacks  # type: ignore[untyped-decorator]
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, *, X_val: Any = None, y_val: Any = None) -> Self:
         """Tune the Sentence Transformer on labelled texts, then fit the head on their embeddings.
 
         Parameters
@@ -195,6 +269,12 @@ class SetFitClassifier(ClassifierMixin, BaseEstimator):
         y : array-like of shape (n_texts,) or indicator matrix of shape (n_texts, n_labels)
             One label per text (str, int, bool or object), or several as a matrix of 0 and 1 (dense, sparse or
             DataFrame).
+        sample_weight : array-like of shape (n_texts,) or None, default=None
+            How much each text counts in the loss and in the head; one of weight 0 is left out. None: all count alike.
+        X_val : like X or None, default=None
+            Texts to be scored with by early stopping. None: some of ``X`` are held out.
+        y_val : like y or None, default=None
+            Their targets.
 
         Returns
         -------
@@ -204,34 +284,94 @@ class SetFitClassifier(ClassifierMixin, BaseEstimator):
         Raises
         ------
         ValueError, TypeError
-            If a parameter, the head, a text or a target is not what it must be; before any training.
+            If a parameter, the head, a text, a target or a weight is not what it must be; before any training.
         """
         self._validate_params()
         check_head(self.head)
-        texts = check_texts(X)
-        targets = check_targets(y, len(texts))
-        encoder = SetFitEncoder(**self._encoder_params())._fit(texts, targets)
-        head = self._fit_head(encoder, texts, targets)
-        # Only now: a fit that fails or is interrupted leaves the estimator as it was.
-        self.classes_ = targets.classes
-        self.encoder_ = encoder
-        self.n_steps_ = encoder.n_steps_
-        self.loss_curve_ = encoder.loss_curve_
-        self.head_ = head
+        labelled = check_labelled(X, y, sample_weight, self.class_weight)
+        check_head_takes_weights(
+            self.head,
+            multi_label=labelled.targets.multi_label,
+            sample_weight=labelled.weights is not None,
+            class_weight=self.class_weight,
+        )
+        encoder = self._new_encoder()
+        tuned_on, early_stopping = self._early_stopping(encoder, labelled, X_val, y_val)
+        reports = task_reports(self, X, y, sample_weight, lambda *now: self._as_fitted(encoder._as_of(*now), tuned_on))
+        tuned = encoder._fit(tuned_on, early_stopping, reports)
+        learned = self._as_fitted(encoder, labelled)
+        learned |= {"validation_scores_": tuned.validation_scores, "validation_steps_": tuned.validation_steps}
+        if reports is not None:
+            reports.end(learned)
+        self.__dict__.update(learned)  # only now: a fit that fails or is interrupted leaves the estimator as it was
         return self
 
-    def _encoder_params(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in SetFitEncoder._get_param_names()}
+    def _new_encoder(self) -> SetFitEncoder:
+        """Return an encoder of these parameters; with a warm start one that goes on with the body there is."""
+        encoder = SetFitEncoder(**{name: getattr(self, name) for name in SetFitEncoder._get_param_names()})
+        encoder.random_state = fixed_seed(self.random_state)
+        if self.warm_start and hasattr(self, "encoder_"):
+            for name in ("model", "max_seq_length", "prompt"):
+                now, before = getattr(self, name), getattr(self.encoder_, name)
+                if now != before:
+                    raise ValueError(
+                        f"warm_start=True goes on with a body of {name}={before!r}, and {name} is now {now!r}. Set it "
+                        f"back, or warm_start to False for a fit from the beginning."
+                    )
+            encoder._tuned = self.encoder_._tuned
+        return encoder
 
-    def _fit_head(self, encoder: SetFitEncoder, texts: list[str], targets: Targets) -> BaseEstimator:
-        """Fit a copy of the head on the embeddings of the training texts and of the label texts."""
+    def _early_stopping(
+        self, encoder: SetFitEncoder, labelled: Labelled, X_val: Any, y_val: Any
+    ) -> tuple[Labelled, EarlyStopping | None]:
+        """Return what the body is tuned on, and what scores it meanwhile."""
+        given = X_val is not None or y_val is not None
+        if not self.early_stopping:
+            if given:
+                raise ValueError("X_val and y_val are for early stopping, and early_stopping=False. Set it to True.")
+            return labelled, None
+        scorer = check_scoring(self, scoring=self.scoring)
+        if given:
+            texts, y = check_validation_data(X_val, y_val, labelled.targets)
+        else:
+            labelled, held_out = hold_out(labelled, self.validation_fraction, local_random_state(encoder.random_state))
+            texts, y = held_out.texts, held_out.targets.y
+        judged_on = some_of_each_class(labelled)
+
+        def score(*now: Any) -> float:
+            classifier = type(self)(**self.get_params(deep=False))
+            classifier.__dict__.update(self._as_fitted(encoder._as_of(*now), judged_on))
+            return float(scorer(classifier, texts, y))
+
+        key = (texts, y, self.head, self.multi_target_strategy, self.class_weight, self.n_iter_no_change, self.scoring)
+        return labelled, EarlyStopping(score, self.n_iter_no_change, key)
+
+    def _as_fitted(self, encoder: SetFitEncoder, labelled: Labelled) -> dict[str, Any]:
+        """Return what a classifier has learned with this encoder, and a head that is fitted on these texts."""
+        targets = labelled.targets
         label_texts, label_indicator = label_rows(encoder.label_texts_, targets.classes)
-        embeddings = encoder._encode(texts + label_texts, "torch")
+        embeddings = encoder._encode(labelled.texts + label_texts, "torch")
         y = np.concatenate([targets.y, targets.as_y(label_indicator)])
-        rng = local_random_state(self.random_state)
-        head = build_head(self.head, self.multi_target_strategy, multi_label=targets.multi_label, rng=rng)
-        head.fit(embeddings, y)
-        return head
+        head = build_head(
+            self.head,
+            self.multi_target_strategy,
+            multi_label=targets.multi_label,
+            n_texts=len(labelled.texts),
+            n_classes=len(targets.classes),
+            class_weight=self.class_weight,
+            rng=local_random_state(encoder.random_state),
+        )
+        weights = labelled.weights
+        if weights is not None:
+            weights = np.concatenate([weights, labelled.weights_of_labels(label_indicator)])
+        fit_head(head, embeddings, y, weights)
+        return {
+            "classes_": targets.classes,
+            "encoder_": encoder,
+            "n_steps_": encoder.n_steps_,
+            "loss_curve_": encoder.loss_curve_,
+            "head_": head,
+        }
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Return the label of each text.
@@ -263,7 +403,11 @@ class SetFitClassifier(ClassifierMixin, BaseEstimator):
         ndarray of shape (n_texts, n_classes)
             Columns as in ``classes_``; for multi-label targets the probability of each label, whatever the strategy.
         """
-        return self._head_answer("predict_proba", X)
+        answer = self._head_answer("predict_proba", X)
+        if answer.dtype != np.float32:
+            return answer
+        exact = answer.astype(np.float64)  # of which log_loss, and what averages them, expects exact sums
+        return exact if is_multi_label(self.head_) else exact / exact.sum(axis=1, keepdims=True)
 
     @head_method
     def decision_function(self, X: Any) -> NDArray[np.floating]:

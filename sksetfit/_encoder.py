@@ -7,7 +7,6 @@ without: the rooms of floor 1 are opened only here, inside the methods that need
 from __future__ import annotations
 
 import os
-import time
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Self
 
@@ -15,25 +14,27 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import Tags
-from sklearn.utils._param_validation import Interval, StrOptions, validate_parameter_constraints
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions, validate_parameter_constraints
 from sklearn.utils.validation import check_is_fitted
 
-from sksetfit._batches import balanced_batches, merge_duplicates, planned_steps
-from sksetfit._estimator_state import checked_state, plain_state, warn_of_other_version
-from sksetfit._label_texts import candidate_label_texts, label_rows, names_are_informative
-from sksetfit._memory import give_back_freed_memory
-from sksetfit._targets import Targets, check_targets
-from sksetfit._validation import check_texts, local_random_state, word_counts
+from sksetfit._callbacks import CallbackSupportMixin, task_reports, with_callbacks
+from sksetfit._early_stopping import EarlyStopping
+from sksetfit._estimator_state import PlainStateMixin, checked_state, plain_state, warn_of_other_version
+from sksetfit._label_texts import candidate_label_texts
+from sksetfit._labelled import Labelled, check_labelled
+from sksetfit._validation import check_texts, fixed_seed, word_counts
 from sksetfit._version import __version__
 
 if TYPE_CHECKING:
     from sksetfit._body import Body
+    from sksetfit._tuning import Tuned, Watch
 
-_LEARNED = {"_body": dict, "label_texts_": dict, "loss_curve_": np.ndarray, "n_steps_": Integral}
-N_TEXTS_JUDGED = 512  # texts, of all classes alike, on which "auto" judges class names; more cost time and say no more
+_LEARNED = {"body": dict, "label_texts_": dict, "loss_curve_": np.ndarray, "n_steps_": Integral}
 
 
-class SetFitEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class SetFitEncoder(
+    CallbackSupportMixin, PlainStateMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
+):
     """Embeddings of texts by a Sentence Transformer that is tuned on a few labelled ones.
 
     Tuning is contrastive [1]_: texts of one class are pulled together, those of different classes apart, in steps of
@@ -57,7 +58,8 @@ class SetFitEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         reference [1]_. The first one measures better at the same cost.
     max_steps : int or "auto", default="auto"
         The number of tuning steps. "auto" makes three passes over the texts, but between 24 and 250 steps: from 2,000
-        texts on fewer passes, and of very many texts some are only seen by the head. 0 leaves the body as it is.
+        texts on fewer passes, and of very many texts some are only seen by the head. With a warm start it makes a
+        third of these steps. 0 leaves the body as it is.
     batch_size : int, default=24
         The most texts in a step. Every pair of them counts, each text is encoded once, and classes have equal shares.
         At eight texts per class, 16 and 32 measure worse.
@@ -82,6 +84,13 @@ class SetFitEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         some seconds before the first prediction.
     device : str or None, default=None
         A torch device such as "cpu" or "cuda:1". None takes a GPU where there is one.
+    memory : str, path, object with the interface of joblib.Memory or None, default=None
+        A folder in which tuned bodies are kept and found again, as in `Pipeline`: a grid over the head then tunes one
+        body per fold. See Notes. None keeps nothing.
+    warm_start : bool, default=False
+        Whether a fit goes on with the body of the one before, on a copy of it, instead of loading it afresh; there may
+        be new classes. The parameters that say how it is loaded, ``model``, ``max_seq_length`` and ``prompt``, are
+        then those of the first fit.
     random_state : int, RandomState instance or None, default=None
         Decides the batches, and with them all that is random in a fit. None draws anew each time. The global random
         states of numpy and torch are neither read nor changed.
@@ -113,6 +122,12 @@ class SetFitEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
 
     Dropout is off while tuning, so that a fit depends on ``random_state`` alone. The embeddings of tokens and the
     lowest sixth of the layers stay as they are: to tune them takes a quarter of the time and brings no accuracy.
+
+    A body in ``memory`` is found again by the texts and targets in their order, the parameters that decide what it is,
+    the weights of the model, the seed and the versions of the libraries; not by the containers and types of texts and
+    labels, nor by ``head``, ``backend`` and ``verbose``. Shuffled rows are another body, and so is another
+    ``sample_weight``. With ``random_state=None`` any body of the kind is found, so that fits no longer differ. The
+    folder holds pickles, which can run code: use one that only you can write to. A saved file does not name it.
 
     References
     ----------
@@ -149,6 +164,8 @@ class SetFitEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         "precision": [StrOptions({"auto", "float32", "bfloat16"})],
         "backend": [StrOptions({"torch", "openvino"})],
         "device": [str, None],
+        "memory": [str, os.PathLike, HasMethods("cache"), None],
+        "warm_start": ["boolean"],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
@@ -169,6 +186,8 @@ class SetFitEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         precision: str = "auto",
         backend: str = "torch",
         device: str | None = None,
+        memory: Any = None,
+        warm_start: bool = False,
         random_state: int | np.random.RandomState | None = None,
         verbose: int | bool = 0,
     ) -> None:
@@ -185,10 +204,13 @@ class SetFitEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         self.precision = precision
         self.backend = backend
         self.device = device
+        self.memory = memory
+        self.warm_start = warm_start
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X: Any, y: Any) -> Self:
+    @with_callbacks  # type: ignore[untyped-decorator]
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Tune the Sentence Transformer on labelled texts.
 
         Parameters
@@ -198,6 +220,8 @@ class SetFitEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         y : array-like of shape (n_texts,) or indicator matrix of shape (n_texts, n_labels)
             One label per text (str, int, bool or object), or several as a matrix of 0 and 1 (dense, sparse or
             DataFrame).
+        sample_weight : array-like of shape (n_texts,) or None, default=None
+            How much each text counts in the loss; one of weight 0 is left out. None: all count alike.
 
         Returns
         -------
@@ -207,13 +231,26 @@ class SetFitEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         Raises
         ------
         ValueError, TypeError
-            If a parameter, a text or a target is not what it must be; before any training.
+            If a parameter, a text, a target or a weight is not what it must be; before any training.
         """
         self._validate_params()
-        texts = check_texts(X)
-        return self._fit(texts, check_targets(y, len(texts)))
+        labelled = check_labelled(X, y, sample_weight)
+        reports = task_reports(self, X, y, sample_weight, lambda *now: self._as_of(*now).__dict__)
+        self._fit(labelled, watch=reports)
+        if reports is not None:
+            reports.end(self.__dict__)
+        return self
 
-    def _fit(self, texts: list[str], targets: Targets) -> Self:
+    def _as_of(self, body: Body, label_texts: dict[Any, list[str]], losses: list[float]) -> Self:
+        """Return an encoder as this one would be if its tuning had ended after these losses."""
+        encoder = type(self)(**self.get_params())
+        encoder._tuned, encoder.label_texts_ = body, label_texts
+        encoder.loss_curve_, encoder.n_steps_ = np.array(losses, dtype=np.float64), len(losses)
+        return encoder
+
+    def _fit(
+        self, labelled: Labelled, early_stopping: EarlyStopping | None = None, watch: Watch | None = None
+    ) -> Tuned:
         """Tune on what `fit`, or the classifier before it, has checked."""
         if self.prompt is not None:
             check_texts([self.prompt], "prompt")
@@ -221,95 +258,35 @@ class SetFitEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
             from sksetfit._body_folder import check_openvino
 
             check_openvino()
-        candidates = candidate_label_texts(self.label_texts, targets.classes)
-        rng = local_random_state(self.random_state)
-        body = self._load_body()
-        label_texts = self._select_label_texts(candidates, body, texts, targets, rng)
-        extra_texts, extra_indicator = label_rows(label_texts, targets.classes)
-        if self.verbose and label_texts:
-            print(f"[sksetfit] {len(extra_texts)} label texts of {len(label_texts)} classes take part")
-        distinct, indicator = merge_duplicates(texts + extra_texts, np.vstack([targets.indicator, extra_indicator]))
-        loss_curve = self._tune(body, distinct, indicator, rng)
+        candidates = candidate_label_texts(self.label_texts, labelled.targets.classes)
+
+        from sksetfit._tuning import Recipe, Tuning
+
+        recipe = Recipe(**{name: getattr(self, name) for name in Recipe._fields})
+        seed = fixed_seed(self.random_state)
+        tuning = Tuning(recipe, labelled, candidates, seed, early_stopping, watch, int(self.verbose))
+        if self.warm_start and hasattr(self, "_tuned"):
+            tuned = tuning.run(self._body)
+        elif self.memory is None:
+            tuned = tuning.run()
+        else:
+            tuned = tuning.run_once(self.memory)
         # Only now: a fit that fails or is interrupted leaves the estimator as it was.
-        self._body = body
-        self.label_texts_ = label_texts
-        self.loss_curve_ = loss_curve
-        self.n_steps_ = len(loss_curve)
-        self.class_count_ = targets.indicator.sum(axis=0)
-        self.word_counts_ = word_counts(texts)
-        return self
+        self._tuned = tuned.body
+        self.label_texts_ = tuned.label_texts
+        self.loss_curve_ = tuned.loss_curve
+        self.n_steps_ = len(tuned.loss_curve)
+        self.class_count_ = labelled.targets.indicator.sum(axis=0)
+        self.word_counts_ = word_counts(labelled.texts)
+        return tuned
 
-    def _load_body(self) -> Body:
-        from sksetfit._body_source import load_body
+    @property
+    def _body(self) -> Body:
+        """The tuned body; one that was found in a memory is built now."""
+        from sksetfit._tuning_cache import KeptBody
 
-        return load_body(
-            self.model,
-            max_seq_length=self.max_seq_length,
-            prompt=self.prompt,
-            device=self.device,
-            quiet=self.verbose < 2,
-        )
-
-    def _select_label_texts(
-        self,
-        candidates: dict[Any, list[str]],
-        body: Body,
-        texts: list[str],
-        targets: Targets,
-        rng: np.random.RandomState,
-    ) -> dict[Any, list[str]]:
-        """Return the label texts, none of them where "auto" finds that they say nothing about the texts."""
-        if self.label_texts != "auto" or not candidates:
-            return candidates
-        label_texts, label_indicator = label_rows(candidates, targets.classes)
-        (sample,) = balanced_batches(targets.indicator, 1, N_TEXTS_JUDGED, rng)
-        precision = body.training_precision(self.precision)
-        by_texts, by_names = (body.encode(some, precision) for some in ([texts[i] for i in sample], label_texts))
-        informative = names_are_informative(by_texts, targets.indicator[sample], by_names, label_indicator)
-        if self.verbose and not informative:
-            print('[sksetfit] label_texts="auto": the class names do not match the texts and are left out')
-        return candidates if informative else {}
-
-    def _tune(
-        self, body: Body, texts: list[str], indicator: NDArray[np.bool_], rng: np.random.RandomState
-    ) -> NDArray[np.float64]:
-        """Tune ``body`` in place and return the loss of each step."""
-        from sksetfit._finetune import finetune
-
-        n_steps = planned_steps(len(texts), self.batch_size) if self.max_steps == "auto" else int(self.max_steps)
-        precision = body.training_precision(self.precision)
-        tokens, n_cut = body.tokenize(texts)
-        if self.verbose:
-            print(
-                f"[sksetfit] {len(texts)} distinct texts in {indicator.shape[1]} classes, label texts included, "
-                f"{n_cut} of them cut at {body.max_seq_length} tokens (max_seq_length): {n_steps} tuning steps of at "
-                f"most {self.batch_size} texts in {precision} on {body.device}, about "
-                f"{self._expected_seconds(body, texts, n_steps, precision):.0f} s"
-            )
-        loss_curve = finetune(
-            body,
-            tokens,
-            indicator,
-            loss=self.loss,
-            n_steps=n_steps,
-            batch_size=self.batch_size,
-            learning_rate=self.learning_rate,
-            warmup_proportion=self.warmup_proportion,
-            weight_decay=self.weight_decay,
-            precision=precision,
-            rng=rng,
-            progress=bool(self.verbose),
-        )
-        give_back_freed_memory()
-        return loss_curve
-
-    def _expected_seconds(self, body: Body, texts: list[str], n_steps: int, precision: str) -> float:
-        """Return about how long the steps will take, judged by encoding some texts."""
-        some = texts[: self.batch_size]
-        body.encode(some, precision)  # the first time takes longer
-        started = time.perf_counter()
-        body.encode(some, precision)
-        return 3 * n_steps * (time.perf_counter() - started)  # the way back costs twice the way there
+        body: Body = self._tuned.body if isinstance(self._tuned, KeptBody) else self._tuned
+        return body
 
     def transform(self, X: Any) -> NDArray[np.float32]:
         """Return the embeddings of texts.
@@ -339,7 +316,8 @@ class SetFitEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         validate_parameter_constraints(self._parameter_constraints, read_now, caller_name="SetFitEncoder")
         precision = "bfloat16" if self.precision == "bfloat16" else "float32"
         if backend == "torch":
-            return self._body.encode(texts, precision)
+            embeddings: NDArray[np.float32] = self._tuned.encode(texts, precision)
+            return embeddings
         from sksetfit._body_folder import OpenVINOBody
 
         exports: dict[str, OpenVINOBody] = self._body.exports
@@ -353,7 +331,7 @@ class SetFitEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         return int(self._body.n_dimensions)
 
     def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "_body")
+        return hasattr(self, "_tuned")
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -366,19 +344,19 @@ class SetFitEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
 
     def __getstate__(self) -> dict[str, Any]:
         state = plain_state(super().__getstate__())
-        if "_body" in state:
+        if state.pop("_tuned", None) is not None:
             from sksetfit._body_state import body_to_state
 
-            state["_body"] = body_to_state(state["_body"])
+            state["body"] = body_to_state(self._body)
             state["_version"] = __version__
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         state = checked_state(self, state, _LEARNED)
-        if "_body" in state:
+        if "body" in state:
             from sksetfit._body_source import available_device
             from sksetfit._body_state import body_from_state
 
             warn_of_other_version(state.pop("_version", None))
-            state["_body"] = body_from_state(state["_body"], available_device(state["device"]))
+            state["_tuned"] = body_from_state(state.pop("body"), available_device(state["device"]))
         super().__setstate__(state)

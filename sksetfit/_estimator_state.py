@@ -14,11 +14,33 @@ from sklearn.base import BaseEstimator
 
 from sksetfit._version import __version__
 
+# What belongs to the user's machine and session. Pickles and copies have it, a file that is shared has not: a folder of
+# its maker's choice that pickles are read from would let it run what it likes at the next fit.
+_OF_CALLBACKS = ("_skl_callbacks", "_skl_callbacks_to_teardown", "_callback_fit_ctx", "_parent_callback_ctx")
+_OF_THE_SESSION = ("memory", "_metadata_request", *_OF_CALLBACKS)
+
 
 def plain_state(state: dict[str, Any]) -> dict[str, Any]:
-    """Return a copy of an estimator's state in which ``model`` is no path object."""
+    """Return a copy of an estimator's state in which ``model`` is no path object, without what is of the session."""
+    kept = {name: value for name, value in state.items() if name not in _OF_THE_SESSION}
     model = state["model"]
-    return state | {"model": os.fspath(model) if isinstance(model, os.PathLike) else model}
+    return kept | {"memory": None, "model": os.fspath(model) if isinstance(model, os.PathLike) else model}
+
+
+class PlainStateMixin:
+    """An estimator whose ``__getstate__`` is for files; its pickles and copies also hold what is of the session."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        of_the_session = {name: value for name, value in vars(self).items() if name in _OF_THE_SESSION}
+        return restored, (type(self), self.__getstate__(), of_the_session)
+
+
+def restored(kind: Any, state: dict[str, Any], of_the_session: dict[str, Any]) -> Any:
+    """Return the estimator that a pickle or copy is of."""
+    estimator = kind.__new__(kind)
+    estimator.__setstate__(state)
+    vars(estimator).update(of_the_session)
+    return estimator
 
 
 def checked_state(estimator: BaseEstimator, state: Any, learned: dict[str, type]) -> dict[str, Any]:
@@ -44,6 +66,8 @@ def checked_state(estimator: BaseEstimator, state: Any, learned: dict[str, type]
     hiding = sorted(name for name in state if name.startswith("__") or _is_member(own, name))
     if hiding:
         raise ValueError(f"The saved {own.__name__} has attributes that would hide its methods: {hiding}.")
+    if of_the_session := [name for name in _OF_THE_SESSION if state.get(name) is not None]:
+        raise ValueError(f"The saved {own.__name__} has what no file may have: {of_the_session}.")
     if learned.keys() & state.keys():
         for name, kind in learned.items():
             if not isinstance(state.get(name), kind):

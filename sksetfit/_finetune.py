@@ -1,26 +1,24 @@
-"""The tuning loop: batches of tokenised texts through the body, a contrastive loss, AdamW.
+"""The tuning loop: batches of tokenised texts, the gradient of a contrastive loss, AdamW.
 
 Floor 1: knows torch, and of this package the body, the losses and the batches.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.func import functional_call
 from tqdm import tqdm
 from transformers import PreTrainedModel
 
-from sksetfit._batches import balanced_batches, split_by_length
-from sksetfit._body import Body, Tokens, autocast
+from sksetfit._batches import balanced_batches
+from sksetfit._body import Body, Tokens, autocast, threads
+from sksetfit._gradients import Gradients
 from sksetfit._losses import LOSSES, label_overlap
-
-# Tokens per micro-batch, with any padding. A processor is quickest with what fits its caches, a GPU wants many.
-MICRO_BATCH_TOKENS, MICRO_BATCH_TOKENS_ELSEWHERE = 768, 16384
 
 
 @torch.inference_mode(False)  # which also switches gradients on, where a caller has switched them off
@@ -37,12 +35,15 @@ def finetune(
     weight_decay: float,
     precision: str,
     rng: np.random.RandomState,
+    weights: NDArray[np.float64] | None = None,
+    after_step: Callable[[list[float]], bool] | None = None,
     progress: bool = False,
 ) -> NDArray[np.float64]:
     """Tune ``body`` in place so that texts of one class lie together; return the loss of each step.
 
     The body stays in evaluation mode: there is no dropout, so that nothing random is left but the order of the
-    texts, which ``rng`` decides.
+    texts, which ``rng`` decides. The tuning ends early where ``after_step``, which is given the losses so far, returns
+    True.
 
     Raises
     ------
@@ -50,40 +51,36 @@ def finetune(
         If the loss or the weights stop being finite.
     """
     _freeze_lowest(body.transformer)
+
+    def loss_of(embeddings: Tensor, texts: NDArray[np.intp]) -> Tensor:
+        labels = torch.from_numpy(indicator[texts]).to(body.device)
+        of_texts = None if weights is None else torch.from_numpy(weights[texts]).float().to(body.device)
+        return LOSSES[loss](embeddings, label_overlap(labels), of_texts)
+
     batches = balanced_batches(indicator, n_steps, batch_size, rng)
-    bar: Any = tqdm(batches, total=n_steps, desc="tuning", unit="step", disable=not progress)
-    with autocast(body.device, "float32"):  # whatever the caller's own says
+    # Not disable=True: even then tqdm would leave a thread behind.
+    bar: Any = tqdm(batches, total=n_steps, desc="tuning", unit="step") if progress else None
+    losses: list[float] = []
+    with threads(), autocast(body.device, "float32"):  # whatever the caller's own says
         tuned = [parameter for parameter in body.parameters() if parameter.requires_grad]
         optimizer = torch.optim.AdamW(tuned, lr=learning_rate, weight_decay=weight_decay, fused=True)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _warmup_then_linear(n_steps, warmup_proportion))
-        losses = np.empty(n_steps)
-        for step, batch in enumerate(bar):
-            embeddings, order = _embed(body, tokens, batch, precision)
-            labels = torch.from_numpy(indicator[order]).to(body.device)
-            value = LOSSES[loss](embeddings, label_overlap(labels))
-            losses[step] = value.item()
-            if not np.isfinite(losses[step]):
-                raise _diverged(f"the loss of step {step + 1} of {n_steps} is {losses[step]}", learning_rate)
-            value.backward()
+        gradients = Gradients(body, precision)
+        for batch in bar or batches:
+            losses.append(gradients.add(tokens, batch, loss_of))
+            if not np.isfinite(losses[-1]):
+                raise _diverged(f"the loss of step {len(losses)} of {n_steps} is {losses[-1]}", learning_rate)
             optimizer.step()
             optimizer.zero_grad()
             schedule.step()
-            bar.set_postfix(loss=f"{losses[step]:.3f}", refresh=False)
-        with torch.no_grad():
-            if not body(tokens[:2]).isfinite().all():
-                raise _diverged("embeddings are not finite after the last step", learning_rate)
-    return losses
-
-
-def _embed(body: Body, tokens: Tokens, batch: NDArray[np.intp], precision: str) -> tuple[Tensor, NDArray[np.intp]]:
-    """Return the embeddings of a batch, computed in parts of similar length, and the texts in the order of the rows."""
-    max_tokens = MICRO_BATCH_TOKENS if body.device.type == "cpu" else MICRO_BATCH_TOKENS_ELSEWHERE
-    lengths = np.array([len(tokens[i]) for i in batch])
-    parts = [batch[part] for part in split_by_length(lengths, max_tokens, padded=not body.packs)]
-    weights = _weights_in(precision, body)
-    with autocast(body.device, precision):
-        embeddings = [functional_call(body, weights, ([tokens[i] for i in part],)) for part in parts]
-    return torch.cat(embeddings), np.concatenate(parts)
+            if bar is not None:
+                bar.set_postfix(loss=f"{losses[-1]:.3f}", refresh=False)
+            if after_step is not None:
+                _check_finite(body, tokens, f"after step {len(losses)} of {n_steps}", learning_rate)
+                if after_step(losses):
+                    break
+        _check_finite(body, tokens, "after the last step", learning_rate)
+    return np.array(losses, dtype=np.float64)
 
 
 def _freeze_lowest(transformer: PreTrainedModel) -> None:
@@ -106,14 +103,10 @@ def _freeze_lowest(transformer: PreTrainedModel) -> None:
         module.requires_grad_(False)  # what stands between the embeddings of tokens and the layers
 
 
-def _weights_in(precision: str, body: Body) -> dict[str, Tensor]:
-    """Return the weights of matrix products in ``precision``; autocast alone would make and keep a copy per part."""
-    if precision == "float32":
-        return {}
-    layers = {name: layer for name, layer in body.named_modules() if isinstance(layer, nn.Linear)}
-    return {
-        f"{name}.{key}": weight.bfloat16() for name, layer in layers.items() for key, weight in layer.named_parameters()
-    }
+@torch.no_grad()
+def _check_finite(body: Body, tokens: Tokens, when: str, learning_rate: float) -> None:
+    if not body(tokens[:2]).isfinite().all():
+        raise _diverged(f"embeddings are not finite {when}", learning_rate)
 
 
 def _diverged(how: str, learning_rate: float) -> ValueError:

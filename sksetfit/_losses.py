@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-Loss = Callable[[Tensor, Tensor], Tensor]
+Loss = Callable[[Tensor, Tensor, Tensor | None], Tensor]
 
 
 def label_overlap(indicator: Tensor) -> Tensor:
@@ -36,7 +36,9 @@ def label_overlap(indicator: Tensor) -> Tensor:
     return common / union.clamp(min=1)
 
 
-def supervised_contrastive(embeddings: Tensor, overlap: Tensor, temperature: float = 0.15) -> Tensor:
+def supervised_contrastive(
+    embeddings: Tensor, overlap: Tensor, weights: Tensor | None = None, temperature: float = 0.15
+) -> Tensor:
     """Supervised contrastive loss over all pairs of a batch [1]_.
 
     For each text, the mean negative log probability of picking the texts of its class among all others, where the
@@ -48,6 +50,8 @@ def supervised_contrastive(embeddings: Tensor, overlap: Tensor, temperature: flo
     embeddings : Tensor of shape (n_texts, n_dimensions), dtype float32
     overlap : Tensor of shape (n_texts, n_texts)
         From `label_overlap`; its diagonal is not read.
+    weights : Tensor of shape (n_texts,) or None, default=None
+        How much each text counts, as one that is compared and as a partner; None: all alike.
     temperature : float, default=0.15
         Smaller ones weigh the nearest texts more. At eight texts per class 0.1, the value of [1]_, to 0.2 measure
         about the same.
@@ -65,14 +69,15 @@ def supervised_contrastive(embeddings: Tensor, overlap: Tensor, temperature: flo
     logits = (normalized @ normalized.T / temperature).masked_fill(itself, float("-inf"))
     # The diagonal's log probability is -inf; its weight is 0, and 0 * -inf is NaN.
     log_probability = logits.log_softmax(dim=1).masked_fill(itself, 0.0)
-    weight = overlap.masked_fill(itself, 0.0)
-    total = weight.sum(dim=1)
+    weights = embeddings.new_ones(len(embeddings)) if weights is None else weights
+    pull = overlap.masked_fill(itself, 0.0) * weights
+    total = pull.sum(dim=1)
     has_partner = total > 0
-    per_text = -(weight * log_probability).sum(dim=1)[has_partner] / total[has_partner]
-    return per_text.mean() if has_partner.any() else embeddings.sum() * 0.0
+    per_text = -(pull * log_probability).sum(dim=1)[has_partner] / total[has_partner]
+    return _mean(per_text, weights[has_partner]) if has_partner.any() else embeddings.sum() * 0.0
 
 
-def cosine_similarity(embeddings: Tensor, overlap: Tensor) -> Tensor:
+def cosine_similarity(embeddings: Tensor, overlap: Tensor, weights: Tensor | None = None) -> Tensor:
     """Squared error of each pair's cosine similarity against 1 (same class) or 0: the objective of SetFit [1]_.
 
     Pairs of the same class and pairs of different classes weigh the same in sum, as in the reference, which lists
@@ -83,6 +88,8 @@ def cosine_similarity(embeddings: Tensor, overlap: Tensor) -> Tensor:
     embeddings : Tensor of shape (n_texts, n_dimensions), dtype float32
     overlap : Tensor of shape (n_texts, n_texts)
         From `label_overlap`; its diagonal is not read.
+    weights : Tensor of shape (n_texts,) or None, default=None
+        How much each text counts; a pair counts as the product of its texts. None: all alike.
 
     Returns
     -------
@@ -96,8 +103,13 @@ def cosine_similarity(embeddings: Tensor, overlap: Tensor) -> Tensor:
     error = (normalized @ normalized.T - overlap).square()
     different_text = ~torch.eye(len(embeddings), dtype=torch.bool, device=embeddings.device)
     alike, unlike = different_text & (overlap > 0), different_text & (overlap == 0)
-    means = [error[pairs].mean() for pairs in (alike, unlike) if pairs.any()]
+    of_pair = torch.ones_like(error) if weights is None else torch.outer(weights, weights)
+    means = [_mean(error[pairs], of_pair[pairs]) for pairs in (alike, unlike) if pairs.any()]
     return torch.stack(means).mean() if means else embeddings.sum() * 0.0
+
+
+def _mean(values: Tensor, weights: Tensor) -> Tensor:
+    return (values * weights).sum() / weights.sum()
 
 
 LOSSES: dict[str, Loss] = {"supcon": supervised_contrastive, "cosine": cosine_similarity}

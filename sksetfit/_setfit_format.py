@@ -18,7 +18,6 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from sksetfit._classifier import SetFitClassifier
-from sksetfit._encoder import SetFitEncoder
 from sksetfit._setfit_heads import as_ours, relabelled_head
 from sksetfit._staging import staged
 
@@ -190,10 +189,9 @@ def read_setfit(
     strategy, inner, answering, classes = as_ours(head, labels, body.n_dimensions, name)
     model = os.path.abspath(name) if os.path.isdir(name) else name  # a later fit may be elsewhere
     clf = SetFitClassifier(model, head=inner, multi_target_strategy=strategy, device=device)
-    clf.encoder_ = encoder = SetFitEncoder(**clf._encoder_params())
-    encoder._body, encoder.label_texts_ = body, {}
-    clf.n_steps_ = encoder.n_steps_ = 0
-    clf.loss_curve_ = encoder.loss_curve_ = np.empty(0)
+    clf.encoder_ = clf._new_encoder()._as_of(body, {}, [])
+    clf.n_steps_, clf.loss_curve_ = 0, np.empty(0)
+    clf.validation_steps_, clf.validation_scores_ = np.empty(0, dtype=np.int64), np.empty(0)
     clf.classes_, clf.head_ = classes, answering
     return clf
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.utils import column_or_1d
 
-from sksetfit._validation import as_list, check_sequence, column_names, is_missing, lone_surrogate, shown
+from sksetfit._validation import as_list, check_sequence, column_names, is_missing, lone_surrogate, place, shown
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,10 @@ class Targets:
     y: NDArray[Any]
     classes: NDArray[Any]
     indicator: NDArray[np.bool_]
+
+    def take(self, rows: NDArray[np.intp]) -> Targets:
+        """Return these rows only."""
+        return Targets(self.multi_label, self.y[rows], self.classes, self.indicator[rows])
 
     def as_y(self, indicator: NDArray[np.bool_]) -> NDArray[Any]:
         """Return rows of an indicator in the form of ``y``."""
@@ -63,56 +67,74 @@ def check_targets(y: Any, n_texts: int) -> Targets:
     """
     if y is None:
         raise ValueError("This estimator requires y to be passed, but the target y is None.")
-    check_sequence(y, "y", of="label")
-    values = _as_objects(y)
-    if len(values) != n_texts:
-        raise ValueError(
-            f"X and y must have the same number of rows: found input variables with inconsistent numbers "
-            f"of samples [{n_texts}, {len(values)}]."
-        )
-    for i, row in enumerate(values.reshape(n_texts, -1)):
-        for value in row:
-            _check_present(value, i)
+    values = as_labels(y, n_texts)
     if values.ndim == 1 or values.shape[1] == 1:
         return _one_label(y, values)
     return _many_labels(y, values)
 
 
-def _as_objects(y: Any) -> NDArray[np.object_]:
-    """Return ``y`` as it is, in one or two dimensions.
+def as_labels(y: Any, n_texts: int, name: str = "y") -> NDArray[np.object_]:
+    """Return ``y`` as it is, an array of objects in one or two dimensions, none of which is missing.
 
-    As objects, because in a list of str numpy would make 'nan' of NaN and '1' of 1 before anyone could complain.
+    Raises
+    ------
+    ValueError
+        If rows do not match or are missing.
+    TypeError
+        If it is no sequence.
+    """
+    check_sequence(y, name, of="label")
+    values = _as_objects(y, name)
+    if len(values) != n_texts:
+        raise ValueError(
+            f"{'X' if name == 'y' else 'X_val'} and {name} must have the same number of rows: found input variables "
+            f"with inconsistent numbers of samples [{n_texts}, {len(values)}]."
+        )
+    for i, row in enumerate(values.reshape(n_texts, -1)):
+        for column, value in enumerate(row):
+            if is_missing(value) or (isinstance(value, (float, np.floating)) and np.isinf(value)):
+                names = column_names(y) or range(len(row))
+                where = place(y, i) + (f", column {names[column]!r}" if len(row) > 1 else "")
+                raise ValueError(_absent(value, where, name))
+    return values
+
+
+def _as_objects(y: Any, name: str) -> NDArray[np.object_]:
+    """Return ``y`` as an array of objects.
+
+    In a list of str numpy would make 'nan' of NaN and '1' of 1 before anyone could complain.
     """
     if sparse.issparse(y):
         y = y.toarray()
     if np.ma.is_masked(y):
         y = y.tolist()  # with None where it is masked; as an array it would be read as if it were not
-    rows = y if hasattr(y, "__array__") else as_list(y, "y", of="label")
+    rows = y if hasattr(y, "__array__") else as_list(y, name, of="label")
     try:
         values = np.asarray(rows, dtype=object)
     except Exception as error:  # arrays that do not fit together, and whatever a foreign array happens to raise
         raise TypeError(
-            f"y must be a sequence of labels, got {type(y).__name__}, which numpy cannot read "
+            f"{name} must be a sequence of labels, got {type(y).__name__}, which numpy cannot read "
             f"({type(error).__name__}: {error}). Pass a list, an array or a DataFrame column."
         ) from error
     if values.ndim not in {1, 2}:
         raise ValueError(
-            f"y must hold one label per text, or be an indicator matrix of 0 and 1, got {values.ndim} dimensions: "
+            f"{name} must hold one label per text, or be an indicator matrix of 0 and 1, got {values.ndim} dimensions: "
             f"{shown(y)}. Take one label of each row."
         )
     if values.shape[1:] == (0,):
-        raise ValueError(f"y has no columns: {shown(y)}. Pass one label per text, or an indicator matrix of 0 and 1.")
+        raise ValueError(
+            f"{name} has no columns: {shown(y)}. Pass one label per text, or an indicator matrix of 0 and 1."
+        )
     return values
 
 
-def _check_present(value: Any, i: int) -> None:
-    if is_missing(value):
-        raise ValueError(
-            f"y has a missing label at row {i}: got {shown(value)}. Drop the row or give it a label. (Input y contains "
-            f"NaN or None.)"
-        )
-    if isinstance(value, (float, np.floating)) and np.isinf(value):
-        raise ValueError(f"Input y contains infinity or a value too large: {shown(value)} at row {i}.")
+def _absent(value: Any, where: str, name: str) -> str:
+    if not is_missing(value):
+        return f"Input {name} contains infinity or a value too large: {shown(value)} at {where}."
+    return (
+        f"{name} has a missing label at {where}: got {shown(value)}. Drop the row or give it a label. (Input {name} "
+        f"contains NaN or None.)"
+    )
 
 
 def _one_label(y: Any, values: NDArray[np.object_]) -> Targets:

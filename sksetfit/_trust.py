@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from threading import Lock
 
 from sklearn.utils import all_estimators
 
@@ -41,6 +42,8 @@ _HELPERS = frozenset(
         "sklearn.model_selection._split.KFold",
         "sklearn.model_selection._split.StratifiedKFold",
         "sklearn.multiclass._ConstantPredictor",
+        "sksetfit.MultiLabelThresholdClassifier",
+        "sksetfit.RejectClassifier",
         "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
         "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
         "sklearn.utils._metadata_requests.MetadataRequest",  # in searches of scikit-learn 1.7
@@ -69,9 +72,17 @@ _OF_LOADERS = {
 }
 
 
-@cache
+_one_at_a_time = Lock()
+
+
 def trusted_types() -> dict[str, frozenset[str]]:
     """Return the full names of the types that a file may hold, by the loader of skops that may make them."""
+    with _one_at_a_time:  # scikit-learn cannot be walked through by several threads
+        return _walk()
+
+
+@cache
+def _walk() -> dict[str, frozenset[str]]:
     public = {f"{kind.__module__}.{name}" for name, kind in all_estimators() if name in _ESTIMATORS}
     estimators = frozenset(name for name in public if name.startswith("sklearn."))
     return _OF_LOADERS | {"ObjectNode": estimators | _HELPERS}

@@ -61,7 +61,7 @@ def check_texts(X: Any, name: str = "X") -> list[str]:
         raise ValueError(f"{name} is empty: at least one text is needed (got 0 samples; a minimum of 1 is required).")
     if missing := [i for i, row in enumerate(rows) if is_missing(row)]:
         raise ValueError(_missing_texts(X, rows, missing, name))
-    return [_check_text(row, i, name) for i, row in enumerate(rows)]
+    return [_check_text(row, i, name, X) for i, row in enumerate(rows)]
 
 
 def check_sequence(values: Any, name: str, of: str) -> None:
@@ -129,23 +129,29 @@ def as_list(values: Any, name: str, of: str) -> list[Any]:
         ) from error
 
 
+def place(values: Any, row: int) -> str:
+    """Return where a row is; in pandas also by its index, which after a split is the row of the caller's own table."""
+    index = getattr(values, "index", None)
+    if index is None or callable(index) or shown(index[row]) == shown(row):
+        return f"row {row}"
+    return f"row {row} (index {shown(index[row])})"
+
+
 def _missing_texts(X: Any, rows: list[Any], missing: list[int], name: str) -> str:
     first = missing[0]
-    index = getattr(X, "index", None)  # of pandas: after a split, the row of the caller's own table
-    where = f"row {first}" if index is None or callable(index) else f"row {first} (index {shown(index[first])})"
     others = f", and {len(missing) - 1} more" if len(missing) > 1 else ""
     return (
-        f"{name} has a missing value at {where}: got {shown(rows[first])}{others} (NaN and None are no texts). "
-        f"Drop such rows or fill them, e.g. with the empty string."
+        f"{name} has a missing value at {place(X, first)}: got {shown(rows[first])}{others} (NaN and None are no "
+        f"texts). Drop such rows or fill them, e.g. with the empty string."
     )
 
 
-def _check_text(row: Any, i: int, name: str) -> str:
+def _check_text(row: Any, i: int, name: str, X: Any) -> str:
     if isinstance(row, str):
         surrogate = lone_surrogate(row)
         if surrogate is not None:
             raise ValueError(
-                f"{name} holds a text at row {i} that is no valid Unicode: a lone surrogate at character "
+                f"{name} holds a text at {place(X, i)} that is no valid Unicode: a lone surrogate at character "
                 f"{surrogate} ({row[surrogate]!r}). Decode the source with errors='replace'."
             )
         return str(row)  # also turns numpy.str_ into a plain str
@@ -155,7 +161,7 @@ def _check_text(row: Any, i: int, name: str) -> str:
         way = "Pass a flat sequence; join the parts of a text first, e.g. ' '.join(row)."
     else:
         way = "Select the column that holds the text, or make text of it, e.g. str(row)."
-    raise TypeError(f"{name} must hold one str per row, got {type(row).__name__} at row {i}: {shown(row)}. {way}")
+    raise TypeError(f"{name} must hold one str per row, got {type(row).__name__} at {place(X, i)}: {shown(row)}. {way}")
 
 
 def lone_surrogate(text: str) -> int | None:
@@ -195,6 +201,13 @@ def check_label_texts(label_texts: Mapping[Any, Any], classes: Iterable[Any]) ->
 def local_random_state(random_state: int | np.random.RandomState | None) -> np.random.RandomState:
     """Return a random state; for None a fresh one, not numpy's global one, which is left as it was found."""
     return np.random.RandomState() if random_state is None else check_random_state(random_state)
+
+
+def fixed_seed(random_state: int | np.random.RandomState | None) -> int | None:
+    """Return the seed that a fit is drawn from: of a RandomState a number that it draws, None for any."""
+    if isinstance(random_state, np.random.RandomState):
+        return int(random_state.randint(2**31 - 1))
+    return random_state
 
 
 def word_counts(texts: list[str]) -> NDArray[np.float64]:

@@ -5,6 +5,7 @@ Floor 0: knows nothing.
 
 from __future__ import annotations
 
+from functools import cache
 from importlib.metadata import version
 
 __version__ = "0.1.0.dev0"
@@ -12,6 +13,7 @@ __version__ = "0.1.0.dev0"
 _LIBRARIES = ("scikit-learn", "torch", "sentence-transformers", "transformers", "tokenizers", "numpy", "skops")
 
 
+@cache
 def versions() -> dict[str, str]:
     """Return {package: version} of this package and of the installed libraries."""
     return {"sksetfit": __version__} | {name: version(name) for name in _LIBRARIES}

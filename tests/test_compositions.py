@@ -52,7 +52,8 @@ from sklearn.semi_supervised import SelfTrainingClassifier
 from sklearn.svm import LinearSVC
 
 from conftest import TOPICS, make_texts
-from sksetfit import SetFitClassifier, SetFitEncoder
+from sksetfit import SetFitClassifier
+from sksetfit._tuning import Tuning
 
 FORMS = {
     "list": list,
@@ -442,13 +443,13 @@ def test_set_output_reaches_through_a_column_transformer(encoder):
 def tunings(monkeypatch):
     """A list that grows by one whenever an encoder is tuned."""
     made = []
-    tune = SetFitEncoder._tune
+    tune = Tuning.run
 
     def recording_tune(self, *args, **kwargs):
         made.append(self)
         return tune(self, *args, **kwargs)
 
-    monkeypatch.setattr(SetFitEncoder, "_tune", recording_tune)
+    monkeypatch.setattr(Tuning, "run", recording_tune)
     return made
 
 
@@ -652,7 +653,8 @@ def test_metadata_routing_changes_nothing_for_text(make, classifier):
 def test_weights_are_routed_past_the_encoder(encoder):
     X, y = TRAIN
     with config_context(enable_metadata_routing=True):
-        model = make_pipeline(encoder, LogisticRegression().set_fit_request(sample_weight=True))
+        past = encoder.set_fit_request(sample_weight=False)
+        model = make_pipeline(past, LogisticRegression().set_fit_request(sample_weight=True))
         model.fit(X, y, sample_weight=np.where(np.array(y) == "food", 1.0, 0.0) + 1e-9)
     assert set(model.predict(TEST[0])) == {"food"}
 

@@ -6,7 +6,7 @@ import torch
 from transformers import AutoConfig, AutoModel
 
 from conftest import make_texts
-from sksetfit import _finetune
+from sksetfit import _finetune, _gradients
 from sksetfit._body_source import load_body
 from sksetfit._finetune import finetune
 from sksetfit._losses import cosine_similarity, label_overlap, supervised_contrastive
@@ -76,7 +76,7 @@ def test_no_steps_leave_the_weights_as_they_were(body, texts):
 def test_micro_batches_do_not_change_the_gradient(tiny_model, texts, monkeypatch):
     embeddings = []
     for n_tokens in (10**6, 10):
-        monkeypatch.setattr(_finetune, "MICRO_BATCH_TOKENS", n_tokens)
+        monkeypatch.setattr(_gradients, "MICRO_BATCH_TOKENS", n_tokens)
         body = load_body(tiny_model, device="cpu")
         tune(body, texts, n_steps=1)
         embeddings.append(body.encode(texts[0]))
@@ -119,5 +119,5 @@ def test_a_callers_autocast_does_not_reach_the_look_at_the_outcome(body, texts):
 
 
 def test_products_are_of_weights_in_the_precision_of_the_tuning(body):
-    assert {weight.dtype for weight in _finetune._weights_in("bfloat16", body).values()} == {torch.bfloat16}
-    assert _finetune._weights_in("float32", body) == {}
+    assert {weight.dtype for weight in _gradients.weights_in("bfloat16", body).values()} == {torch.bfloat16}
+    assert _gradients.weights_in("float32", body) == {}

@@ -73,7 +73,8 @@ def test_what_is_no_classifier_is_refused_as_a_head(head, message):
 
 
 def build(head, strategy="one-vs-rest", *, multi_label=False, seed=0):
-    return build_head(head, strategy, multi_label=multi_label, rng=np.random.RandomState(seed))
+    rng = np.random.RandomState(seed)
+    return build_head(head, strategy, multi_label=multi_label, n_texts=160, n_classes=4, rng=rng)
 
 
 def without_seeds(estimator):
@@ -81,8 +82,10 @@ def without_seeds(estimator):
 
 
 def test_the_default_head_is_a_new_logistic_regression_each_time():
-    assert without_seeds(build(None)) == repr(LogisticRegression(C=10, max_iter=1000))
+    assert without_seeds(build(None)) == repr(LogisticRegression(C=2.5, max_iter=1000))
     assert default_head() is not default_head()
+    assert build(None, multi_label=True).estimator.C == 10
+    assert build(LogisticRegression(C=3)).C == 3
 
 
 def test_the_default_head_weighs_the_few_texts_of_a_label_like_the_many_without_it():
@@ -230,13 +233,13 @@ SEVERAL = (EMBEDDINGS[:, :4] > 0).astype(np.int64)
 @pytest.mark.parametrize("head", HEADS)
 @pytest.mark.parametrize("y", [OF_THREE, OF_TWO], ids=["three", "two"])
 def test_fitted_heads_answer_for_their_classes(head, y):
-    fitted = build_head(head, "one-vs-rest", multi_label=False, rng=np.random.RandomState(0)).fit(EMBEDDINGS, y)
+    fitted = build(head, "one-vs-rest").fit(EMBEDDINGS, y)
     check_fitted_head(fitted, np.unique(y), 8)
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_fitted_heads_answer_for_several_labels(strategy):
-    head = build_head(None, strategy, multi_label=True, rng=np.random.RandomState(0)).fit(EMBEDDINGS, SEVERAL)
+    head = build(None, strategy, multi_label=True).fit(EMBEDDINGS, SEVERAL)
     check_fitted_head(head, np.arange(4), 8)
     with pytest.raises(ValueError, match="are not those of its head_"):
         check_fitted_head(head, np.arange(3), 8)

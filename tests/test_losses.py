@@ -116,7 +116,7 @@ def test_the_temperature_divides_the_similarities(temperature):
     indicator = one_hot(0, 1, 0, 1, 2, 2)
     embeddings = embeddings_for(indicator)
     value = supervised_contrastive(
-        torch.from_numpy(embeddings), label_overlap(torch.from_numpy(indicator)), temperature
+        torch.from_numpy(embeddings), label_overlap(torch.from_numpy(indicator)), temperature=temperature
     )
     assert value.item() == pytest.approx(plain_supcon(embeddings, indicator, temperature), rel=1e-6)
 

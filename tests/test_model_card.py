@@ -233,7 +233,7 @@ def test_all_parameters_are_listed_as_they_were_in_the_fit(fitted):
     of_head = dict(rows(section(model_card(clf), "Parameters of the head, LogisticRegression")))
     expected = {name for name, value in LogisticRegression().get_params().items() if str(value) != "deprecated"}
     assert of_head.keys() - {"Parameter", "---"} == expected
-    assert of_head["C"] == "10"
+    assert of_head["C"] == "9.375"  # 25 times three classes, divided by the eight texts of each
 
 
 def test_versions_are_those_that_are_installed(fitted):
@@ -414,7 +414,7 @@ def test_parameters_hold_no_addresses_folders_texts_or_long_arrays(tiny_model):
     table = dict(rows(section(card, "Parameters of the head, Pipeline")))
     assert (table["memory"], table["functiontransformer__func"]) == ("cache", "as_it_is")
     assert table["gaussiannb__priors"] == "array of shape (3,)"
-    assert ["random_state", "RandomState"] in rows(section(card, "Parameters"))
+    assert dict(rows(section(card, "Parameters")))["random_state"].isdigit()  # the number drawn
 
 
 def test_parameters_that_name_labels_and_numbers_are_shown(tiny_model):

@@ -74,7 +74,7 @@ def test_the_round_trip_made_twice_gives_the_same_weights(file, tmp_path):
     again = load(file)
     dump(again, tmp_path / "again.skops")
     twice = load(tmp_path / "again.skops")
-    first, second = (model.encoder_.__getstate__()["_body"]["weights"] for model in (again, twice))
+    first, second = (model.encoder_.__getstate__()["body"]["weights"] for model in (again, twice))
     assert first.keys() == second.keys()
     assert all(first[name].tobytes() == second[name].tobytes() for name in first)
 
@@ -83,7 +83,7 @@ def test_the_round_trip_made_twice_gives_the_same_weights(file, tmp_path):
 def test_a_file_is_at_most_two_percent_larger_than_the_weights(tmp_path):
     classifier = SetFitClassifier(max_steps=0).fit(["good", "bad"], ["yes", "no"])
     dump(classifier, tmp_path / "model.skops")
-    weights = classifier.encoder_.__getstate__()["_body"]["weights"]
+    weights = classifier.encoder_.__getstate__()["body"]["weights"]
     assert os.path.getsize(tmp_path / "model.skops") < 1.02 * sum(array.nbytes for array in weights.values())
 
 
@@ -262,7 +262,7 @@ def encoder(schema):
 
 
 def body(schema):
-    return attributes(encoder(schema)["_body"])
+    return attributes(encoder(schema)["body"])
 
 
 def head(schema):
@@ -364,7 +364,7 @@ FORGED = {
         lambda s: swap(attributes(body(s)["weights"]), "transformer.embeddings.LayerNorm.weight", POSITIONS),
         "shape",
     ),
-    "a body that is text": (lambda s: encoder(s).update(_body=plain("x")), "_body must be of type dict"),
+    "a body that is text": (lambda s: encoder(s).update(body=plain("x")), "body must be of type dict"),
     "quantised weights": (lambda s: add(body(s)["transformer"], "quantization_config", plain({})), "keys"),
     "a foreign kernel": (
         lambda s: add(body(s)["transformer"], "_attn_implementation", plain("a/b")),

@@ -46,7 +46,7 @@ def measured(name: str, step: Callable[[], Any], mb_of_weights: float) -> Any:
 def keep(folder: Path) -> None:
     """Fit, dump, and write as the reference's folder; say how much the weights take."""
     classifier = SetFitClassifier(max_steps=2, random_state=0).fit(TEXTS, LABELS)
-    weights = classifier.encoder_.__getstate__()["_body"]["weights"]
+    weights = classifier.encoder_.__getstate__()["body"]["weights"]
     n_bytes = sum(array.nbytes for array in weights.values())
     (folder / "n_bytes").write_text(str(n_bytes))
     write_setfit(classifier, folder / "setfit")

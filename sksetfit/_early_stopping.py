@@ -1,0 +1,106 @@
+"""When to stop a tuning: a score of the whole classifier, taken several times while its body is tuned.
+
+Floor 0: knows numpy, and of this package labelled texts and batches.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from sksetfit._batches import balanced_batches
+from sksetfit._labelled import Labelled
+from sksetfit._spread import held_out_rows
+
+MOST_JUDGED_ON = 512  # texts that the head is fitted on for a score
+N_SCORINGS = 10  # of the steps that are planned, besides one of the body as it comes
+
+
+class EarlyStopping:
+    """Scores a classifier while its body is tuned, stops when nothing is gained, and puts the best weights back.
+
+    Parameters
+    ----------
+    score : callable
+        Gives the score of a body, of the label texts that take part and the losses so far; the higher the better.
+    n_iter_no_change : int
+        After how many scorings in a row that are no better than the best before them to stop.
+    key : object
+        What the scores depend on besides the body, for a memory of tuned bodies.
+
+    Notes
+    -----
+    Of equal scores the last counts as the best: on few texts many are equal, and what was tuned longer is the safer
+    choice. It is no gain all the same.
+    """
+
+    def __init__(self, score: Callable[..., float], n_iter_no_change: int, key: Any) -> None:
+        self.key = key
+        self._score = score
+        self._n_iter_no_change = n_iter_no_change
+        self._scores: list[float] = []
+        self._steps: list[int] = []
+        self._n_without_gain = 0
+
+    def start(self, body: Any, label_texts: dict[Any, list[str]], n_steps: int) -> None:
+        """Score the body as it comes."""
+        self._body = body
+        self._label_texts = label_texts
+        self._n_steps = n_steps
+        self._interval = -(-n_steps // N_SCORINGS)
+        self._take_score([])
+
+    def step(self, losses: list[float]) -> bool:
+        """Score the body if it is time to, and tell whether to stop."""
+        n_done = len(losses)
+        if n_done % self._interval and n_done < self._n_steps:
+            return False
+        self._take_score(losses)
+        return self._n_without_gain >= self._n_iter_no_change
+
+    def _take_score(self, losses: list[float]) -> None:
+        score = self._score(self._body, self._label_texts, losses)
+        if math.isnan(score):
+            raise ValueError(
+                "scoring gave NaN for the validation texts: it cannot tell when to stop. Choose another scoring, or "
+                "validation texts of all classes."
+            )
+        best = max(self._scores, default=float("-inf"))
+        self._n_without_gain = 0 if score > best else self._n_without_gain + 1
+        if score >= best:
+            self._best_weights = self._body.copy_of_weights()
+        self._scores.append(score)
+        self._steps.append(len(losses))
+
+    def end(self) -> tuple[list[int], list[float]]:
+        """Put the best weights back, and return the steps after which a score was taken, and the scores."""
+        self._body.load_state_dict(self._best_weights, strict=False)  # those that are tuned
+        return self._steps, self._scores
+
+
+def hold_out(labelled: Labelled, fraction: float, rng: np.random.RandomState) -> tuple[Labelled, Labelled]:
+    """Return the texts that are left to learn from, and those that are held out.
+
+    Raises
+    ------
+    ValueError
+        If no text can be held out.
+    """
+    held_out = held_out_rows(labelled.targets.indicator, fraction, rng)
+    if not held_out.any():
+        raise ValueError(
+            "early_stopping=True can hold out no text: each class has a single one. Pass X_val and y_val to fit."
+        )
+    return labelled.take(np.flatnonzero(~held_out)), labelled.take(np.flatnonzero(held_out))
+
+
+def some_of_each_class(labelled: Labelled) -> Labelled:
+    """Return texts of all classes alike, as many as tell how good the embeddings are, or all where they are few."""
+    n_most = max(MOST_JUDGED_ON, 4 * len(labelled.targets.classes))
+    if len(labelled.texts) <= n_most:
+        return labelled
+    (rows,) = balanced_batches(labelled.targets.indicator, 1, n_most, np.random.RandomState(0))
+    return labelled.take(rows)

@@ -1,0 +1,223 @@
+"""A tuning from its beginning to its end: the body, the label texts that take part, the plan, the steps.
+
+Floor 1: knows the body, where it comes from and the tuning loop, and of floor 0 the batches and label texts.
+"""
+
+from __future__ import annotations
+
+import copy
+import os
+import time
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from sksetfit._batches import balanced_batches, merge_duplicates, planned_steps
+from sksetfit._body import Body
+from sksetfit._body_source import chosen_device, identity, load_body
+from sksetfit._body_state import body_to_state
+from sksetfit._early_stopping import EarlyStopping
+from sksetfit._finetune import finetune
+from sksetfit._label_texts import label_rows, names_are_informative
+from sksetfit._labelled import Labelled
+from sksetfit._memory import give_back_freed_memory
+from sksetfit._tuning_cache import KeptBody, key_of, remembered
+from sksetfit._validation import local_random_state
+from sksetfit._version import versions
+
+WARM_SHARE = 3  # of the steps of a fresh fit are enough to go on from a body that is tuned
+N_TEXTS_JUDGED = 512  # texts, of all classes alike, on which "auto" judges class names; more cost time and say no more
+
+
+class Recipe(NamedTuple):
+    """The parameters of `SetFitEncoder` that decide what becomes of a body."""
+
+    model: str | os.PathLike[str]
+    label_texts: Any
+    loss: str
+    max_steps: int | str
+    batch_size: int
+    learning_rate: float
+    warmup_proportion: float
+    weight_decay: float
+    max_seq_length: int | None
+    prompt: str | None
+    precision: str
+    device: str | None
+
+
+class Tuned(NamedTuple):
+    """What a tuning has made: the body, the label texts that took part, the loss of each step, and the scorings."""
+
+    body: Any
+    label_texts: dict[Any, list[str]]
+    loss_curve: NDArray[np.float64]
+    validation_steps: NDArray[np.int64]
+    validation_scores: NDArray[np.float64]
+
+
+class Watch(Protocol):
+    """Who looks on while a body is tuned."""
+
+    def start(self, body: Body, label_texts: dict[Any, list[str]], n_steps: int) -> None:
+        """Take notice of what is going to be tuned."""
+
+    def step(self, losses: list[float]) -> bool:
+        """Take notice of the losses up to a step, and tell whether to stop."""
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """A tuning that is to be made.
+
+    Attributes
+    ----------
+    recipe : Recipe
+    labelled : Labelled
+        What is learned from.
+    candidates : dict of {label: list of str}
+        The label texts, of which "auto" may use none.
+    seed : int or None
+    early_stopping : EarlyStopping or None, default=None
+    watch : Watch or None, default=None
+        Who else looks on, and may stop it.
+    verbose : int, default=0
+    """
+
+    recipe: Recipe
+    labelled: Labelled
+    candidates: dict[Any, list[str]]
+    seed: int | None
+    early_stopping: EarlyStopping | None = None
+    watch: Watch | None = None
+    verbose: int = 0
+
+    @torch.inference_mode(False)  # what is copied or loaded under it can never be tuned
+    def run(self, start: Body | None = None) -> Tuned:
+        """Load a body, or copy the one to start from, and tune it."""
+        rng = local_random_state(self.seed)
+        # Not what OpenVINO made of the old one.
+        body = self._load() if start is None else copy.deepcopy(start, {id(start.exports): {}})
+        label_texts = self._label_texts(body, rng)
+        texts, indicator, weights = _with_label_texts(self.labelled, label_texts)
+        tokens, n_cut = body.tokenize(texts)
+        precision = body.training_precision(self.recipe.precision)
+        n_steps = self._n_steps(len(texts), warm=start is not None)
+        if self.verbose:
+            n_label_texts = sum(map(len, label_texts.values()))
+            print(f"[sksetfit] {n_label_texts} label texts of {len(label_texts)} classes take part")
+            print(
+                f"[sksetfit] {len(texts)} distinct texts in {indicator.shape[1]} classes, label texts included, "
+                f"{n_cut} of them cut at {body.max_seq_length} tokens (max_seq_length): {n_steps} tuning steps of at "
+                f"most {self.recipe.batch_size} texts in {precision} on {body.device}, about "
+                f"{_expected_seconds(body, texts[: self.recipe.batch_size], n_steps, precision)} s"
+            )
+        watches: list[Watch] = [each for each in (self.early_stopping, self.watch) if each is not None]
+        for each in watches:
+            each.start(body, label_texts, n_steps)
+        loss_curve = finetune(
+            body,
+            tokens,
+            indicator,
+            weights=weights,
+            n_steps=n_steps,
+            precision=precision,
+            rng=rng,
+            after_step=partial(_tell, watches) if watches else None,
+            progress=bool(self.verbose),
+            **{name: getattr(self.recipe, name) for name in _OF_THE_LOOP},
+        )
+        scorings = ([], []) if self.early_stopping is None else self.early_stopping.end()
+        give_back_freed_memory()
+        return Tuned(body, label_texts, loss_curve, np.array(scorings[0], dtype=np.int64), np.array(scorings[1]))
+
+    def run_once(self, memory: Any) -> Tuned:
+        """Do what `run` does, unless the memory holds what the same tuning has made before.
+
+        The same are texts and targets in the same order, parameters, seed, weights of the model as it comes, and
+        versions of the libraries; not the containers and types that they came in.
+        """
+        recipe = self.recipe._replace(model=identity(self.recipe.model), label_texts=self.recipe.label_texts == "auto")
+        examples = (self.labelled.texts, self.labelled.targets.indicator, self.labelled.weights, self.candidates)
+        judge = None if self.early_stopping is None else self.early_stopping.key
+        key = key_of(tuple(recipe), examples, self.seed, judge, versions())
+
+        def compute() -> Tuned:
+            tuned = self.run()
+            return tuned._replace(body=body_to_state(tuned.body))
+
+        tuned: Tuned = remembered(memory, key, compute)
+        body = KeptBody(key, tuned.body, chosen_device(self.recipe.device))
+        curves: Any = [np.array(each) for each in tuned[2:]]  # copies, of what may be mapped from the memory's file
+        return Tuned(body, tuned.label_texts, *curves)
+
+    def _load(self) -> Body:
+        return load_body(
+            self.recipe.model,
+            max_seq_length=self.recipe.max_seq_length,
+            prompt=self.recipe.prompt,
+            device=self.recipe.device,
+            quiet=self.verbose < 2,
+        )
+
+    def _n_steps(self, n_texts: int, *, warm: bool) -> int:
+        if self.recipe.max_steps != "auto":
+            return int(self.recipe.max_steps)
+        n_steps = planned_steps(n_texts, self.recipe.batch_size)
+        return n_steps // WARM_SHARE if warm else n_steps
+
+    def _label_texts(self, body: Body, rng: np.random.RandomState) -> dict[Any, list[str]]:
+        """Return the label texts, none of them where "auto" finds that they say nothing about the texts."""
+        if self.recipe.label_texts != "auto" or not self.candidates:
+            return self.candidates
+        indicator = self.labelled.targets.indicator
+        names, name_indicator = label_rows(self.candidates, self.labelled.targets.classes)
+        (sample,) = balanced_batches(indicator, 1, N_TEXTS_JUDGED, rng)
+        precision = body.training_precision(self.recipe.precision)
+        by_texts = body.encode([self.labelled.texts[i] for i in sample], precision)
+        by_names = body.encode(names, precision)
+        if names_are_informative(by_texts, indicator[sample], by_names, name_indicator):
+            return self.candidates
+        if self.verbose:
+            print('[sksetfit] label_texts="auto": the class names do not match the texts and are left out')
+        return {}
+
+
+_OF_THE_LOOP = ("loss", "batch_size", "learning_rate", "warmup_proportion", "weight_decay")
+
+
+def _tell(watches: list[Watch], losses: list[float]) -> bool:
+    """Tell all of them of a step, and return whether one wants to stop."""
+    wishes = [each.step(losses) for each in watches]
+    return any(wishes)
+
+
+def _with_label_texts(
+    labelled: Labelled, label_texts: dict[Any, list[str]]
+) -> tuple[list[str], NDArray[np.bool_], NDArray[np.float64] | None]:
+    """Return the distinct texts, label texts included, the labels of each, and how much each counts."""
+    names, name_indicator = label_rows(label_texts, labelled.targets.classes)
+    rows = labelled.texts + names
+    texts, indicator = merge_duplicates(rows, np.vstack([labelled.targets.indicator, name_indicator]))
+    if labelled.weights is None:
+        return texts, indicator, None
+    weights = np.concatenate([labelled.weights, labelled.weights_of_labels(name_indicator)])
+    place = {text: i for i, text in enumerate(texts)}
+    of_row = [place[row] for row in rows]
+    return (
+        texts,
+        indicator,
+        np.bincount(of_row, weights) / np.bincount(of_row),
+    )  # a text that is there twice counts once
+
+
+def _expected_seconds(body: Body, some: list[str], n_steps: int, precision: str) -> int:
+    """Return about how many seconds the steps will take, judged by encoding some texts."""
+    body.encode(some, precision)  # the first time takes longer
+    started = time.perf_counter()
+    body.encode(some, precision)
+    return round(3 * n_steps * (time.perf_counter() - started))  # the way back costs twice the way there
