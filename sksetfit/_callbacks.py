@@ -42,24 +42,28 @@ class TaskReports:
         self._data = data
         self._fitted_attributes = fitted_attributes
         self._fit: Any = None
+        self.stopped = False  # whether a callback wanted to stop before the end
 
     def start(self, body: Any, label_texts: dict[Any, list[str]], n_steps: int) -> None:
         """Report the beginning of the fit and of the first step."""
-        self._body, self._label_texts, self._n_steps = body, label_texts, n_steps
+        self._body, self._label_texts = body, label_texts
         self._begin_fit(n_steps)
         if n_steps:
-            self._begin_step()
+            self.go_on()
 
     def step(self, losses: list[float]) -> bool:
         """Report the end of a step, and tell whether a callback wants to stop."""
-        stop: bool = self._step.call_on_fit_task_end(
+        self.stopped = self._step.call_on_fit_task_end(
             estimator=self._estimator,
             reconstruction_attributes=lambda: self._fitted_attributes(self._body, self._label_texts, losses),
             **self._data,
         )
-        if not stop and len(losses) < self._n_steps:
-            self._begin_step()
-        return stop
+        return self.stopped
+
+    def go_on(self) -> None:
+        """Report the beginning of a step."""
+        self._step = self._fit.subcontext(task_name="tuning step")
+        self._step.call_on_fit_task_begin(estimator=self._estimator, **self._data)
 
     def end(self, fitted_attributes: dict[str, Any]) -> None:
         """Report the end of the fit, which had no steps if its body was found in a memory."""
@@ -72,10 +76,6 @@ class TaskReports:
     def _begin_fit(self, n_steps: int) -> None:
         self._fit = self._estimator._init_callback_context(max_subtasks=n_steps)
         self._fit.call_on_fit_task_begin(estimator=self._estimator, **self._data)
-
-    def _begin_step(self) -> None:
-        self._step = self._fit.subcontext(task_name="tuning step")
-        self._step.call_on_fit_task_begin(estimator=self._estimator, **self._data)
 
 
 def task_reports(

@@ -6,19 +6,20 @@ Floor 3: knows floor 2 and below.
 from __future__ import annotations
 
 import os
+from difflib import get_close_matches
 from numbers import Integral, Real
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.metrics import check_scoring
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.metrics import check_scoring, get_scorer_names
 from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from sksetfit._callbacks import CallbackSupportMixin, task_reports, with_callbacks
-from sksetfit._early_stopping import EarlyStopping, hold_out, some_of_each_class
+from sksetfit._early_stopping import EarlyStopping, code_of, hold_out, some_of_each_class
 from sksetfit._encoder import SetFitEncoder
 from sksetfit._estimator_state import PlainStateMixin, checked_state, plain_state
 from sksetfit._heads import (
@@ -99,9 +100,9 @@ class SetFitClassifier(CallbackSupportMixin, PlainStateMixin, ClassifierMixin, B
     class_weight : "balanced", dict of {label: weight} or None, default=None
         How much the texts of each class count in the loss and in the head, besides ``sample_weight``. Labels that are
         not in a dict have weight 1; a text of several labels has the product. "balanced" leaves out texts of classes
-        that have more than the rarest (and more than 8), because few texts are learned by heart and lose against many,
-        and evens out the rest by weights; for several labels per text it weighs the two sides of each label, in the
-        head only. The head must take ``sample_weight``.
+        that have more than the rarest (and more than 8), whatever their ``sample_weight``, because few texts are
+        learned by heart and lose against many, and evens out the rest by weights; for several labels per text it
+        weighs the two sides of each label, in the head only. The head must take ``sample_weight``.
     early_stopping : bool, default=False
         Whether to score the classifier while its body is tuned, stop when the score no longer rises, and go back to
         the weights of the best score. The head is fitted anew for each of about ten scores.
@@ -113,7 +114,8 @@ class SetFitClassifier(CallbackSupportMixin, PlainStateMixin, ClassifierMixin, B
         stopping.
     scoring : str, callable or None, default=None
         What early stopping maximises: the name of a scorer of scikit-learn, or a callable of the signature
-        ``scorer(classifier, X, y)``; None means accuracy. Only read with early stopping.
+        ``scorer(classifier, X, y)``; None means accuracy. Validation texts count alike, whatever ``sample_weight``
+        says. Only read with early stopping.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
         "auto" tunes in bfloat16 where the processor or GPU multiplies it natively and predicts in float32; "float32"
         and "bfloat16" do both in one. In bfloat16 an embedding depends a little, in the third digit, on the texts that
@@ -129,8 +131,8 @@ class SetFitClassifier(CallbackSupportMixin, PlainStateMixin, ClassifierMixin, B
         body per fold. See Notes. None keeps nothing.
     warm_start : bool, default=False
         Whether a fit goes on with the body of the one before, on a copy of it, instead of loading it afresh; there may
-        be new classes. The parameters that say how it is loaded, ``model``, ``max_seq_length`` and ``prompt``, are
-        then those of the first fit.
+        be new classes. ``model``, ``max_seq_length`` and ``prompt`` must be those of the first fit, and ``memory`` is
+        not asked.
     random_state : int, RandomState instance or None, default=None
         Decides the batches and what is random in the head, unless that has a ``random_state`` of its own. None draws
         anew each time. The global random states of numpy and torch are neither read nor changed.
@@ -171,9 +173,10 @@ class SetFitClassifier(CallbackSupportMixin, PlainStateMixin, ClassifierMixin, B
 
     A body in ``memory`` is found again by the texts and targets in their order, the parameters that decide what it is,
     the weights of the model, the seed and the versions of the libraries; not by the containers and types of texts and
-    labels, nor by ``head``, ``backend`` and ``verbose``. Shuffled rows are another body, and so is another
-    ``sample_weight``. With ``random_state=None`` any body of the kind is found, so that fits no longer differ. The
-    folder holds pickles, which can run code: use one that only you can write to. A saved file does not name it.
+    labels, nor by ``backend`` and ``verbose``, nor by the head, unless early stopping scores it. Shuffled rows are
+    another body, and so is another ``sample_weight``. With ``random_state=None`` any body of the kind is found, so that
+    fits no longer differ. A tuning that a callback has stopped is not kept. The folder holds pickles, which can run
+    code: use one that only you can write to. A saved file does not name it.
 
     References
     ----------
@@ -307,19 +310,10 @@ class SetFitClassifier(CallbackSupportMixin, PlainStateMixin, ClassifierMixin, B
         return self
 
     def _new_encoder(self) -> SetFitEncoder:
-        """Return an encoder of these parameters; with a warm start one that goes on with the body there is."""
+        """Return an encoder of these parameters, with a warm start to go on with the body there is."""
         encoder = SetFitEncoder(**{name: getattr(self, name) for name in SetFitEncoder._get_param_names()})
         encoder.random_state = fixed_seed(self.random_state)
-        if self.warm_start and hasattr(self, "encoder_"):
-            for name in ("model", "max_seq_length", "prompt"):
-                now, before = getattr(self, name), getattr(self.encoder_, name)
-                if now != before:
-                    raise ValueError(
-                        f"warm_start=True goes on with a body of {name}={before!r}, and {name} is now {now!r}. Set it "
-                        f"back, or warm_start to False for a fit from the beginning."
-                    )
-            encoder._tuned = self.encoder_._tuned
-        return encoder
+        return encoder._going_on_from(getattr(self, "encoder_", None))
 
     def _early_stopping(
         self, encoder: SetFitEncoder, labelled: Labelled, X_val: Any, y_val: Any
@@ -330,21 +324,38 @@ class SetFitClassifier(CallbackSupportMixin, PlainStateMixin, ClassifierMixin, B
             if given:
                 raise ValueError("X_val and y_val are for early stopping, and early_stopping=False. Set it to True.")
             return labelled, None
-        scorer = check_scoring(self, scoring=self.scoring)
+        scorer = self._scorer()
         if given:
             texts, y = check_validation_data(X_val, y_val, labelled.targets)
+        elif hasattr(encoder, "_tuned"):
+            raise ValueError(
+                "Early stopping needs X_val and y_val when a warm start goes on with a body: it may have been tuned on "
+                "any text of X. Pass texts that no fit has seen."
+            )
         else:
-            labelled, held_out = hold_out(labelled, self.validation_fraction, local_random_state(encoder.random_state))
+            seed = 0 if encoder.random_state is None and self.memory is not None else encoder.random_state
+            labelled, held_out = hold_out(labelled, self.validation_fraction, local_random_state(seed))
             texts, y = held_out.texts, held_out.targets.y
         judged_on = some_of_each_class(labelled)
 
         def score(*now: Any) -> float:
-            classifier = type(self)(**self.get_params(deep=False))
+            classifier = clone(self).set_params(early_stopping=False)  # of its own, whatever the scorer does to it
             classifier.__dict__.update(self._as_fitted(encoder._as_of(*now), judged_on))
             return float(scorer(classifier, texts, y))
 
-        key = (texts, y, self.head, self.multi_target_strategy, self.class_weight, self.n_iter_no_change, self.scoring)
+        judge = (self.head, self.multi_target_strategy, self.class_weight, self.scoring, code_of(self.scoring))
+        key = (texts, y.tolist(), self.n_iter_no_change, judge)
         return labelled, EarlyStopping(score, self.n_iter_no_change, key)
+
+    def _scorer(self) -> Any:
+        if isinstance(self.scoring, str) and self.scoring not in get_scorer_names():
+            near = get_close_matches(self.scoring, get_scorer_names(), n=1)
+            hint = f"Did you mean {near[0]!r}? " if near else ""
+            raise ValueError(
+                f"scoring={self.scoring!r} is no scorer of scikit-learn. {hint}They are listed by "
+                f"sklearn.metrics.get_scorer_names()."
+            )
+        return check_scoring(self, scoring=self.scoring)
 
     def _as_fitted(self, encoder: SetFitEncoder, labelled: Labelled) -> dict[str, Any]:
         """Return what a classifier has learned with this encoder, and a head that is fitted on these texts."""
@@ -356,7 +367,7 @@ class SetFitClassifier(CallbackSupportMixin, PlainStateMixin, ClassifierMixin, B
             self.head,
             self.multi_target_strategy,
             multi_label=targets.multi_label,
-            n_texts=len(labelled.texts),
+            n_texts=len(labelled.texts) if labelled.weights is None else labelled.weights.sum(),
             n_classes=len(targets.classes),
             class_weight=self.class_weight,
             rng=local_random_state(encoder.random_state),
@@ -428,8 +439,9 @@ class SetFitClassifier(CallbackSupportMixin, PlainStateMixin, ClassifierMixin, B
     def _head_answer(self, method: str, X: Any) -> NDArray[Any]:
         check_is_fitted(self)
         # Not transform: under set_config(transform_output=...) its frames have names that the head was not fitted on.
-        embeddings = self.encoder_._encode(check_texts(X), self.encoder_.backend)
-        return one_array(getattr(self.head_, method)(embeddings))
+        encoder, head = self.encoder_, self.head_  # both at once: another thread may be fitting
+        embeddings = encoder._encode(check_texts(X), encoder.backend)
+        return one_array(getattr(head, method)(embeddings))
 
     def set_params(self, **params: Any) -> Self:
         """Set parameters of this classifier, and of its head as ``head__<name>``.

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from sksetfit._batches import balanced_batches
+from sksetfit._batches import balanced_batches, merge_duplicates
 from sksetfit._labelled import Labelled
 from sksetfit._spread import held_out_rows
 
@@ -36,6 +36,8 @@ class EarlyStopping:
     Of equal scores the last counts as the best: on few texts many are equal, and what was tuned longer is the safer
     choice. It is no gain all the same.
     """
+
+    stopped = False  # before its time it never does
 
     def __init__(self, score: Callable[..., float], n_iter_no_change: int, key: Any) -> None:
         self.key = key
@@ -62,12 +64,15 @@ class EarlyStopping:
         return self._n_without_gain >= self._n_iter_no_change
 
     def _take_score(self, losses: list[float]) -> None:
-        score = self._score(self._body, self._label_texts, losses)
-        if math.isnan(score):
+        try:
+            score = float(self._score(self._body, self._label_texts, losses))
+            if math.isnan(score):
+                raise ValueError("it gave NaN")
+        except (TypeError, ValueError) as error:
             raise ValueError(
-                "scoring gave NaN for the validation texts: it cannot tell when to stop. Choose another scoring, or "
-                "validation texts of all classes."
-            )
+                f"scoring failed on the validation texts ({error}). Choose another scoring, or pass X_val and y_val "
+                f"with texts of all classes."
+            ) from error
         best = max(self._scores, default=float("-inf"))
         self._n_without_gain = 0 if score > best else self._n_without_gain + 1
         if score >= best:
@@ -75,8 +80,13 @@ class EarlyStopping:
         self._scores.append(score)
         self._steps.append(len(losses))
 
-    def end(self) -> tuple[list[int], list[float]]:
+    def go_on(self) -> None:
+        """Do nothing."""
+
+    def end(self, losses: list[float]) -> tuple[list[int], list[float]]:
         """Put the best weights back, and return the steps after which a score was taken, and the scores."""
+        if self._steps[-1] < len(losses):  # somebody else wanted to stop
+            self._take_score(losses)
         self._body.load_state_dict(self._best_weights, strict=False)  # those that are tuned
         return self._steps, self._scores
 
@@ -89,11 +99,14 @@ def hold_out(labelled: Labelled, fraction: float, rng: np.random.RandomState) ->
     ValueError
         If no text can be held out.
     """
-    held_out = held_out_rows(labelled.targets.indicator, fraction, rng)
-    if not held_out.any():
+    texts, indicator = merge_duplicates(labelled.texts, labelled.targets.indicator)
+    some = held_out_rows(indicator, fraction, rng)
+    if not some.any():
         raise ValueError(
             "early_stopping=True can hold out no text: each class has a single one. Pass X_val and y_val to fit."
         )
+    names = {text for text, is_held_out in zip(texts, some, strict=True) if is_held_out}
+    held_out = np.array([text in names for text in labelled.texts])  # a text that is there twice, on one side
     return labelled.take(np.flatnonzero(~held_out)), labelled.take(np.flatnonzero(held_out))
 
 
@@ -104,3 +117,9 @@ def some_of_each_class(labelled: Labelled) -> Labelled:
         return labelled
     (rows,) = balanced_batches(labelled.targets.indicator, 1, n_most, np.random.RandomState(0))
     return labelled.take(rows)
+
+
+def code_of(scoring: Any) -> Any:
+    """Return what a function does, which pickles tell by its name only: in a notebook it may be another tomorrow."""
+    code = getattr(getattr(scoring, "_score_func", scoring), "__code__", None)
+    return code and (code.co_code, code.co_names, [each for each in code.co_consts if not hasattr(each, "co_code")])

@@ -89,8 +89,8 @@ class SetFitEncoder(
         body per fold. See Notes. None keeps nothing.
     warm_start : bool, default=False
         Whether a fit goes on with the body of the one before, on a copy of it, instead of loading it afresh; there may
-        be new classes. The parameters that say how it is loaded, ``model``, ``max_seq_length`` and ``prompt``, are
-        then those of the first fit.
+        be new classes. ``model``, ``max_seq_length`` and ``prompt`` must be those of the first fit, and ``memory`` is
+        not asked.
     random_state : int, RandomState instance or None, default=None
         Decides the batches, and with them all that is random in a fit. None draws anew each time. The global random
         states of numpy and torch are neither read nor changed.
@@ -125,9 +125,10 @@ class SetFitEncoder(
 
     A body in ``memory`` is found again by the texts and targets in their order, the parameters that decide what it is,
     the weights of the model, the seed and the versions of the libraries; not by the containers and types of texts and
-    labels, nor by ``head``, ``backend`` and ``verbose``. Shuffled rows are another body, and so is another
-    ``sample_weight``. With ``random_state=None`` any body of the kind is found, so that fits no longer differ. The
-    folder holds pickles, which can run code: use one that only you can write to. A saved file does not name it.
+    labels, nor by ``backend`` and ``verbose``, nor by the head, unless early stopping scores it. Shuffled rows are
+    another body, and so is another ``sample_weight``. With ``random_state=None`` any body of the kind is found, so that
+    fits no longer differ. A tuning that a callback has stopped is not kept. The folder holds pickles, which can run
+    code: use one that only you can write to. A saved file does not name it.
 
     References
     ----------
@@ -236,14 +237,35 @@ class SetFitEncoder(
         self._validate_params()
         labelled = check_labelled(X, y, sample_weight)
         reports = task_reports(self, X, y, sample_weight, lambda *now: self._as_of(*now).__dict__)
-        self._fit(labelled, watch=reports)
+        encoder = type(self)(**self.get_params())._going_on_from(self)
+        encoder._fit(labelled, watch=reports)
         if reports is not None:
-            reports.end(self.__dict__)
+            reports.end(encoder.__dict__)
+        self.__dict__.update(encoder.__dict__)  # only now: a fit that fails or is interrupted changes nothing
+        return self
+
+    def _going_on_from(self, fitted: Any) -> Self:
+        """Return this encoder, with a warm start with the body of a fitted one to go on with.
+
+        Raises
+        ------
+        ValueError
+            If that body was loaded otherwise than these parameters say.
+        """
+        if not self.warm_start or not hasattr(fitted, "_tuned"):
+            return self
+        for name, before in getattr(fitted, "_loaded_with", {}).items():
+            if (now := _plain(getattr(self, name))) != before:
+                raise ValueError(
+                    f"warm_start=True goes on with a body of {name}={before!r}, and {name} is now {now!r}. Set it "
+                    f"back, or set warm_start to False for a fit from the beginning."
+                )
+        self._tuned = fitted._tuned
         return self
 
     def _as_of(self, body: Body, label_texts: dict[Any, list[str]], losses: list[float]) -> Self:
         """Return an encoder as this one would be if its tuning had ended after these losses."""
-        encoder = type(self)(**self.get_params())
+        encoder = type(self)(**self.get_params() | {"backend": "torch"})  # OpenVINO would keep what it was first given
         encoder._tuned, encoder.label_texts_ = body, label_texts
         encoder.loss_curve_, encoder.n_steps_ = np.array(losses, dtype=np.float64), len(losses)
         return encoder
@@ -265,14 +287,14 @@ class SetFitEncoder(
         recipe = Recipe(**{name: getattr(self, name) for name in Recipe._fields})
         seed = fixed_seed(self.random_state)
         tuning = Tuning(recipe, labelled, candidates, seed, early_stopping, watch, int(self.verbose))
-        if self.warm_start and hasattr(self, "_tuned"):
+        if hasattr(self, "_tuned"):  # of a warm start
             tuned = tuning.run(self._body)
         elif self.memory is None:
             tuned = tuning.run()
         else:
             tuned = tuning.run_once(self.memory)
-        # Only now: a fit that fails or is interrupted leaves the estimator as it was.
         self._tuned = tuned.body
+        self._loaded_with = {name: _plain(getattr(self, name)) for name in ("model", "max_seq_length", "prompt")}
         self.label_texts_ = tuned.label_texts
         self.loss_curve_ = tuned.loss_curve
         self.n_steps_ = len(tuned.loss_curve)
@@ -352,11 +374,35 @@ class SetFitEncoder(
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
+        self._set_state(state)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        restored, (kind, state, of_the_session) = super().__reduce__()
+        if "body" in state:
+            of_the_session["_name_of_body"] = self._tuned.name
+        return restored, (kind, state, of_the_session)
+
+    def _set_pickled_state(self, state: dict[str, Any], of_the_session: dict[str, Any]) -> None:
+        # A `Pipeline` with a memory reads its encoder for each candidate, most of which need no body at all.
+        self._set_state(state, of_the_session.pop("_name_of_body", None))
+        self.__dict__.update(of_the_session)
+
+    def _set_state(self, state: dict[str, Any], name_of_body: str | None = None) -> None:
+        """Set the attributes; a body that has a name, as in a pickle, is built when it is first needed."""
         state = checked_state(self, state, _LEARNED)
         if "body" in state:
             from sksetfit._body_source import available_device
             from sksetfit._body_state import body_from_state
+            from sksetfit._tuning_cache import KeptBody
 
             warn_of_other_version(state.pop("_version", None))
-            state["_tuned"] = body_from_state(state.pop("body"), available_device(state["device"]))
+            body, device = state.pop("body"), available_device(state["device"])
+            if name_of_body is None:
+                state["_tuned"] = body_from_state(body, device)
+            else:
+                state["_tuned"] = KeptBody(name_of_body, body, device)
         super().__setstate__(state)
+
+
+def _plain(value: Any) -> Any:
+    return os.fspath(value) if isinstance(value, os.PathLike) else value

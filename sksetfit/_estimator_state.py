@@ -23,8 +23,11 @@ _OF_THE_SESSION = ("memory", "_metadata_request", *_OF_CALLBACKS)
 def plain_state(state: dict[str, Any]) -> dict[str, Any]:
     """Return a copy of an estimator's state in which ``model`` is no path object, without what is of the session."""
     kept = {name: value for name, value in state.items() if name not in _OF_THE_SESSION}
-    model = state["model"]
-    return kept | {"memory": None, "model": os.fspath(model) if isinstance(model, os.PathLike) else model}
+    if "memory" in state:
+        kept["memory"] = None
+    if isinstance(model := state.get("model"), os.PathLike):
+        kept["model"] = os.fspath(model)
+    return kept
 
 
 class PlainStateMixin:
@@ -34,12 +37,21 @@ class PlainStateMixin:
         of_the_session = {name: value for name, value in vars(self).items() if name in _OF_THE_SESSION}
         return restored, (type(self), self.__getstate__(), of_the_session)
 
+    def _set_pickled_state(self, state: dict[str, Any], of_the_session: dict[str, Any]) -> None:
+        self.__setstate__(state)  # type: ignore[attr-defined]
+        self.__dict__.update(of_the_session)
+
+    def __copy__(self) -> Any:
+        """Return another estimator of the same attributes; by its state it would have a body of its own."""
+        copied = type(self).__new__(type(self))
+        copied.__dict__.update(self.__dict__)
+        return copied
+
 
 def restored(kind: Any, state: dict[str, Any], of_the_session: dict[str, Any]) -> Any:
     """Return the estimator that a pickle or copy is of."""
     estimator = kind.__new__(kind)
-    estimator.__setstate__(state)
-    vars(estimator).update(of_the_session)
+    estimator._set_pickled_state(state, of_the_session)
     return estimator
 
 

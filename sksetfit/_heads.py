@@ -156,7 +156,7 @@ def build_head(
     strategy: str,
     *,
     multi_label: bool,
-    n_texts: int,
+    n_texts: float,
     n_classes: int,
     rng: np.random.RandomState,
     class_weight: Any = None,
@@ -178,7 +178,7 @@ def build_head(
     return built
 
 
-def _resolve(head: Any, *, multi_label: bool, n_texts: int, n_classes: int) -> Any:
+def _resolve(head: Any, *, multi_label: bool, n_texts: float, n_classes: int) -> Any:
     """Put values in the place of "auto", and return the head.
 
     ``class_weight`` becomes "balanced" for several labels per text, each of which is on few texts, so that an

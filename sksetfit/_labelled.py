@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sksetfit._targets import Targets, as_labels, check_targets
-from sksetfit._validation import check_texts, shown
+from sksetfit._validation import check_texts, column_names, shown
 from sksetfit._weights import check_sample_weight, class_weights, counted_rows, even_rows
 
 
@@ -79,6 +79,9 @@ def check_validation_data(X_val: Any, y_val: Any, targets: Targets) -> tuple[lis
         raise ValueError(f"{given} was given without {missing}. Give both, or none for a part of X to be held out.")
     texts = check_texts(X_val, "X_val")
     labels = as_labels(y_val, len(texts), "y_val")
+    names = column_names(y_val)
+    if targets.multi_label and names is not None and sorted(map(str, names)) == sorted(map(str, targets.classes)):
+        labels = labels[:, [names.index(name) for name in targets.classes.tolist()]]
     if targets.multi_label:
         if labels.shape != (len(texts), len(targets.classes)) or not np.isin(labels, (0, 1)).all():
             raise ValueError(
@@ -87,6 +90,8 @@ def check_validation_data(X_val: Any, y_val: Any, targets: Targets) -> tuple[lis
             )
         return texts, labels.astype(np.int64)
     flat = labels.ravel().tolist()
+    if len(flat) != len(texts):
+        raise ValueError(f"y_val must hold one label per text, as y does, got shape {labels.shape}.")
     known = set(targets.classes.tolist())
     for i, label in enumerate(flat):
         if label not in known:

@@ -47,6 +47,16 @@ def check_parts(estimator: Any) -> None:
                 raise ValueError(f"a {name} has arrays that do not fit together")
 
 
+def forget_folders(estimator: Any) -> None:
+    """Set ``memory`` of all parts to None: pickles would be read from that folder at the next fit.
+
+    A file must not say where they lie.
+    """
+    for part in _parts(estimator):
+        if getattr(part, "__dict__", {}).get("memory") is not None:
+            part.memory = None
+
+
 def _parts(whole: Any) -> Iterator[Any]:
     """Yield all objects of scikit-learn's, and random states, that an estimator holds, itself included."""
     seen: dict[int, Any] = {}  # and kept, so that no other takes the place of one in memory

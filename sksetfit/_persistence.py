@@ -163,7 +163,7 @@ def load(file: str | os.PathLike[str], *, trusted: Sequence[str] | None = None, 
     """
     import skops.io
 
-    from sksetfit._parts import check_parts
+    from sksetfit._parts import check_parts, forget_folders
 
     if isinstance(trusted, (str, bool)):
         raise TypeError(f"trusted must be a list of the full names of types, got {trusted!r}.")
@@ -182,6 +182,7 @@ def load(file: str | os.PathLike[str], *, trusted: Sequence[str] | None = None, 
                 raise ValueError(f"it holds no estimator, but a {type(estimator).__name__}")
             check_is_fitted(estimator)
             check_parts(estimator)
+            forget_folders(estimator)
     give_back_freed_memory()
     return estimator
 

@@ -22,7 +22,7 @@ from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import _check_method_params, check_is_fitted
 
-from sksetfit._estimator_state import checked_state
+from sksetfit._estimator_state import PlainStateMixin, checked_state, plain_state
 from sksetfit._risk_coverage import answered_by_threshold
 from sksetfit._validation import shown
 
@@ -36,7 +36,7 @@ _LEARNED = {
 }
 
 
-class RejectClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+class RejectClassifier(PlainStateMixin, ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     """Classifier that answers only where it is sure enough, and else with a label that says so.
 
     Its confidence is the largest probability of `predict_proba`. `fit` chooses the threshold below which it does not
@@ -280,12 +280,12 @@ class RejectClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         return float(threshold), float(coverage[i]), float(precision[i])
 
     def _warn_of_missed_precision(self, sure: float, precision: float, coverage: float) -> None:
-        bound = (
-            f", or at least {sure:.3f} at confidence_level={self.confidence_level}," if self.confidence_level else ""
-        )
+        level = self.confidence_level
+        wanted = f"precision={self.precision}" + (f" at confidence_level={level}" if level else "")
+        bound = f", which is at least {sure:.3f} at this level," if level else ""
         warnings.warn(
-            f"No threshold reaches precision={self.precision} on the held-out texts. The one of the highest precision "
-            f"is taken: {precision:.3f}{bound} at coverage {coverage:.3f}.",
+            f"No threshold reaches {wanted} on the held-out texts. The one of the highest precision is taken: "
+            f"{precision:.3f}{bound} at coverage {coverage:.3f}.",
             UserWarning,
             stacklevel=4,
         )
@@ -305,6 +305,8 @@ class RejectClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         """
         check_is_fitted(self)
         answers, confidence = _answers(self.estimator_, X)
+        if answers.dtype.kind == "u":  # beside -1 numpy would make floats of them
+            answers = answers.astype(np.int64)
         return np.where(confidence >= self.threshold_, answers, np.asarray(self.reject_label_))
 
     def predict_proba(self, X: Any) -> NDArray[np.floating]:
@@ -341,13 +343,19 @@ class RejectClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             The routing.
         """
         return (
-            MetadataRouter(owner=self)
+            MetadataRouter(owner=type(self).__name__)
             .add(estimator=self.estimator, method_mapping=MethodMapping().add(caller="fit", callee="fit"))
             .add(splitter=self.cv, method_mapping=MethodMapping().add(caller="fit", callee="split"))
         )
 
+    def __getstate__(self) -> dict[str, Any]:
+        return plain_state(super().__getstate__())
+
     def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(checked_state(self, state, _LEARNED))
+        state = checked_state(self, state, _LEARNED)
+        if "estimator_" in state:
+            _check_learned(state)
+        super().__setstate__(state)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -355,13 +363,22 @@ class RejectClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         return tags
 
 
+def _check_learned(state: dict[str, Any]) -> None:
+    label, classes = state["reject_label_"], state["classes_"]
+    if classes.ndim != 1 or type(label) not in {str, int} or not np.isfinite(state["threshold_"]):
+        raise ValueError(
+            f"The saved RejectClassifier must have a list of classes_, a finite threshold_ and a str or int as "
+            f"reject_label_, got shape {classes.shape}, {state['threshold_']} and {type(label).__name__}."
+        )
+
+
 def _check_labels(y: Any) -> NDArray[Any]:
     """Return the labels as an array; the classifier gets ``y`` itself."""
     assert_all_finite(y, input_name="y")
     if (kind := type_of_target(y, input_name="y")) not in {"binary", "multiclass"}:
         raise ValueError(
-            f"Unknown label type: y must hold one label per text, got {kind} targets. Of several labels, each is "
-            f"sure or not by itself: compare the columns of predict_proba with a threshold each."
+            f"Unknown label type: y must hold one label per text, str or numbers of one type, got {kind} targets. Of "
+            f"several labels, each is sure or not by itself: MultiLabelThresholdClassifier finds a threshold for each."
         )
     labels: NDArray[Any] = column_or_1d(y)
     return labels
@@ -397,6 +414,8 @@ def _fit_and_answer(
 def _answers(estimator: BaseEstimator, X: Any) -> tuple[NDArray[Any], NDArray[np.floating]]:
     """Return the likeliest label of each text, and its probability."""
     proba = estimator.predict_proba(X)
+    if not np.isfinite(proba).all():
+        raise ValueError(f"{type(estimator).__name__}.predict_proba gives values that are not finite.")
     return estimator.classes_[proba.argmax(axis=1)], proba.max(axis=1)
 
 

@@ -20,7 +20,7 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, _raise
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import _check_method_params, _num_samples, check_is_fitted, indexable
 
-from sksetfit._estimator_state import checked_state
+from sksetfit._estimator_state import PlainStateMixin, checked_state, plain_state
 from sksetfit._spread import spread_rows
 from sksetfit._targets import Targets, check_targets
 from sksetfit._validation import local_random_state, shown
@@ -35,7 +35,7 @@ _MOST_CANDIDATES = 100  # per label: each is a call of the metric
 _LEARNED = {"classes_": np.ndarray, "estimator_": object, "thresholds_": np.ndarray}
 
 
-class MultiLabelThresholdClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+class MultiLabelThresholdClassifier(PlainStateMixin, ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     """Multi-label classifier that tunes the decision threshold of each label by cross-validation.
 
     `predict` of most classifiers answers with the labels whose probability is 0.5 or more, which a label of few rows
@@ -289,8 +289,14 @@ class MultiLabelThresholdClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEst
         tags.target_tags.multi_output = True
         return tags
 
+    def __getstate__(self) -> dict[str, Any]:
+        return plain_state(super().__getstate__())
+
     def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(checked_state(self, state, _LEARNED))
+        state = checked_state(self, state, _LEARNED)
+        if "estimator_" in state:
+            _check_learned(state)
+        super().__setstate__(state)
 
 
 def smoothed_thresholds(
@@ -319,6 +325,16 @@ def _candidates(has_label: NDArray[np.bool_], probabilities: NDArray[np.float64]
     if len(candidates) > _MOST_CANDIDATES:
         candidates = candidates[np.linspace(0, len(candidates) - 1, _MOST_CANDIDATES).round().astype(int)]
     return candidates
+
+
+def _check_learned(state: dict[str, Any]) -> None:
+    classes, thresholds = state["classes_"], state["thresholds_"]
+    sound = classes.ndim == 1 and thresholds.shape == classes.shape and thresholds.dtype == np.float64
+    if not sound or not np.isfinite(thresholds).all():
+        raise ValueError(
+            f"The saved MultiLabelThresholdClassifier's thresholds_ must be finite numbers, one for each of its "
+            f"{classes.size} classes, got {thresholds.dtype} of shape {thresholds.shape}."
+        )
 
 
 def _check_multi_label(y: Any, n_rows: int) -> Targets:
@@ -364,4 +380,7 @@ def _probabilities(estimator: Any, X: Any, n_labels: int) -> Probabilities:
             f"{type(estimator).__name__}.predict_proba must give an array of {n_labels} columns, one per label of y, "
             f"or a list of {n_labels} arrays of two columns, got shapes {shapes}. Is it fitted on these labels?"
         )
-    return np.asarray(answer, dtype=np.float64)
+    probabilities = np.asarray(answer, dtype=np.float64)
+    if not np.isfinite(probabilities).all():
+        raise ValueError(f"{type(estimator).__name__}.predict_proba gives values that are not finite.")
+    return probabilities

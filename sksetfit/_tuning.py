@@ -11,6 +11,7 @@ import time
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple, Protocol
+from uuid import uuid4
 
 import numpy as np
 import torch
@@ -63,11 +64,16 @@ class Tuned(NamedTuple):
 class Watch(Protocol):
     """Who looks on while a body is tuned."""
 
+    stopped: bool
+
     def start(self, body: Body, label_texts: dict[Any, list[str]], n_steps: int) -> None:
         """Take notice of what is going to be tuned."""
 
     def step(self, losses: list[float]) -> bool:
         """Take notice of the losses up to a step, and tell whether to stop."""
+
+    def go_on(self) -> None:
+        """Take notice that nobody wants to stop, and that another step follows."""
 
 
 @dataclass(frozen=True)
@@ -100,8 +106,7 @@ class Tuning:
     def run(self, start: Body | None = None) -> Tuned:
         """Load a body, or copy the one to start from, and tune it."""
         rng = local_random_state(self.seed)
-        # Not what OpenVINO made of the old one.
-        body = self._load() if start is None else copy.deepcopy(start, {id(start.exports): {}})
+        body = self._load() if start is None else self._copied(start)
         label_texts = self._label_texts(body, rng)
         texts, indicator, weights = _with_label_texts(self.labelled, label_texts)
         tokens, n_cut = body.tokenize(texts)
@@ -127,11 +132,11 @@ class Tuning:
             n_steps=n_steps,
             precision=precision,
             rng=rng,
-            after_step=partial(_tell, watches) if watches else None,
+            after_step=partial(_tell, watches, n_steps) if watches else None,
             progress=bool(self.verbose),
             **{name: getattr(self.recipe, name) for name in _OF_THE_LOOP},
         )
-        scorings = ([], []) if self.early_stopping is None else self.early_stopping.end()
+        scorings = ([], []) if self.early_stopping is None else self.early_stopping.end(loss_curve.tolist())
         give_back_freed_memory()
         return Tuned(body, label_texts, loss_curve, np.array(scorings[0], dtype=np.int64), np.array(scorings[1]))
 
@@ -142,16 +147,22 @@ class Tuning:
         versions of the libraries; not the containers and types that they came in.
         """
         recipe = self.recipe._replace(model=identity(self.recipe.model), label_texts=self.recipe.label_texts == "auto")
+        plain = [value.item() if isinstance(value, np.generic) else value for value in recipe]
         examples = (self.labelled.texts, self.labelled.targets.indicator, self.labelled.weights, self.candidates)
         judge = None if self.early_stopping is None else self.early_stopping.key
-        key = key_of(tuple(recipe), examples, self.seed, judge, versions())
+        key = key_of(plain, examples, self.seed, judge, versions())
 
-        def compute() -> Tuned:
+        def compute() -> tuple[Tuned, bool]:
             tuned = self.run()
-            return tuned._replace(body=body_to_state(tuned.body))
+            named = {"name": tuned.body.name, "state": body_to_state(tuned.body)}
+            return tuned._replace(body=named), not (self.watch is not None and self.watch.stopped)
 
-        tuned: Tuned = remembered(memory, key, compute)
-        body = KeptBody(key, tuned.body, chosen_device(self.recipe.device))
+        tuned = remembered(memory, key, compute)
+        if self.verbose:
+            print(f"[sksetfit] the body of {len(self.labelled.texts)} texts is kept in memory={memory!r}")
+        if not isinstance(tuned, Tuned):
+            raise ValueError(f"memory={memory!r} holds something else under the key of this tuning: clear it.")
+        body = KeptBody(**tuned.body, device=chosen_device(self.recipe.device))
         curves: Any = [np.array(each) for each in tuned[2:]]  # copies, of what may be mapped from the memory's file
         return Tuned(body, tuned.label_texts, *curves)
 
@@ -163,6 +174,11 @@ class Tuning:
             device=self.recipe.device,
             quiet=self.verbose < 2,
         )
+
+    def _copied(self, start: Body) -> Body:
+        body = copy.deepcopy(start, {id(start.exports): {}})  # without what OpenVINO made of the old one
+        body.name = uuid4().hex
+        return body.to(chosen_device(self.recipe.device))
 
     def _n_steps(self, n_texts: int, *, warm: bool) -> int:
         if self.recipe.max_steps != "auto":
@@ -190,10 +206,14 @@ class Tuning:
 _OF_THE_LOOP = ("loss", "batch_size", "learning_rate", "warmup_proportion", "weight_decay")
 
 
-def _tell(watches: list[Watch], losses: list[float]) -> bool:
+def _tell(watches: list[Watch], n_steps: int, losses: list[float]) -> bool:
     """Tell all of them of a step, and return whether one wants to stop."""
-    wishes = [each.step(losses) for each in watches]
-    return any(wishes)
+    if any([each.step(losses) for each in watches]):  # noqa: C419  (all are to be told)
+        return True
+    if len(losses) < n_steps:
+        for each in watches:
+            each.go_on()
+    return False
 
 
 def _with_label_texts(

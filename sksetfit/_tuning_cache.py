@@ -9,7 +9,6 @@ import os
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from functools import cached_property
 from threading import Lock
 from typing import Any
 
@@ -51,8 +50,12 @@ def as_memory(memory: Any) -> Any:
     return joblib.Memory(os.fspath(memory), mmap_mode=None if os.name == "nt" else "c", verbose=0)
 
 
-def remembered(memory: Any, key: str, compute: Callable[[], Any]) -> Any:
-    """Return what is kept under ``key``, or compute it and keep it.
+class _NotToBeKeptError(Exception):
+    """Leads around the memory."""
+
+
+def remembered(memory: Any, key: str, compute: Callable[[], tuple[Any, bool]]) -> Any:
+    """Return what is kept under ``key``, or compute it and keep it, if ``compute`` says that it is to be kept.
 
     A memory that cannot be read or written costs a warning and no result.
     """
@@ -61,8 +64,11 @@ def remembered(memory: Any, key: str, compute: Callable[[], Any]) -> Any:
 
     def computing() -> Any:
         started.append(True)
-        computed.append(compute())
-        return computed[0]
+        value, to_be_kept = compute()
+        computed.append(value)
+        if not to_be_kept:
+            raise _NotToBeKeptError
+        return value
 
     try:
         return as_memory(memory).cache(_kept, ignore=["compute"])(key, computing)
@@ -76,7 +82,7 @@ def remembered(memory: Any, key: str, compute: Callable[[], Any]) -> Any:
             UserWarning,
             stacklevel=2,
         )
-        return compute()
+        return compute()[0]
 
 
 def _kept(key: str, compute: Callable[[], Any]) -> Any:
@@ -88,31 +94,36 @@ class KeptBody:
     """A body from a joblib memory, which is built from its state when it is first needed.
 
     A grid asks the bodies of a few folds for the same embeddings again and again: those of the last calls are at
-    hand, for all bodies of one key, so that in such a search a body may never be built.
+    hand, whichever estimator the body is in, so that in such a search a body may never be built.
 
     Parameters
     ----------
-    key : str
-        Under which the body is kept.
+    name : str
+        Of this body and no other, though it be tuned alike.
     state : dict
         From `body_to_state`.
     device : torch.device
         Where the body is to be.
     """
 
-    def __init__(self, key: str, state: dict[str, Any], device: torch.device) -> None:
-        self._key = key
+    def __init__(self, name: str, state: dict[str, Any], device: torch.device) -> None:
+        self.name = name
         self._state = state
         self._device = device
+        self._body: Body | None = None
+        self._lock = Lock()
 
-    @cached_property
+    @property
     def body(self) -> Body:
         """The body itself."""
-        return body_from_state(self._state, self._device)
+        with self._lock:  # threads that predict at once are to build one
+            if self._body is None:
+                self._body = body_from_state(self._state, self._device)
+            return self._body
 
     def encode(self, texts: Sequence[str], precision: str = "float32") -> NDArray[np.float32]:
         """Return the embeddings of texts, as `Body.encode` does."""
-        key = key_of(self._key, precision, list(texts))
+        key = key_of(self.name, precision, list(texts))
         embeddings = _recent.get(key)
         if embeddings is None:
             embeddings = self.body.encode(texts, precision)
@@ -124,7 +135,7 @@ class _RecentArrays:
     """The arrays that were used last, up to a number of bytes."""
 
     def __init__(self, n_bytes: int) -> None:
-        self._n_bytes = n_bytes
+        self._n_free = n_bytes
         self._arrays: OrderedDict[str, NDArray[Any]] = OrderedDict()
         self._lock = Lock()
 
@@ -136,9 +147,12 @@ class _RecentArrays:
 
     def put(self, key: str, array: NDArray[Any]) -> None:
         with self._lock:
+            if key in self._arrays:
+                return
             self._arrays[key] = array
-            while sum(each.nbytes for each in self._arrays.values()) > self._n_bytes:
-                self._arrays.popitem(last=False)
+            self._n_free -= array.nbytes
+            while self._n_free < 0:
+                self._n_free += self._arrays.popitem(last=False)[1].nbytes
 
 
 _recent = _RecentArrays(MOST_RECENT_BYTES)

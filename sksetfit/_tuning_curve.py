@@ -98,7 +98,14 @@ class TuningCurveDisplay:
         ------
         NotFittedError
             If the estimator is not fitted.
+        TypeError
+            If it is another estimator.
         """
+        if not hasattr(estimator, "label_texts"):
+            raise TypeError(
+                f"estimator must be a SetFitClassifier or SetFitEncoder, got {type(estimator).__name__}. Of a pipeline "
+                f"pass the step, e.g. pipeline[-1]."
+            )
         check_is_fitted(estimator, "loss_curve_")
         scoring = getattr(estimator, "scoring", None)
         display = cls(

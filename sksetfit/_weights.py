@@ -16,6 +16,7 @@ from sksetfit._targets import Targets
 from sksetfit._validation import shown
 
 Weights = NDArray[np.float64]
+SIZES_OF_WEIGHTS = 1e-15, 1e15  # beyond which products and sums in float32 are none any more
 FEW = 8  # texts of a class, which "balanced" leaves it however few another has
 
 
@@ -39,6 +40,12 @@ def check_sample_weight(sample_weight: Any, n_texts: int) -> Weights | None:
         raise ValueError(
             f"sample_weight must hold one number per text, of shape ({n_texts},), got shape {weights.shape}. "
             f"(sample_weight.shape == {weights.shape}, expected ({n_texts},)!)"
+        )
+    small, large = SIZES_OF_WEIGHTS
+    if (wrong := np.flatnonzero(np.isfinite(weights) & ((weights > large) | ((weights > 0) & (weights < small))))).size:
+        raise ValueError(
+            f"sample_weight must hold numbers between {small:g} and {large:g}, and 0, got {weights[wrong[0]]} at row "
+            f"{wrong[0]}. Divide all of them by one number."
         )
     if (wrong := np.flatnonzero(~(np.isfinite(weights) & (weights >= 0)))).size:
         raise ValueError(
@@ -116,7 +123,7 @@ def _checked(class_weight: Mapping[Any, Any], classes: list[Any]) -> list[float]
             f"class_weight names labels that y does not have: {shown(unknown)}. The labels of y are {shown(classes)}."
         )
     for label, weight in class_weight.items():
-        if not isinstance(weight, (int, float, np.number)) or not 0 < weight < np.inf:
+        if not isinstance(weight, (int, float, np.number)) or not SIZES_OF_WEIGHTS[0] <= weight <= SIZES_OF_WEIGHTS[1]:
             raise ValueError(
                 f"class_weight must give each label a number greater than 0, got {shown(weight)} for {shown(label)}."
             )

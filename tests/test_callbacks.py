@@ -96,6 +96,29 @@ def test_a_callback_is_torn_down_when_the_fit_fails(tiny_classifier):
     assert not any(name.startswith("_callback") for name in vars(tiny_classifier))
 
 
+def test_every_task_that_begins_ends_also_where_early_stopping_stops(tiny_classifier):
+    recorder = Recorder()
+    tiny_classifier.set_params(early_stopping=True, n_iter_no_change=1, scoring=lambda *_: 1.0, max_steps=30)
+    tiny_classifier.set_callbacks(recorder).fit(X, Y)
+    begun, ended = ([each[1:] for each in recorder.told if each[0] == kind] for kind in ("begin", "end"))
+    assert sorted(begun) == sorted(ended)
+    assert len(begun) < 30
+
+
+class FailingAtTheEnd(Recorder):
+    def on_fit_task_end(self, estimator, context):
+        if context.task_name == "fit":
+            raise RuntimeError("no end")
+
+
+def test_a_callback_that_fails_leaves_the_estimator_as_it_was(estimator):
+    estimator.fit(X, Y)
+    before = dict(vars(estimator))
+    with pytest.raises(RuntimeError, match="no end"):
+        estimator.set_callbacks(FailingAtTheEnd()).set_params(random_state=5).fit(X, Y)
+    assert all(vars(estimator)[name] is value for name, value in before.items() if name != "random_state")
+
+
 def test_scores_of_each_step_are_monitored(tiny_classifier):
     monitor = callback.ScoringMonitor(scoring=["accuracy", "neg_log_loss"])
     clf = tiny_classifier.set_callbacks(monitor).fit(X, Y, sample_weight=np.ones(24))

@@ -44,7 +44,7 @@ def run(scores, n_iter_no_change=3, n_steps=10):
         losses.append(1.0)
         if early_stopping.step(losses):
             break
-    return len(losses), *early_stopping.end(), body.number
+    return len(losses), *early_stopping.end(losses), body.number
 
 
 # -- when it stops
@@ -75,7 +75,7 @@ def test_scores_are_taken_about_ten_times_and_at_the_end():
 
 
 def test_a_score_that_is_no_number_is_an_error():
-    with pytest.raises(ValueError, match="scoring gave NaN"):
+    with pytest.raises(ValueError, match=r"scoring failed on the validation texts \(it gave NaN\)"):
         run([np.nan])
 
 
@@ -181,7 +181,8 @@ def no_training(monkeypatch):
         ({}, {"X_val": ["a"], "y_val": ["dance"]}, "y_val has a label at row 0 that y does not have: 'dance'"),
         ({}, {"X_val": ["a"], "y_val": [None]}, "y_val has a missing label at row 0"),
         ({}, {"X_val": [None], "y_val": ["food"]}, "X_val has a missing value at row 0"),
-        ({"scoring": "no_such_score"}, {}, "no_such_score"),
+        ({"scoring": "f1_makro"}, {}, "scoring='f1_makro' is no scorer of scikit-learn. Did you mean 'f1_macro'"),
+        ({}, {"X_val": ["a"], "y_val": [["food", "music"]]}, "y_val must hold one label per text"),
         ({"scoring": ["accuracy"]}, {}, "The 'scoring' parameter"),
         ({"validation_fraction": 1.0}, {}, "The 'validation_fraction' parameter"),
         ({"n_iter_no_change": 0}, {}, "The 'n_iter_no_change' parameter"),
@@ -206,6 +207,58 @@ def test_classes_of_single_texts_can_hold_none_out(stopping):
 
 
 # -- what is held out
+
+
+def test_a_text_that_is_there_twice_is_on_one_side(stopping):
+    left, held_out = hold_out(check_labelled(X + X, Y + Y), 0.3, np.random.RandomState(0))
+    assert set(left.texts).isdisjoint(held_out.texts)
+    assert len(left.texts) + len(held_out.texts) == 48
+
+
+def test_where_somebody_else_stops_the_last_step_is_scored_too():
+    scores, body = iter([0.1, 0.9]), Weights()
+    early_stopping = EarlyStopping(lambda *_: next(scores), 3, key=None)
+    early_stopping.start(body, {}, 100)
+    body.number = 1
+    assert not early_stopping.step([1.0])
+    assert early_stopping.end([1.0]) == ([0, 1], [0.1, 0.9])
+    assert body.number == 1
+
+
+def test_a_warm_start_wants_texts_that_no_fit_has_seen(stopping):
+    stopping.set_params(warm_start=True).fit(X, Y)
+    with pytest.raises(ValueError, match="needs X_val and y_val when a warm start goes on with a body"):
+        stopping.fit(X, Y)
+    assert len(stopping.fit(X, Y, X_val=X_VAL, y_val=Y_VAL).validation_scores_) > 1
+
+
+def test_a_scorer_may_change_and_fit_what_it_is_given(stopping):
+    def scoring(classifier, X, y):
+        classifier.set_params(head__C=1e-9, max_steps=0).fit(X, y)
+        return 1.0
+
+    clf = stopping.set_params(head__C=10, scoring=scoring).fit(X, Y, X_val=X_VAL, y_val=Y_VAL)
+    assert (clf.head.C, clf.head_.C, clf.max_steps) == (10, 10, 10)
+
+
+def test_columns_of_validation_targets_go_by_their_names(stopping):
+    def labels(y, columns):
+        frame = pd.DataFrame({"food": np.array(y) == "food", "loud": np.array(y) != "sport"}).astype(int)
+        return frame[columns]
+
+    stopping.set_params(scoring="f1_macro", max_steps=3)
+    first, second = (
+        stopping.fit(X, labels(Y, ["food", "loud"]), X_val=X_VAL, y_val=labels(Y_VAL, columns)).validation_scores_
+        for columns in (["food", "loud"], ["loud", "food"])
+    )
+    np.testing.assert_array_equal(first, second)
+
+
+@pytest.mark.parametrize("scoring", ["neg_log_loss", "f1"])
+def test_a_scorer_that_does_not_fit_is_named(stopping, scoring):
+    few = [i for i, label in enumerate(Y_VAL) if label != "food"]
+    with pytest.raises(ValueError, match="scoring failed on the validation texts"):
+        stopping.set_params(scoring=scoring).fit(X, Y, X_val=[X_VAL[i] for i in few], y_val=[Y_VAL[i] for i in few])
 
 
 def test_held_out_texts_and_the_others_are_all(fitted):

@@ -273,6 +273,15 @@ def test_a_random_state_instance_is_drawn_from_and_kept(trained):
     assert estimator.random_state is rng
 
 
+class Threads(frozenset):
+    """Threads that are equal to those before where none has come to them; those of a pool end a little later."""
+
+    def __eq__(self, before):
+        return set(self) <= set(before)
+
+    __hash__ = frozenset.__hash__
+
+
 def surroundings(folder):
     """Return what a caller has set up and an estimator has no business with."""
     loggers = [logging.root, *map(logging.getLogger, logging.root.manager.loggerDict)]
@@ -295,7 +304,7 @@ def surroundings(folder):
         "files": sorted(map(str, folder.rglob("*"))),
         "folder": os.getcwd(),
         "import path": list(sys.path),
-        "threads": [each for each in threading.enumerate() if each.is_alive()],  # those of a pool end a little later
+        "threads": Threads(threading.enumerate()),
     }
 
 

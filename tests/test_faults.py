@@ -260,7 +260,7 @@ def around(folder):
     return surroundings(folder) | {
         "signal handlers": {number: signal.getsignal(number) for number in signal.valid_signals()},
         "child processes": process.children(recursive=True),
-        "open files": sorted(process.open_files()),
+        "open files": sorted(each.path for each in process.open_files()),
         "descriptors": process.num_fds(),
         "print options": np.get_printoptions(),
         "locale": locale.setlocale(locale.LC_ALL),
@@ -357,7 +357,7 @@ def predict_breaks(classifier, file):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Body, "_embeddings", lambda *args: (_ for _ in ()).throw(MemoryError))
         with pytest.raises(MemoryError):
-            classifier.predict(TEXTS)
+            classifier.predict(["a text whose embedding is not at hand"])
 
 
 def predict_of_bad_texts(classifier, file):

@@ -27,7 +27,7 @@ from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.multioutput import ClassifierChain
 from sklearn.neighbors import KNeighborsClassifier
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import SVC, LinearSVC
 from sklearn.tree import DecisionTreeClassifier
@@ -509,3 +509,11 @@ def test_a_link_keeps_pointing_to_the_file(fitted, tmp_path):
     dump(fitted, tmp_path / "link")
     assert (tmp_path / "link").is_symlink()
     assert (tmp_path / "model.skops").exists()
+
+
+def test_a_file_brings_no_folder_to_read_pickles_from(tiny_encoder, tmp_path):
+    steps = [("encoder", tiny_encoder), ("head", LogisticRegression())]
+    pipeline = Pipeline(steps, memory=str(tmp_path / "pickles")).fit(*make_texts(4))
+    dump(pipeline, tmp_path / "model.skops")
+    assert load(tmp_path / "model.skops").memory is None
+    assert pipeline.memory == str(tmp_path / "pickles")

@@ -1,5 +1,6 @@
 """RejectClassifier: its threshold, its answers, and that it is one of scikit-learn's meta-estimators."""
 
+import pickle
 from unittest import SkipTest
 
 import joblib
@@ -145,7 +146,8 @@ def test_with_a_confidence_level_the_lower_bound_must_reach_the_precision(level)
 
 def test_few_answers_never_reach_a_confidence_level_and_the_highest_precision_is_taken():
     confidence, right = np.linspace(0.99, 0.6, 10), np.arange(10) < 6
-    with pytest.warns(UserWarning, match=r"1\.000, or at least 0\.681 at confidence_level=0\.9, at coverage 0\.600"):
+    message = r"at confidence_level=0\.9 .*1\.000, which is at least 0\.681 at this level, at coverage 0\.600"
+    with pytest.warns(UserWarning, match=message):
         classifier = on_answers(confidence, right, precision=0.9, confidence_level=0.9)
     assert classifier.threshold_ == confidence[5]
 
@@ -502,3 +504,31 @@ def test_texts_that_are_no_tickets_are_less_like_tickets():
     ]
     model = likeness(classifier, train)
     assert model.score_samples(strange).max() < np.quantile(model.score_samples(test), 0.1)
+
+
+def test_large_numbers_without_a_sign_come_back_as_they_are():
+    labels = np.array([2**60, 2**60 + 1], dtype=np.uint64)
+    classifier = RejectClassifier(LOGISTIC, coverage=0.5, cv=2).fit(X, labels[Y % 2])
+    assert set(classifier.predict(X).tolist()) == {-1, *labels.tolist()}
+
+
+def test_probabilities_that_are_not_finite_are_told():
+    with pytest.raises(ValueError, match="predict_proba gives values that are not finite"):
+        RejectClassifier(Oracle().fit(None, [0, 1]), coverage=0.5, cv="prefit").fit([[0.2, np.nan]] * 2, [0, 1])
+
+
+def test_copies_keep_requests_and_files_do_not(tmp_path):
+    with config_context(enable_metadata_routing=True):
+        classifier = RejectClassifier(LOGISTIC, coverage=0.5, cv=2).set_score_request(sample_weight=True).fit(X, Y)
+    assert pickle.loads(pickle.dumps(classifier))._metadata_request.score.requests == {"sample_weight": True}
+    dump(classifier, tmp_path / "model.skops")
+    assert not hasattr(load(tmp_path / "model.skops"), "_metadata_request")
+
+
+@pytest.mark.parametrize(
+    "change", [{"reject_label_": np.zeros((5, 1))}, {"classes_": np.zeros((2, 2))}, {"threshold_": float("nan")}]
+)
+def test_a_state_of_other_shapes_is_refused(change):
+    classifier = RejectClassifier(LOGISTIC, coverage=0.5, cv=2).fit(X, Y)
+    with pytest.raises(ValueError, match="The saved RejectClassifier must have"):
+        clone(classifier).__setstate__(classifier.__getstate__() | change)

@@ -603,6 +603,13 @@ def test_a_state_without_thresholds_is_refused():
         clone(clf).__setstate__(state | {"predict": 1})
 
 
+@pytest.mark.parametrize("thresholds", [np.zeros((4, 1)), np.zeros(3), np.full(4, np.nan), np.array(list("abcd"))])
+def test_thresholds_of_another_shape_or_kind_are_refused(thresholds):
+    clf = MultiLabelThresholdClassifier(BASE).fit(X, Y)
+    with pytest.raises(ValueError, match="thresholds_ must be finite numbers, one for each of its 4 classes"):
+        clone(clf).__setstate__(clf.__getstate__() | {"thresholds_": thresholds})
+
+
 def test_a_dummy_is_no_exception():
     clf = MultiLabelThresholdClassifier(DummyClassifier(), cv=2).fit(X, Y)
     assert clf.predict(X).all()

@@ -1,6 +1,7 @@
 """A tuning from beginning to end: fresh or going on, and which model it is of."""
 
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -79,10 +80,19 @@ def test_a_warm_start_goes_on_from_a_file(tiny_classifier, tmp_path):
 
 
 @pytest.mark.parametrize("change", [{"model": "another"}, {"prompt": "query: "}, {"max_seq_length": 16}])
-def test_a_warm_start_with_another_model_is_told(tiny_classifier, change):
-    tiny_classifier.fit(X, Y).set_params(warm_start=True, **change)
+def test_a_warm_start_with_another_model_is_told(estimator, change):
+    estimator.fit(X, Y).set_params(warm_start=True, **change)
     with pytest.raises(ValueError, match=f"warm_start=True goes on with a body of {next(iter(change))}="):
-        tiny_classifier.fit(X, Y)
+        estimator.fit(X, Y)
+
+
+def test_the_same_model_as_a_path_is_no_other(estimator):
+    estimator.set_params(warm_start=True).fit(X, Y).set_params(model=Path(estimator.model)).fit(X, Y)
+
+
+def test_a_warm_start_makes_a_third_of_the_steps(estimator):
+    assert estimator.set_params(max_steps="auto", warm_start=True).fit(X, Y).n_steps_ == 24
+    assert estimator.fit(X, Y).n_steps_ == 8
 
 
 def test_a_warm_start_under_inference_mode_can_still_be_tuned(tiny_classifier):

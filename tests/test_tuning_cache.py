@@ -172,7 +172,68 @@ def test_several_labels_and_early_stopping_are_found_again(cached, tunings):
     np.testing.assert_array_equal(*scores)
 
 
+def test_with_early_stopping_labels_of_another_type_and_no_seed_are_found_again(cached, tunings):
+    cached.set_params(early_stopping=True, random_state=None)
+    for y in (Y, np.array(Y, dtype=object), pd.Series(Y)):
+        cached.fit(X, y)
+    assert len(tunings) == 1
+
+
+def score(classifier, X, y):
+    return 1.0
+
+
+def test_a_scorer_that_was_written_anew_under_its_name_is_another(cached, tunings, monkeypatch):
+    def written_anew(classifier, X, y):
+        return 7.0
+
+    cached.set_params(early_stopping=True, scoring=score).fit(X, Y)
+    monkeypatch.setattr(score, "__code__", written_anew.__code__)
+    assert cached.fit(X, Y).validation_scores_[0] == 7
+    assert len(tunings) == 2
+
+
+class Stop:
+    def setup(self, estimator, context):
+        pass
+
+    on_fit_task_begin = teardown = setup
+
+    def on_fit_task_end(self, estimator, context):
+        return True
+
+
+def test_a_tuning_that_a_callback_has_stopped_is_not_kept(cached, tunings):
+    pytest.importorskip("sklearn.callback")
+    assert SetFitClassifier(**cached.get_params()).set_callbacks(Stop()).fit(X, Y).n_steps_ == 1
+    assert cached.fit(X, Y).n_steps_ == 10
+    assert len(tunings) == 2
+
+
+def test_a_file_behind_a_link_that_was_changed_is_another_model(cached, tiny_model, tmp_path, tunings):
+    folder = shutil.copytree(tiny_model, tmp_path / "model")
+    shutil.move(folder / "1_Pooling", tmp_path / "pooling")
+    (folder / "1_Pooling").symlink_to(tmp_path / "pooling")
+    cached.set_params(model=folder).fit(X, Y)
+    config = tmp_path / "pooling" / "config.json"
+    config.write_text(config.read_text() + " ")
+    cached.fit(X, Y)
+    assert len(tunings) == 2
+
+
 # -- what becomes of an estimator from a memory
+
+
+def test_bodies_that_were_tuned_alike_without_a_seed_are_told_apart(cached, tmp_path):
+    cached.set_params(random_state=None)
+    first, second = (
+        SetFitClassifier(**cached.get_params() | {"memory": tmp_path / name}).fit(X, Y) for name in ("a", "b")
+    )
+    first.predict_proba(X)
+    np.testing.assert_allclose(
+        second.encoder_.transform(X), pickle.loads(pickle.dumps(second)).encoder_.transform(X), atol=1e-5
+    )
+    assert np.abs(first.encoder_.transform(X) - second.encoder_.transform(X)).max() > 1e-3
 
 
 def test_a_body_that_was_found_outlives_its_folder(cached, tunings):
@@ -333,9 +394,16 @@ def test_a_key_is_of_values_not_of_objects():
 def test_what_is_kept_is_computed_once(tmp_path):
     computed = []
     for _ in range(2):
-        value = remembered(tmp_path, "key", lambda: computed.append(1) or {"array": np.arange(3)})
+        value = remembered(tmp_path, "key", lambda: computed.append(1) or ({"array": np.arange(3)}, True))
     assert computed == [1]
     np.testing.assert_array_equal(value["array"], np.arange(3))
+
+
+def test_what_is_not_to_be_kept_is_computed_again(tmp_path):
+    computed = []
+    for _ in range(2):
+        assert remembered(tmp_path, "key", lambda: (computed.append(1), False)) is None
+    assert computed == [1, 1]
 
 
 def test_the_arrays_that_were_used_last_are_at_hand_up_to_a_number_of_bytes():

@@ -4,6 +4,7 @@ import matplotlib
 import numpy as np
 import pytest
 from sklearn.exceptions import NotFittedError
+from sklearn.pipeline import make_pipeline
 
 from conftest import make_texts
 from sksetfit import SetFitClassifier, TuningCurveDisplay
@@ -69,3 +70,8 @@ def test_no_steps_can_be_drawn_as_well():
 def test_an_estimator_that_is_not_fitted_is_told():
     with pytest.raises(NotFittedError):
         TuningCurveDisplay.from_estimator(SetFitClassifier())
+
+
+def test_another_estimator_is_told(fitted):
+    with pytest.raises(TypeError, match=r"must be a SetFitClassifier or SetFitEncoder, got Pipeline.*pipeline\[-1\]"):
+        TuningCurveDisplay.from_estimator(make_pipeline(fitted))

@@ -53,6 +53,8 @@ def no_training(monkeypatch):
         ([1.0] * 17 + [-1], "got -1.0 at row 17.*Negative values in data passed to `sample_weight`"),
         ([1.0] * 16 + [np.nan, 1], "got nan at row 16"),
         ([np.inf] + [1.0] * 17, "got inf at row 0"),
+        ([1.0] * 17 + [1e38], r"between 1e-15 and 1e\+15, and 0, got 1e\+38 at row 17"),
+        ([1e-46] + [1.0] * 17, "got 1e-46 at row 0"),
         (np.zeros(18), "is 0 for all texts"),
         ([float(label != "food") for label in Y], "no text that counts has the label 'food'"),
     ],
@@ -126,6 +128,22 @@ def test_the_tuning_reads_ratios_of_weights_only(tiny_encoder, loss):
     once = tiny_encoder.fit(X, Y, sample_weight=weights).transform(X)
     np.testing.assert_allclose(tiny_encoder.fit(X, Y, sample_weight=1000 * weights).transform(X), once, atol=1e-3)
     assert np.abs(tiny_encoder.fit(X, Y).transform(X) - once).max() > 1e-2
+
+
+def test_the_scale_of_weights_does_not_move_the_probabilities_of_the_default_head(tiny_classifier):
+    weights = np.random.RandomState(0).rand(18) + 0.1
+    tiny_classifier.set_params(max_steps=0)
+    once = tiny_classifier.fit(X, Y, sample_weight=weights).predict_proba(X)
+    np.testing.assert_allclose(
+        tiny_classifier.fit(X, Y, sample_weight=1000 * weights).predict_proba(X), once, atol=1e-3
+    )
+
+
+def test_a_weight_of_2_is_a_row_that_is_there_twice(tiny_classifier):
+    tiny_classifier.set_params(max_steps=0, label_texts=None)
+    twice = tiny_classifier.fit(X + X[:5], Y + Y[:5]).predict_proba(X)
+    weighted = tiny_classifier.fit(X, Y, sample_weight=[2] * 5 + [1] * 13).predict_proba(X)
+    np.testing.assert_allclose(weighted, twice, atol=1e-3)
 
 
 def test_a_weight_of_0_is_a_text_that_is_not_there(tiny_classifier):
