@@ -15,28 +15,19 @@ from scipy.special import betaincinv
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import StratifiedShuffleSplit, check_cv
-from sklearn.utils import Tags, _safe_indexing, assert_all_finite, column_or_1d, get_tags, indexable
+from sklearn.utils import Tags, assert_all_finite, column_or_1d, get_tags, indexable
 from sklearn.utils._param_validation import HasMethods, Interval, RealNotInt, StrOptions
-from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, _raise_for_params, process_routing
+from sklearn.utils.metadata_routing import _raise_for_params, process_routing
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.parallel import Parallel, delayed
-from sklearn.utils.validation import _check_method_params, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
-from sksetfit._estimator_state import PlainStateMixin, checked_state, plain_state
+from sksetfit._held_out import HeldOutMixin, fit_and_answer
 from sksetfit._risk_coverage import answered_by_threshold
 from sksetfit._validation import shown
 
-_LEARNED = {
-    "classes_": np.ndarray,
-    "coverage_": float,
-    "estimator_": object,
-    "precision_": float,
-    "reject_label_": object,
-    "threshold_": float,
-}
 
-
-class RejectClassifier(PlainStateMixin, ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+class RejectClassifier(HeldOutMixin, ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     """Classifier that answers only where it is sure enough, and else with a label that says so.
 
     Its confidence is the largest probability of `predict_proba`. `fit` chooses the threshold below which it does not
@@ -135,6 +126,15 @@ class RejectClassifier(PlainStateMixin, ClassifierMixin, MetaEstimatorMixin, Bas
         "cv": ["cv_object", StrOptions({"prefit"}), Interval(RealNotInt, 0, 1, closed="neither")],
         "n_jobs": [Integral, None],
         "random_state": ["random_state"],
+    }
+
+    _learned = {
+        "classes_": np.ndarray,
+        "coverage_": float,
+        "estimator_": object,
+        "precision_": float,
+        "reject_label_": object,
+        "threshold_": float,
     }
 
     def __init__(
@@ -254,11 +254,13 @@ class RejectClassifier(PlainStateMixin, ClassifierMixin, MetaEstimatorMixin, Bas
             cv = StratifiedShuffleSplit(n_splits=1, test_size=self.cv, random_state=self.random_state)
         else:
             cv = check_cv(self.cv, y=y, classifier=True)
+        splits = list(cv.split(X, y, **routed.splitter.split))
         found = Parallel(n_jobs=self.n_jobs)(
-            delayed(_fit_and_answer)(clone(self.estimator), X, y, train, held_out, routed.estimator.fit)
-            for train, held_out in cv.split(X, y, **routed.splitter.split)
+            delayed(fit_and_answer)(clone(self.estimator), X, y, train, held_out, routed.estimator.fit, _answers)
+            for train, held_out in splits
         )
-        rows, answers, confidence = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        answers, confidence = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        rows = np.concatenate([held_out for _, held_out in splits])
         return confidence, answers == labels[rows]
 
     def _choose(self, confidence: NDArray[np.floating], right: NDArray[np.bool_]) -> tuple[float, float, float]:
@@ -326,36 +328,13 @@ class RejectClassifier(PlainStateMixin, ClassifierMixin, MetaEstimatorMixin, Bas
         proba: NDArray[np.floating] = self.estimator_.predict_proba(X)
         return proba
 
-    @property
-    def n_features_in_(self) -> Any:
-        return self.estimator_.n_features_in_
-
-    @property
-    def feature_names_in_(self) -> Any:
-        return self.estimator_.feature_names_in_
-
-    def get_metadata_routing(self) -> MetadataRouter:
-        """Say where metadata goes: to the classifier's `fit` and to the splitter.
-
-        Returns
-        -------
-        MetadataRouter
-            The routing.
-        """
-        return (
-            MetadataRouter(owner=type(self).__name__)
-            .add(estimator=self.estimator, method_mapping=MethodMapping().add(caller="fit", callee="fit"))
-            .add(splitter=self.cv, method_mapping=MethodMapping().add(caller="fit", callee="split"))
-        )
-
-    def __getstate__(self) -> dict[str, Any]:
-        return plain_state(super().__getstate__())
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        state = checked_state(self, state, _LEARNED)
-        if "estimator_" in state:
-            _check_learned(state)
-        super().__setstate__(state)
+    def _check_learned(self, state: dict[str, Any]) -> None:
+        label, classes = state["reject_label_"], state["classes_"]
+        if classes.ndim != 1 or type(label) not in {str, int} or not np.isfinite(state["threshold_"]):
+            raise ValueError(
+                f"The saved RejectClassifier must have a list of classes_, a finite threshold_ and a str or int as "
+                f"reject_label_, got shape {classes.shape}, {state['threshold_']} and {type(label).__name__}."
+            )
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -363,22 +342,13 @@ class RejectClassifier(PlainStateMixin, ClassifierMixin, MetaEstimatorMixin, Bas
         return tags
 
 
-def _check_learned(state: dict[str, Any]) -> None:
-    label, classes = state["reject_label_"], state["classes_"]
-    if classes.ndim != 1 or type(label) not in {str, int} or not np.isfinite(state["threshold_"]):
-        raise ValueError(
-            f"The saved RejectClassifier must have a list of classes_, a finite threshold_ and a str or int as "
-            f"reject_label_, got shape {classes.shape}, {state['threshold_']} and {type(label).__name__}."
-        )
-
-
 def _check_labels(y: Any) -> NDArray[Any]:
     """Return the labels as an array; the classifier gets ``y`` itself."""
     assert_all_finite(y, input_name="y")
     if (kind := type_of_target(y, input_name="y")) not in {"binary", "multiclass"}:
         raise ValueError(
-            f"Unknown label type: y must hold one label per text, str or numbers of one type, got {kind} targets. Of "
-            f"several labels, each is sure or not by itself: MultiLabelThresholdClassifier finds a threshold for each."
+            f"Unknown label type: y must hold one label per text, got {kind} targets; labels are str, or numbers of "
+            f"one type. Of several labels, each is sure or not by itself: there is MultiLabelThresholdClassifier."
         )
     labels: NDArray[Any] = column_or_1d(y)
     return labels
@@ -400,15 +370,6 @@ def _reject_label(given: str | int | None, classes: NDArray[Any]) -> str | int:
             f"beside {shown(classes.tolist())}. Choose another."
         )
     return str(label) if are_words else int(label)
-
-
-def _fit_and_answer(
-    estimator: BaseEstimator, X: Any, y: Any, train: Any, held_out: Any, fit_params: dict[str, Any]
-) -> tuple[NDArray[np.intp], NDArray[Any], NDArray[np.floating]]:
-    """Fit on some rows and return the others, what is answered to them, and how sure."""
-    fit_params = _check_method_params(X, fit_params, indices=train)
-    estimator.fit(_safe_indexing(X, train), _safe_indexing(y, train), **fit_params)
-    return held_out, *_answers(estimator, _safe_indexing(X, held_out))
 
 
 def _answers(estimator: BaseEstimator, X: Any) -> tuple[NDArray[Any], NDArray[np.floating]]:

@@ -6,6 +6,7 @@ Floor 0: knows numpy and scikit-learn.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from numbers import Integral, Real
 from typing import Any, Self
 
@@ -14,13 +15,13 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.metrics import check_scoring, get_scorer_names
 from sklearn.model_selection import check_cv
-from sklearn.utils import Tags, _safe_indexing, get_tags
+from sklearn.utils import Tags, get_tags
 from sklearn.utils._param_validation import HasMethods, Interval, RealNotInt, StrOptions
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, _raise_for_params, process_routing
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import _check_method_params, _num_samples, check_is_fitted, indexable
 
-from sksetfit._estimator_state import PlainStateMixin, checked_state, plain_state
+from sksetfit._held_out import HeldOutMixin, fit_and_answer
 from sksetfit._spread import spread_rows
 from sksetfit._targets import Targets, check_targets
 from sksetfit._validation import local_random_state, shown
@@ -32,10 +33,9 @@ Probabilities = NDArray[np.float64]
 Score = Callable[[Indicator, Indicator], float]
 
 _MOST_CANDIDATES = 100  # per label: each is a call of the metric
-_LEARNED = {"classes_": np.ndarray, "estimator_": object, "thresholds_": np.ndarray}
 
 
-class MultiLabelThresholdClassifier(PlainStateMixin, ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+class MultiLabelThresholdClassifier(HeldOutMixin, ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     """Multi-label classifier that tunes the decision threshold of each label by cross-validation.
 
     `predict` of most classifiers answers with the labels whose probability is 0.5 or more, which a label of few rows
@@ -123,6 +123,8 @@ class MultiLabelThresholdClassifier(PlainStateMixin, ClassifierMixin, MetaEstima
         "n_jobs": [Integral, None],
         "random_state": ["random_state"],
     }
+
+    _learned = {"classes_": np.ndarray, "estimator_": object, "thresholds_": np.ndarray}
 
     def __init__(
         self,
@@ -219,8 +221,10 @@ class MultiLabelThresholdClassifier(PlainStateMixin, ClassifierMixin, MetaEstima
 
     def _held_out(self, X: Any, y: Any, splits: Splits, n_labels: int, **params: Any) -> tuple[Rows, Probabilities]:
         """Return the rows that are held out, and their probabilities by copies that were fitted on others."""
+        answer = partial(_probabilities, n_labels=n_labels)
         probabilities = Parallel(n_jobs=self.n_jobs)(
-            delayed(_fit_and_predict)(clone(self.estimator), X, y, split, n_labels, params) for split in splits
+            delayed(fit_and_answer)(clone(self.estimator), X, y, train, held_out, params, answer)
+            for train, held_out in splits
         )
         return np.concatenate([held_out for _, held_out in splits]), np.concatenate(probabilities)
 
@@ -255,30 +259,25 @@ class MultiLabelThresholdClassifier(PlainStateMixin, ClassifierMixin, MetaEstima
         check_is_fitted(self)
         return _probabilities(self.estimator_, X, len(self.thresholds_))
 
-    @property
-    def n_features_in_(self) -> Any:
-        """The number of columns of ``X``."""
-        return self.estimator_.n_features_in_
-
-    @property
-    def feature_names_in_(self) -> Any:
-        """The names of the columns of ``X``."""
-        return self.estimator_.feature_names_in_
-
     def get_metadata_routing(self) -> MetadataRouter:
         """Return what of the metadata given to `fit` goes where.
 
         Returns
         -------
         MetadataRouter
-            To the estimator, the splitter and the scorer.
+            To the `fit` of the estimator, the `split` of the splitter and the scorer.
         """
-        return (
-            MetadataRouter(owner=type(self).__name__)
-            .add(estimator=self.estimator, method_mapping=MethodMapping().add(caller="fit", callee="fit"))
-            .add(splitter=self.cv, method_mapping=MethodMapping().add(caller="fit", callee="split"))
-            .add(scorer=self._scorer(), method_mapping=MethodMapping().add(caller="fit", callee="score"))
-        )
+        scores = MethodMapping().add(caller="fit", callee="score")
+        return super().get_metadata_routing().add(scorer=self._scorer(), method_mapping=scores)
+
+    def _check_learned(self, state: dict[str, Any]) -> None:
+        classes, thresholds = state["classes_"], state["thresholds_"]
+        sound = classes.ndim == 1 and thresholds.shape == classes.shape and thresholds.dtype == np.float64
+        if not sound or not np.isfinite(thresholds).all():
+            raise ValueError(
+                f"The saved MultiLabelThresholdClassifier's thresholds_ must be finite numbers, one for each of its "
+                f"{classes.size} classes, got {thresholds.dtype} of shape {thresholds.shape}."
+            )
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -288,15 +287,6 @@ class MultiLabelThresholdClassifier(PlainStateMixin, ClassifierMixin, MetaEstima
         tags.target_tags.single_output = False
         tags.target_tags.multi_output = True
         return tags
-
-    def __getstate__(self) -> dict[str, Any]:
-        return plain_state(super().__getstate__())
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        state = checked_state(self, state, _LEARNED)
-        if "estimator_" in state:
-            _check_learned(state)
-        super().__setstate__(state)
 
 
 def smoothed_thresholds(
@@ -327,16 +317,6 @@ def _candidates(has_label: NDArray[np.bool_], probabilities: NDArray[np.float64]
     return candidates
 
 
-def _check_learned(state: dict[str, Any]) -> None:
-    classes, thresholds = state["classes_"], state["thresholds_"]
-    sound = classes.ndim == 1 and thresholds.shape == classes.shape and thresholds.dtype == np.float64
-    if not sound or not np.isfinite(thresholds).all():
-        raise ValueError(
-            f"The saved MultiLabelThresholdClassifier's thresholds_ must be finite numbers, one for each of its "
-            f"{classes.size} classes, got {thresholds.dtype} of shape {thresholds.shape}."
-        )
-
-
 def _check_multi_label(y: Any, n_rows: int) -> Targets:
     one_column = getattr(y, "shape", (n_rows, None))[1:] == (1,)
     targets = None if one_column else check_targets(y, n_rows)
@@ -358,15 +338,6 @@ def _check_both(targets: Targets, rows: Rows, which: str) -> None:
                 f"all {len(of_all)}. A threshold needs rows with and without the label on both sides of a "
                 f"split: add such rows, drop the label, or give another cv."
             )
-
-
-def _fit_and_predict(
-    estimator: Any, X: Any, y: Any, split: tuple[Rows, Rows], n_labels: int, params: dict[str, Any]
-) -> Probabilities:
-    train, held_out = split
-    params = _check_method_params(X, params, indices=train)
-    estimator.fit(_safe_indexing(X, train), _safe_indexing(y, train), **params)
-    return _probabilities(estimator, _safe_indexing(X, held_out), n_labels)
 
 
 def _probabilities(estimator: Any, X: Any, n_labels: int) -> Probabilities:
