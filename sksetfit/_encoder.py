@@ -19,7 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sksetfit._callbacks import CallbackSupportMixin, task_reports, with_callbacks
 from sksetfit._early_stopping import EarlyStopping
-from sksetfit._estimator_state import PlainStateMixin, checked_state, plain_state, warn_of_other_version
+from sksetfit._estimator_state import PlainStateMixin, checked_state, plain_path, plain_state, warn_of_other_version
 from sksetfit._label_texts import candidate_label_texts
 from sksetfit._labelled import Labelled, check_labelled
 from sksetfit._validation import check_texts, fixed_seed, word_counts
@@ -255,7 +255,7 @@ class SetFitEncoder(
         if not self.warm_start or not hasattr(fitted, "_tuned"):
             return self
         for name, before in getattr(fitted, "_loaded_with", {}).items():
-            if (now := _plain(getattr(self, name))) != before:
+            if (now := plain_path(getattr(self, name))) != before:
                 raise ValueError(
                     f"warm_start=True goes on with a body of {name}={before!r}, and {name} is now {now!r}. Set it "
                     f"back, or set warm_start to False for a fit from the beginning."
@@ -294,7 +294,7 @@ class SetFitEncoder(
         else:
             tuned = tuning.run_once(self.memory)
         self._tuned = tuned.body
-        self._loaded_with = {name: _plain(getattr(self, name)) for name in ("model", "max_seq_length", "prompt")}
+        self._loaded_with = {name: plain_path(getattr(self, name)) for name in ("model", "max_seq_length", "prompt")}
         self.label_texts_ = tuned.label_texts
         self.loss_curve_ = tuned.loss_curve
         self.n_steps_ = len(tuned.loss_curve)
@@ -402,7 +402,3 @@ class SetFitEncoder(
             else:
                 state["_tuned"] = KeptBody(name_of_body, body, device)
         super().__setstate__(state)
-
-
-def _plain(value: Any) -> Any:
-    return os.fspath(value) if isinstance(value, os.PathLike) else value

@@ -20,13 +20,18 @@ _OF_CALLBACKS = ("_skl_callbacks", "_skl_callbacks_to_teardown", "_callback_fit_
 _OF_THE_SESSION = ("memory", "_metadata_request", *_OF_CALLBACKS)
 
 
+def plain_path(value: Any) -> Any:
+    """Return a path as text, and anything else as it is."""
+    return os.fspath(value) if isinstance(value, os.PathLike) else value
+
+
 def plain_state(state: dict[str, Any]) -> dict[str, Any]:
     """Return a copy of an estimator's state in which ``model`` is no path object, without what is of the session."""
     kept = {name: value for name, value in state.items() if name not in _OF_THE_SESSION}
     if "memory" in state:
         kept["memory"] = None
-    if isinstance(model := state.get("model"), os.PathLike):
-        kept["model"] = os.fspath(model)
+    if "model" in state:
+        kept["model"] = plain_path(state["model"])
     return kept
 
 

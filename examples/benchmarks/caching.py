@@ -18,16 +18,14 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from common import MODEL, add_result, is_done, read_results, read_texts, timed, use_threads
+from common import MODEL, add_result, is_done, read_results, read_texts, run_and_print, timed, use_threads
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.pipeline import Pipeline
-from threadpoolctl import threadpool_limits
 
 SHOTS, N_FOLDS, VALUES_OF_C = 16, 3, np.logspace(-2, 3, 12)
 METHODS = ["four fits", "classifier", "encoder", "pipeline"]
@@ -100,22 +98,10 @@ def table(results: pd.DataFrame) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, metavar="DIR", help="folder of NAME_train.csv")
     parser.add_argument("--sets", nargs="+", default=["sst2", "trec", "ag_news"], metavar="NAME")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--all", action="store_true", help="also the grid without a memory")
-    parser.add_argument("--results", type=Path, default=Path(__file__).with_suffix(".csv"))
-    parser.add_argument("--table-only", action="store_true", help="print the table, run nothing")
-    options = parser.parse_args()
-    if not options.table_only:
-        if options.data is None:
-            parser.error("--data is needed unless --table-only is given")
-        with threadpool_limits(1):
-            run(options)
-    results = read_results(options.results)
-    if results.empty:
-        parser.exit(message="There are no results.\n")
-    print(f"Processor seconds divided by those of four fits, medians over seeds.\n\n{table(results)}")
+    run_and_print(parser, __file__, run, table, "Processor seconds divided by those of four fits, medians")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import importlib.metadata
 import importlib.util
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 KEY = ["set", "shots", "seed", "method", "model", "test_size", "threads"]
@@ -115,3 +117,26 @@ def is_done(results: pd.DataFrame, key: dict[str, Any], package: str) -> bool:
     """Tell whether there is a result of just these versions; others are measured again."""
     same = (results[KEY] == pd.Series(key)[KEY]).all(axis=1) & (results["versions"] == versions(package))
     return bool(same.any())
+
+
+def run_and_print(
+    parser: argparse.ArgumentParser,
+    results_of: str,
+    run: Callable[[argparse.Namespace], None],
+    table: Callable[[pd.DataFrame], str],
+    title: str,
+) -> None:
+    """Run a benchmark on one thread unless only its table is wanted, and print the table of its results."""
+    parser.add_argument("--data", type=Path, metavar="DIR", help="folder of NAME_train.csv and NAME_test.csv")
+    parser.add_argument("--results", type=Path, default=Path(results_of).with_suffix(".csv"))
+    parser.add_argument("--table-only", action="store_true", help="print the table, run nothing")
+    options = parser.parse_args()
+    if not options.table_only:
+        if options.data is None:
+            parser.error("--data is needed unless --table-only is given")
+        with threadpool_limits(1):
+            run(options)
+    results = read_results(options.results)
+    if results.empty:
+        parser.exit(message="There are no results.\n")
+    print(f"{title}; seeds {sorted(results['seed'].unique().tolist())}.\n\n{table(results)}")

@@ -18,13 +18,11 @@ first 1,000 test texts. The methods are
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from common import MODEL, add_result, is_done, read_results, read_texts, timed, use_threads
+from common import MODEL, add_result, is_done, read_results, read_texts, run_and_print, timed, use_threads
 from sklearn.metrics import balanced_accuracy_score
-from threadpoolctl import threadpool_limits
 
 RARE, FREQUENT = 8, 160
 METHODS: dict[str, dict[str, Any]] = {
@@ -82,21 +80,9 @@ def table(results: pd.DataFrame) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, metavar="DIR", help="folder of NAME_train.csv and NAME_test.csv")
     parser.add_argument("--sets", nargs="+", default=["sst2", "cr", "trec", "ag_news"], metavar="NAME")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3])
-    parser.add_argument("--results", type=Path, default=Path(__file__).with_suffix(".csv"))
-    parser.add_argument("--table-only", action="store_true", help="print the table, run nothing")
-    options = parser.parse_args()
-    if not options.table_only:
-        if options.data is None:
-            parser.error("--data is needed unless --table-only is given")
-        with threadpool_limits(1):
-            run(options)
-    results = read_results(options.results)
-    if results.empty:
-        parser.exit(message="There are no results.\n")
-    print(f"Balanced accuracy in percent, mean over seeds {sorted(results['seed'].unique())}.\n\n{table(results)}")
+    run_and_print(parser, __file__, run, table, "Balanced accuracy in percent, means")
 
 
 if __name__ == "__main__":

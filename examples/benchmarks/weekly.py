@@ -20,12 +20,10 @@ Processor seconds of fit count all threads; each method runs through its weeks i
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from common import MODEL, add_result, is_done, read_results, read_texts, timed, use_threads
-from threadpoolctl import threadpool_limits
+from common import MODEL, add_result, is_done, read_results, read_texts, run_and_print, timed, use_threads
 
 PER_WEEK, N_WEEKS, NEW_CLASS_IN_WEEK = 40, 5, 3
 METHODS: dict[str, dict[str, Any]] = {
@@ -94,21 +92,8 @@ def table(results: pd.DataFrame) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, metavar="DIR", help="folder of tickets_train.csv and tickets_test.csv")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--results", type=Path, default=Path(__file__).with_suffix(".csv"))
-    parser.add_argument("--table-only", action="store_true", help="print the table, run nothing")
-    options = parser.parse_args()
-    if not options.table_only:
-        if options.data is None:
-            parser.error("--data is needed unless --table-only is given")
-        with threadpool_limits(1):
-            run(options)
-    results = read_results(options.results)
-    if results.empty:
-        parser.exit(message="There are no results.\n")
-    seeds = sorted(results["seed"].unique())
-    print(f"Accuracy in percent and processor seconds of fit, means over the seeds {seeds}.\n\n{table(results)}")
+    run_and_print(parser, __file__, run, table, "Accuracy in percent and processor seconds of fit, means")
 
 
 if __name__ == "__main__":
