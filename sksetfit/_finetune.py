@@ -1,49 +1,43 @@
-"""The tuning loop: batches of tokenised texts, the gradient of a contrastive loss, AdamW.
+"""The tuning loop: batches of tokenised texts, the gradient of a loss of their embeddings, AdamW.
 
-Floor 1: knows torch, and of this package the body, the losses and the batches.
+Floor 1: knows torch, and of this package the body and the gradients.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 from tqdm import tqdm
 from transformers import PreTrainedModel
 
-from sksetfit._batches import balanced_batches
 from sksetfit._body import Body, Tokens, autocast, threads
-from sksetfit._gradients import Gradients
-from sksetfit._losses import LOSSES, label_overlap
+from sksetfit._gradients import Gradients, LossOfBatch
 
 
 @torch.inference_mode(False)  # which also switches gradients on, where a caller has switched them off
 def finetune(
     body: Body,
     tokens: Tokens,
-    indicator: NDArray[np.bool_],
+    batches: Iterable[NDArray[np.intp]],
+    loss: LossOfBatch,
     *,
-    loss: str,
     n_steps: int,
-    batch_size: int,
     learning_rate: float,
     warmup_proportion: float,
     weight_decay: float,
     precision: str,
-    rng: np.random.RandomState,
-    weights: NDArray[np.float64] | None = None,
     after_step: Callable[[list[float]], bool] | None = None,
     progress: bool = False,
 ) -> NDArray[np.float64]:
-    """Tune ``body`` in place so that texts of one class lie together; return the loss of each step.
+    """Tune ``body`` in place so that the loss of its embeddings falls; return the loss of each step.
 
-    The body stays in evaluation mode: there is no dropout, so that nothing random is left but the order of the
-    texts, which ``rng`` decides. The tuning ends early where ``after_step``, which is given the losses so far, returns
-    True.
+    The body stays in evaluation mode: there is no dropout, so that nothing random is left but the batches, of which
+    there are ``n_steps``. The tuning ends early where ``after_step``, which is given the losses so far, returns True.
 
     Raises
     ------
@@ -52,12 +46,6 @@ def finetune(
     """
     _freeze_lowest(body.transformer)
 
-    def loss_of(embeddings: Tensor, texts: NDArray[np.intp]) -> Tensor:
-        labels = torch.from_numpy(indicator[texts]).to(body.device)
-        of_texts = None if weights is None else torch.from_numpy(weights[texts]).float().to(body.device)
-        return LOSSES[loss](embeddings, label_overlap(labels), of_texts)
-
-    batches = balanced_batches(indicator, n_steps, batch_size, rng)
     # Not disable=True: even then tqdm would leave a thread behind.
     bar: Any = tqdm(batches, total=n_steps, desc="tuning", unit="step") if progress else None
     losses: list[float] = []
@@ -67,7 +55,7 @@ def finetune(
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _warmup_then_linear(n_steps, warmup_proportion))
         gradients = Gradients(body, precision)
         for batch in bar or batches:
-            losses.append(gradients.add(tokens, batch, loss_of))
+            losses.append(gradients.add(tokens, batch, loss))
             if not np.isfinite(losses[-1]):
                 raise _diverged(f"the loss of step {len(losses)} of {n_steps} is {losses[-1]}", learning_rate)
             optimizer.step()

@@ -1,15 +1,17 @@
 """The contrastive losses: functions of a batch's embeddings and of how alike its targets are.
 
-Floor 1: knows torch only. Both losses read every pair of the batch from one similarity matrix, so that each text is
-encoded once per step however many pairs it is in.
+Floor 1: knows torch and numpy. Both losses read every pair of the batch from one similarity matrix, so that each text
+is encoded once per step however many pairs it is in.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
 Loss = Callable[[Tensor, Tensor, Tensor | None], Tensor]
@@ -113,3 +115,16 @@ def _mean(values: Tensor, weights: Tensor) -> Tensor:
 
 
 LOSSES: dict[str, Loss] = {"supcon": supervised_contrastive, "cosine": cosine_similarity}
+
+
+def contrastive_loss(
+    loss: str, indicator: NDArray[np.bool_], weights: NDArray[np.float64] | None
+) -> Callable[[Tensor, NDArray[np.intp]], Tensor]:
+    """Return the loss of this name as a function of embeddings and of the texts that they are of."""
+
+    def loss_of(embeddings: Tensor, texts: NDArray[np.intp]) -> Tensor:
+        labels = torch.from_numpy(indicator[texts]).to(embeddings.device)
+        of_texts = None if weights is None else torch.from_numpy(weights[texts]).float().to(embeddings.device)
+        return LOSSES[loss](embeddings, label_overlap(labels), of_texts)
+
+    return loss_of

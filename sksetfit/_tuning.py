@@ -25,6 +25,7 @@ from sksetfit._early_stopping import EarlyStopping
 from sksetfit._finetune import finetune
 from sksetfit._label_texts import label_rows, names_are_informative
 from sksetfit._labelled import Labelled
+from sksetfit._losses import contrastive_loss
 from sksetfit._memory import give_back_freed_memory
 from sksetfit._tuning_cache import KeptBody, key_of, remembered
 from sksetfit._validation import local_random_state
@@ -127,11 +128,10 @@ class Tuning:
         loss_curve = finetune(
             body,
             tokens,
-            indicator,
-            weights=weights,
+            balanced_batches(indicator, n_steps, self.recipe.batch_size, rng),
+            contrastive_loss(self.recipe.loss, indicator, weights),
             n_steps=n_steps,
             precision=precision,
-            rng=rng,
             after_step=partial(_tell, watches, n_steps) if watches else None,
             progress=bool(self.verbose),
             **{name: getattr(self.recipe, name) for name in _OF_THE_LOOP},
@@ -203,7 +203,7 @@ class Tuning:
         return {}
 
 
-_OF_THE_LOOP = ("loss", "batch_size", "learning_rate", "warmup_proportion", "weight_decay")
+_OF_THE_LOOP = ("learning_rate", "warmup_proportion", "weight_decay")
 
 
 def _tell(watches: list[Watch], n_steps: int, losses: list[float]) -> bool:

@@ -15,6 +15,7 @@ from sksetfit._body_parts import _TRANSFORMERS
 from sksetfit._body_source import load_body
 from sksetfit._body_state import body_from_state, body_to_state
 from sksetfit._finetune import finetune
+from sksetfit._losses import contrastive_loss
 
 CPU = torch.device("cpu")
 TEXTS = ["bread and cheese", "", "tennis " * 100, "Piano, JAZZ!"]
@@ -101,8 +102,8 @@ def tuned_layers(body):
     tokens, _ = body.tokenize(["bread", "tennis goal", "soup rice", "golf"])
     indicator = np.array([[1, 0], [0, 1], [1, 0], [0, 1]], dtype=bool)
     rates = {"learning_rate": 1e-2, "warmup_proportion": 0.1, "weight_decay": 0.01}
-    budget = {"n_steps": 2, "batch_size": 4, "precision": "float32", "rng": np.random.RandomState(0)}
-    finetune(body, tokens, indicator, loss="supcon", **rates, **budget)
+    loss = contrastive_loss("supcon", indicator, None)
+    finetune(body, tokens, [np.arange(4)] * 2, loss, n_steps=2, precision="float32", **rates)
     changed = [name for name, tensor in body.transformer.named_parameters() if not torch.equal(tensor, before[name])]
     return {int(number) for name in changed for number in re.findall(r"layers?\.(\d)\.", name)}
 

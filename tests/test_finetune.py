@@ -7,13 +7,13 @@ from transformers import AutoConfig, AutoModel
 
 from conftest import make_texts
 from sksetfit import _finetune, _gradients
+from sksetfit._batches import balanced_batches
 from sksetfit._body_source import load_body
 from sksetfit._finetune import finetune
-from sksetfit._losses import cosine_similarity, label_overlap, supervised_contrastive
+from sksetfit._losses import contrastive_loss, cosine_similarity, label_overlap, supervised_contrastive
 
 PARAMETERS = {
     "n_steps": 10,
-    "batch_size": 24,
     "learning_rate": 1e-2,
     "warmup_proportion": 0.1,
     "weight_decay": 0.01,
@@ -34,8 +34,9 @@ def texts():
 
 def tune(body, texts, seed=0, loss="supcon", **changes):
     X, indicator = texts
-    rng = np.random.RandomState(seed)
-    return finetune(body, body.tokenize(X)[0], indicator, loss=loss, rng=rng, **(PARAMETERS | changes))
+    parameters = PARAMETERS | changes
+    batches = balanced_batches(indicator, parameters["n_steps"], 24, np.random.RandomState(seed))
+    return finetune(body, body.tokenize(X)[0], batches, contrastive_loss(loss, indicator, None), **parameters)
 
 
 @pytest.mark.parametrize(("loss", "function"), [("supcon", supervised_contrastive), ("cosine", cosine_similarity)])
