@@ -4,7 +4,8 @@
 Transformer alone. `dump` and `load` keep a fitted one in a file, `push_to_hub` shares it with its `model_card`,
 `read_setfit` and `write_setfit` exchange it with the reference, and `load_tickets` gives texts to try it on.
 `MultiLabelThresholdClassifier` finds a threshold for each label and `RejectClassifier` one below which there is no
-answer, of any classifier; `TuningCurveDisplay` and `RiskCoverageDisplay` draw.
+answer, of any classifier; `FewShotSplit` cross-validates with a few texts of each class; `TuningCurveDisplay` and
+`RiskCoverageDisplay` draw.
 """
 
 # Importing torch, sentence-transformers or skops (which imports torch) takes seconds, so `import sksetfit` does
@@ -14,6 +15,7 @@ answer, of any classifier; `TuningCurveDisplay` and `RiskCoverageDisplay` draw.
 from sksetfit._classifier import SetFitClassifier
 from sksetfit._datasets import load_tickets
 from sksetfit._encoder import SetFitEncoder
+from sksetfit._few_shot_split import FewShotSplit
 from sksetfit._model_card import model_card
 from sksetfit._persistence import dump, load
 from sksetfit._reject import RejectClassifier
@@ -25,6 +27,7 @@ from sksetfit._tuning_curve import TuningCurveDisplay
 from sksetfit._version import __version__ as __version__
 
 __all__ = [
+    "FewShotSplit",
     "MultiLabelThresholdClassifier",
     "RejectClassifier",
     "RiskCoverageDisplay",

@@ -35,6 +35,7 @@ FLOORS = {
     "_datasets": 0,
     "_early_stopping": 0,
     "_estimator_state": 0,
+    "_few_shot_split": 0,
     "_heads": 0,
     "_held_out": 0,
     "_label_texts": 0,
@@ -385,6 +386,7 @@ def test_a_class_documents_exactly_what_it_has_learned(name, fitted):
     all_fitted = [
         fitted,
         fitted.encoder_,
+        sksetfit.FewShotSplit(),
         sksetfit.MultiLabelThresholdClassifier(OneVsRestClassifier(head), cv=2).fit(pd.DataFrame(X).add_prefix("x"), y),
         sksetfit.RejectClassifier(head, coverage=0.5, cv=2).fit(pd.DataFrame(X).add_prefix("x"), y[:, 0]),
         sksetfit.RiskCoverageDisplay(coverage=np.ones(1), risk=np.zeros(1)).plot(),
