@@ -14,6 +14,7 @@ answer, of any classifier; `FewShotSplit` cross-validates with a few texts of ea
 
 from sksetfit._classifier import SetFitClassifier
 from sksetfit._datasets import load_tickets
+from sksetfit._distillation import DistilledSetFitClassifier
 from sksetfit._encoder import SetFitEncoder
 from sksetfit._few_shot_split import FewShotSplit
 from sksetfit._model_card import model_card
@@ -27,6 +28,7 @@ from sksetfit._tuning_curve import TuningCurveDisplay
 from sksetfit._version import __version__ as __version__
 
 __all__ = [
+    "DistilledSetFitClassifier",
     "FewShotSplit",
     "MultiLabelThresholdClassifier",
     "RejectClassifier",

@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 from sentence_transformers.sentence_transformer.modules import Dense, Pooling
 from threadpoolctl import threadpool_limits
-from tokenizers import Tokenizer
+from tokenizers import Encoding, Tokenizer
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers.utils import logging
@@ -54,10 +54,12 @@ class Body(nn.Module):
         Stands before each text.
     """
 
+    has_layers = True
+
     def __init__(
         self,
         tokenizer: Tokenizer,
-        transformer: PreTrainedModel,
+        transformer: Any,
         tail: Sequence[nn.Module],
         *,
         pad_token_id: int,
@@ -85,14 +87,15 @@ class Body(nn.Module):
         self.prompt = prompt
         # In tokens, without the special one that closes a text where there is one.
         self.prompt_length = len(alone.ids) - alone.special_tokens_mask[-1] if prompt else 0
-        self.packs = use_packing(transformer)
+        self.packs = self.has_layers and use_packing(transformer)
         self.exports: dict[str, Any] = {}  # what OpenVINO made of it, by precision; never saved
         self.name = uuid4().hex  # of this body and no other, though it be tuned alike
         self.eval()
 
     @property
     def device(self) -> torch.device:
-        return next(self.transformer.parameters()).device
+        device: torch.device = next(self.transformer.parameters()).device
+        return device
 
     @property
     def n_dimensions(self) -> int:
@@ -112,7 +115,7 @@ class Body(nn.Module):
         n_known = self.transformer.config.vocab_size
         for start in range(0, len(texts), TOKENIZED_AT_ONCE):
             chunk = [self.prompt + text for text in texts[start : start + TOKENIZED_AT_ONCE]]
-            for encoding in self.tokenizer.encode_batch(chunk):
+            for encoding in self._encodings(chunk):
                 ids = encoding.ids
                 if (highest := max(ids, default=0)) >= n_known:
                     raise ValueError(
@@ -122,6 +125,10 @@ class Body(nn.Module):
                 tokens.append(np.asarray(ids, dtype=np.int32))
                 n_cut += bool(encoding.overflowing)
         return tokens, n_cut
+
+    def _encodings(self, texts: list[str]) -> list[Encoding]:
+        encodings: list[Encoding] = self.tokenizer.encode_batch(texts)
+        return encodings
 
     def forward(self, tokens: Tokens) -> Tensor:
         """Return the embeddings of a batch of tokenised texts, float32 of shape (n_texts, n_dimensions)."""
@@ -170,7 +177,6 @@ class Body(nn.Module):
             native = any(capabilities.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
         return "bfloat16" if native else "float32"
 
-    @torch.inference_mode()
     def encode(self, texts: Sequence[str], precision: str = "float32") -> NDArray[np.float32]:
         """Return the embeddings of texts in their order; each distinct text is encoded once.
 
@@ -181,7 +187,13 @@ class Body(nn.Module):
         """
         once, rows = distinct(texts)
         tokens, _ = self.tokenize(once)
-        max_tokens = ENCODE_TOKENS if self.device.type == "cpu" else ENCODE_TOKENS_ELSEWHERE
+        return self.encode_tokens(tokens, precision)[rows]
+
+    @torch.inference_mode()
+    def encode_tokens(self, tokens: Tokens, precision: str = "float32") -> NDArray[np.float32]:
+        """Return the embeddings of texts that have been tokenised, in their order."""
+        fills_caches = self.has_layers and self.device.type == "cpu"
+        max_tokens = ENCODE_TOKENS if fills_caches else ENCODE_TOKENS_ELSEWHERE
         embeddings = np.empty((len(tokens), self.n_dimensions), dtype=np.float32)
         with threads(), autocast(self.device, precision):
             for part in split_by_length(np.array([len(ids) for ids in tokens]), max_tokens, padded=not self.packs):
@@ -191,7 +203,7 @@ class Body(nn.Module):
                 "The Sentence Transformer gives embeddings that are not finite: its weights are damaged. Fetch, load "
                 "or fit it again."
             )
-        return embeddings[rows]
+        return embeddings
 
     def _encode_part(self, tokens: Tokens) -> NDArray[np.float32]:
         """Return the embeddings of a batch, in two halves where the memory does not hold it."""

@@ -20,10 +20,12 @@ import torch
 from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.modules import Transformer
+from sentence_transformers.sentence_transformer.modules import StaticEmbedding
 from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerFast
 
 from sksetfit._body import Body, building, distinct
+from sksetfit._static_body import StaticBody
 
 _TALKERS = ("sentence_transformers.backend.utils", "optimum.intel.openvino.modeling_base")
 
@@ -37,6 +39,9 @@ def write_body(body: Body, folder: str | os.PathLike[str]) -> None:
     folder : str or path
         Is made where it does not exist.
     """
+    if isinstance(body, StaticBody):
+        _write_static(body, folder)
+        return
     tokenizer = Tokenizer.from_str(body.tokenizer.to_str())
     side = (tokenizer.truncation or {})["direction"]
     tokenizer.no_truncation()
@@ -46,10 +51,21 @@ def write_body(body: Body, folder: str | os.PathLike[str]) -> None:
         body.transformer.save_pretrained(folder)
         fast.save_pretrained(folder)
         first = Transformer(os.fspath(folder), max_seq_length=body.max_seq_length)
-        prompts, name = ({"own": body.prompt}, "own") if body.prompt else (None, None)
         modules = [first, *copy.deepcopy(body.tail)]  # which would be taken to the device
-        whole = SentenceTransformer(modules=modules, device="cpu", prompts=prompts, default_prompt_name=name)
+        whole = SentenceTransformer(modules=modules, device="cpu", **_prompts(body))
         whole.save_pretrained(os.fspath(folder), create_model_card=False)
+
+
+def _write_static(body: StaticBody, folder: str | os.PathLike[str]) -> None:
+    tokenizer = Tokenizer.from_str(body.tokenizer.to_str())  # which keeps the length to which texts are cut
+    first = StaticEmbedding(tokenizer, body.transformer.weight.detach().cpu())
+    with building():
+        whole = SentenceTransformer(modules=[first, *copy.deepcopy(body.tail)], device="cpu", **_prompts(body))
+        whole.save_pretrained(os.fspath(folder), create_model_card=False)
+
+
+def _prompts(body: Body) -> dict[str, Any]:
+    return {"prompts": {"own": body.prompt}, "default_prompt_name": "own"} if body.prompt else {}
 
 
 def has_openvino() -> bool:
@@ -87,6 +103,10 @@ class OpenVINOBody:
 
     def __init__(self, body: Body, precision: str) -> None:
         check_openvino()
+        if isinstance(body, StaticBody):
+            raise ValueError(
+                "backend='openvino' is for transformers, and this body is a table of tokens: take 'torch'."
+            )
         hint = {"float32": "f32", "bfloat16": "bf16"}[precision]
         options: dict[str, Any] = {"export": True, "ov_config": {"INFERENCE_PRECISION_HINT": hint}}
         with torch.inference_mode(False), TemporaryDirectory() as folder:

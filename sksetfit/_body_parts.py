@@ -11,10 +11,13 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import torch
 from sentence_transformers.sentence_transformer.modules import Dense, Dropout, LayerNorm, Normalize, Pooling
 from tokenizers import Tokenizer
 from torch import nn
-from transformers import AutoConfig, PretrainedConfig
+from transformers import AutoConfig, AutoModel, PretrainedConfig
+
+from sksetfit._static_body import STATIC, TokenTable
 
 _MOST_LAYERS, _MOST_MODULES, _MOST = 200, 16, 10**8
 _MOST_GROWTH = 100  # times the length of a text, by what a tokenizer puts in the place of characters
@@ -91,6 +94,8 @@ def describe(transformer: nn.Module, tail: Iterable[nn.Module]) -> dict[str, Any
 def _transformer_config(transformer: Any) -> dict[str, Any]:
     config = transformer.config
     kind = config.model_type
+    if kind == STATIC:
+        return dict(vars(config))
     if kind not in _TRANSFORMERS:
         raise ValueError(f"a transformer of type {kind!r} could not be saved; types that can: {sorted(_TRANSFORMERS)}.")
     values = {key: getattr(config, key) for key in sorted(_config_keys(type(config))) if hasattr(config, key)}
@@ -103,6 +108,16 @@ def _config_keys(kind: type[PretrainedConfig]) -> set[str]:
     """Return the keys that describe this kind of transformer, without those that any config may have."""
     common = set(inspect.signature(PretrainedConfig.__init__).parameters)
     return set(inspect.signature(kind.__init__).parameters) - common - {"kwargs"}
+
+
+def build_empty(description: dict[str, Any], n_tensors: int) -> Any:
+    """Build the transformer, or table of tokens, that is described; on the device "meta" that takes no memory."""
+    if description.get("model_type") != STATIC:
+        return AutoModel.from_config(build_config(description, n_tensors))
+    names, sizes = ["model_type", "vocab_size", "hidden_size"], list(description.values())[1:]
+    if list(description) != names or not all(type(size) is int and 0 < size <= _MOST for size in sizes):
+        raise BodyStateError(f"The saved body's table of tokens is described by {description}; expected are {names}.")
+    return TokenTable(torch.empty(*sizes))
 
 
 def build_config(description: dict[str, Any], n_tensors: int) -> PretrainedConfig:

@@ -16,14 +16,16 @@ import torch
 from huggingface_hub import HfApi
 from huggingface_hub.errors import HFValidationError
 from sentence_transformers import SentenceTransformer
-from sentence_transformers.sentence_transformer.modules import Pooling
+from sentence_transformers.sentence_transformer.modules import Pooling, StaticEmbedding
 from tokenizers import Tokenizer
 
 from sksetfit._body import Body, building, n_positions
 from sksetfit._body_parts import describe
 from sksetfit._hub import TIMEOUT
+from sksetfit._static_body import StaticBody, TokenTable
 
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
+MOST_OF_STATIC = 10**6  # tokens of a text, where a static model sets no bound
 _MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
 
@@ -170,6 +172,8 @@ def _ask_hub(name: str, model: str) -> None:
 
 def _as_body(loaded: SentenceTransformer, model: str, max_seq_length: int | None, prompt: str | None) -> Body:
     first, *tail = loaded.children()
+    if isinstance(first, StaticEmbedding):
+        return _as_static_body(loaded, model, max_seq_length, prompt)
     transformer: Any = getattr(first, "auto_model", None)
     tokenizer: Any = getattr(first, "tokenizer", None)
     if transformer is None or not getattr(tokenizer, "is_fast", False):
@@ -181,7 +185,6 @@ def _as_body(loaded: SentenceTransformer, model: str, max_seq_length: int | None
     reads = n_positions(transformer)
     if max_seq_length is not None and reads is not None and max_seq_length > reads:
         raise ValueError(f"max_seq_length={max_seq_length} is more than the {reads} tokens that model={model!r} reads.")
-    own_prompt = (loaded.prompts[loaded.default_prompt_name] or "") if loaded.default_prompt_name else ""
     own_tokenizer = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
     own_tokenizer.enable_truncation(1, direction=tokenizer.truncation_side)  # the length is the body's to set
     lengths = [n for n in (loaded.max_seq_length, reads) if n is not None]
@@ -192,8 +195,31 @@ def _as_body(loaded: SentenceTransformer, model: str, max_seq_length: int | None
         # Masked tokens are not looked at: where there is none for padding any other serves.
         pad_token_id=next(n for n in (tokenizer.pad_token_id, tokenizer.eos_token_id, 0) if n is not None),
         max_seq_length=max_seq_length or (min(lengths) if lengths else tokenizer.model_max_length),
-        prompt=own_prompt if prompt is None else prompt,
+        prompt=_own_prompt(loaded) if prompt is None else prompt,
     )
+
+
+def _as_static_body(
+    loaded: SentenceTransformer, model: str, max_seq_length: int | None, prompt: str | None
+) -> StaticBody:
+    first: Any
+    first, *tail = loaded.children()
+    table = TokenTable(first.embedding.weight.detach().float())
+    _check_savable(loaded, table, tail, model)
+    tokenizer = Tokenizer.from_str(first.tokenizer.to_str())
+    own_length = (tokenizer.truncation or {"max_length": MOST_OF_STATIC})["max_length"]
+    return StaticBody(
+        tokenizer,
+        table,
+        tail,
+        pad_token_id=0,
+        max_seq_length=max_seq_length or own_length,
+        prompt=_own_prompt(loaded) if prompt is None else prompt,
+    )
+
+
+def _own_prompt(loaded: SentenceTransformer) -> str:
+    return (loaded.prompts[loaded.default_prompt_name] or "") if loaded.default_prompt_name else ""
 
 
 def _check_parts(loaded: SentenceTransformer, transformer: Any, tokenizer: Any, tail: list[Any], model: str) -> None:
@@ -204,17 +230,9 @@ def _check_parts(loaded: SentenceTransformer, transformer: Any, tokenizer: Any, 
             f"model={model!r} could not be loaded as a Sentence Transformer: its tokenizer knows {len(tokenizer)} "
             f"tokens and its transformer {transformer.config.vocab_size}. Is tokenizer.json missing?"
         )
-    try:
-        describe(transformer, tail)
-    except ValueError as error:  # pickled to another process, or saved after hours, would be too late
-        raise ValueError(f"model={model!r} cannot be used: {error}") from None
+    _check_savable(loaded, transformer, tail, model)
     if not any(isinstance(module, Pooling) for module in tail):
         raise ValueError(f"model={model!r} has no Pooling behind its transformer, which makes one embedding of a text.")
-    if loaded.truncate_dim is not None:
-        raise ValueError(
-            f"model={model!r} cuts its embeddings (truncate_dim={loaded.truncate_dim}), which is not done "
-            f"here. Save it without truncate_dim."
-        )
     if loaded[0].processing_kwargs:
         raise ValueError(
             f"model={model!r} has processing_kwargs {loaded[0].processing_kwargs}, which are not followed here. Save "
@@ -224,6 +242,18 @@ def _check_parts(loaded: SentenceTransformer, transformer: Any, tokenizer: Any, 
         raise ValueError(
             f"model={model!r} could not be loaded as a Sentence Transformer: its file of weights lacks {len(absent)} "
             f"of them, among them {absent[0]!r}. Fetch or save it again."
+        )
+
+
+def _check_savable(loaded: SentenceTransformer, transformer: Any, tail: list[Any], model: str) -> None:
+    try:
+        describe(transformer, tail)
+    except ValueError as error:  # pickled to another process, or saved after hours, would be too late
+        raise ValueError(f"model={model!r} cannot be used: {error}") from None
+    if loaded.truncate_dim is not None:
+        raise ValueError(
+            f"model={model!r} cuts its embeddings (truncate_dim={loaded.truncate_dim}), which is not done "
+            f"here. Save it without truncate_dim."
         )
     if not all(parameter.isfinite().all() for parameter in loaded.parameters()):
         raise ValueError(f"model={model!r} has weights that are not finite. Fetch or save it again.")

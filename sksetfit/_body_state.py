@@ -13,10 +13,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from transformers import AutoModel
 
 from sksetfit._body import Body, building, n_positions
-from sksetfit._body_parts import BodyStateError, build_config, build_tail, build_tokenizer, describe
+from sksetfit._body_parts import BodyStateError, build_empty, build_tail, build_tokenizer, describe
+from sksetfit._static_body import StaticBody, TokenTable
 
 # To change the form of the state: raise FORMAT, and let body_from_state read the old number too.
 FORMAT = 2
@@ -87,17 +87,20 @@ def _check_fields(state: Any) -> None:
 @torch.inference_mode(False)  # what is built under it can never be tuned
 def _build(state: dict[str, Any]) -> Body:
     with building(), torch.device("meta"):  # no memory is taken before names and shapes are known to fit
-        config = build_config(state["transformer"], len(state["weights"]))
         tail = build_tail(state["tail"])
-        empty = AutoModel.from_config(config)
+        empty = build_empty(state["transformer"], len(state["weights"]))
     weights = _checked_weights(state["weights"], nn.ModuleDict({"transformer": empty, "tail": nn.ModuleList(tail)}))
+    own = _part(weights, "transformer.")
     with building():
-        transformer = type(empty).from_pretrained(None, config=config, state_dict=_part(weights, "transformer."))
+        if is_static := isinstance(empty, TokenTable):
+            transformer = TokenTable(own["weight"])
+        else:
+            transformer = type(empty).from_pretrained(None, config=empty.config, state_dict=own)
     for i, module in enumerate(tail):
         module.load_state_dict(_part(weights, f"tail.{i}."), assign=True)
     _check_numbers(state, transformer)
-    body = Body(
-        build_tokenizer(state["tokenizer"], config.vocab_size, state["max_seq_length"]),
+    body = (StaticBody if is_static else Body)(
+        build_tokenizer(state["tokenizer"], empty.config.vocab_size, state["max_seq_length"]),
         transformer,
         tail,
         pad_token_id=state["pad_token_id"],

@@ -15,8 +15,8 @@ from scipy import sparse
 from sklearn.metrics import check_scoring, get_scorer_names, precision_recall_fscore_support
 
 from sksetfit._card_text import Scores, one_line
-from sksetfit._classifier import SetFitClassifier
 from sksetfit._encoder import SetFitEncoder
+from sksetfit._head_on_embeddings import HeadOnEmbeddings
 from sksetfit._heads import is_multi_label
 from sksetfit._validation import check_texts, column_names, shown
 
@@ -29,7 +29,7 @@ def both_given(X: Any, y: Any, name: str) -> bool:
     return X is not None
 
 
-def checked_scorer(clf: SetFitClassifier, scoring: Any) -> tuple[Any, str]:
+def checked_scorer(clf: HeadOnEmbeddings, scoring: Any) -> tuple[Any, str]:
     """Return scikit-learn's scorer and what a single score of it is called; guess at names that it does not have."""
     scoring = "accuracy" if scoring is None else scoring
     names = [scoring] if isinstance(scoring, str) else scoring if isinstance(scoring, (list, tuple, set)) else []
@@ -59,7 +59,7 @@ class _EncodedOnce:
         return self._embeddings if texts == self._texts else self._encoder._encode(texts, backend)
 
 
-def evaluate(clf: SetFitClassifier, X: Any, y: Any, scorer: Any, name: str) -> Scores:
+def evaluate(clf: HeadOnEmbeddings, X: Any, y: Any, scorer: Any, name: str) -> Scores:
     """Return the scores of a classifier; the texts are encoded once, whatever the scorers ask."""
     texts = check_texts(X, "X_test")
     _check_labels(clf, y, len(texts))
@@ -74,7 +74,7 @@ def evaluate(clf: SetFitClassifier, X: Any, y: Any, scorer: Any, name: str) -> S
     return Scores(len(texts), {one_line(name): float(score) for name, score in scores.items()}, of_labels)
 
 
-def _check_labels(clf: SetFitClassifier, y: Any, n_texts: int) -> None:
+def _check_labels(clf: HeadOnEmbeddings, y: Any, n_texts: int) -> None:
     """Refuse labels that scikit-learn would score, and score wrongly."""
     labels = y.toarray() if sparse.issparse(y) else np.asarray(y, dtype=object)
     known: list[Any] = clf.classes_.tolist()

@@ -63,7 +63,7 @@ class Facts(NamedTuple):
     label_texts_are_names: bool
     show_label_texts: bool  # those that are no names
     examples: list[tuple[Any, str]]
-    tuned_here: bool
+    tuned: str  # "here", "as a student" or "elsewhere"
     class_count: NDArray[np.int64] | None
     word_counts: NDArray[np.float64] | None
 
@@ -91,16 +91,18 @@ def _summary(facts: Facts) -> str:
     texts = "labelled texts"
     if facts.class_count is not None and not facts.multi_label:
         texts = f"{facts.class_count.sum()} labelled texts"
-    if not facts.tuned_here:
+    reads = f"a head, {_escaped(facts.head_name)}, was fitted on the embeddings"
+    if facts.tuned == "elsewhere":
         tuned = "was tuned by another program"
+    elif facts.tuned == "as a student":
+        tuned = "learned to give the embeddings that a larger model gives unlabelled texts"
+        reads = f"the head of that model, {_escaped(facts.head_name)}, reads them"
     elif len(facts.loss_curve):
         tuned = f"was tuned on {texts}"
     else:
         tuned = f"was left as it is, {texts} were encoded"
-    return (
-        f"This model gives each text {answer}. To that end a Sentence Transformer, {_body(facts)}, {tuned}, and a "
-        f"head, {_escaped(facts.head_name)}, was fitted on the embeddings."
-    )
+    body = f"a Sentence Transformer, {_body(facts)}, {tuned}"
+    return f"This model gives each text {answer}. To that end {body}, and {reads}."
 
 
 def _body(facts: Facts) -> str:
@@ -145,7 +147,7 @@ def _about_labels(facts: Facts) -> Iterable[str]:
     else:
         counted = zip(facts.labels, facts.class_count.tolist(), strict=True)
         yield _table(["Label", "Training texts"], counted)
-    if facts.tuned_here:
+    if facts.tuned == "here":
         yield from _about_label_texts(facts)
     if facts.examples:
         yield "Some of the training texts:"
@@ -183,7 +185,7 @@ def _about_training(facts: Facts) -> Iterable[str]:
         yield f"### Loss\n\nThe body was tuned in {n_steps} steps. The mean loss along the way:"
         parts = np.array_split(np.arange(n_steps), min(_LOSS_ROWS, n_steps))
         yield _table(["Steps", "Loss"], [(_steps(part), facts.loss_curve[part].mean()) for part in parts])
-    if facts.tuned_here:
+    if facts.tuned != "elsewhere":
         yield "### Parameters"
         yield _table(["Parameter", "Value"], facts.parameters.items())
     else:

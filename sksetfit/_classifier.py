@@ -11,45 +11,28 @@ from numbers import Integral, Real
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.metrics import check_scoring, get_scorer_names
-from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted
 
 from sksetfit._callbacks import CallbackSupportMixin, task_reports, with_callbacks
 from sksetfit._early_stopping import EarlyStopping, code_of, hold_out, some_of_each_class
 from sksetfit._encoder import SetFitEncoder
-from sksetfit._estimator_state import PlainStateMixin, checked_state, plain_state
+from sksetfit._head_on_embeddings import HeadOnEmbeddings
 from sksetfit._heads import (
     STRATEGIES,
     build_head,
-    check_fitted_head,
     check_head,
     check_head_takes_weights,
     default_head,
     fit_head,
-    head_method,
-    is_multi_label,
-    one_array,
 )
 from sksetfit._label_texts import label_rows
 from sksetfit._labelled import Labelled, check_labelled, check_validation_data
-from sksetfit._validation import check_texts, fixed_seed, local_random_state
-
-_LEARNED = {
-    "classes_": np.ndarray,
-    "encoder_": SetFitEncoder,
-    "head_": object,
-    "loss_curve_": np.ndarray,
-    "n_steps_": Integral,
-    "validation_scores_": np.ndarray,
-    "validation_steps_": np.ndarray,
-}
+from sksetfit._validation import fixed_seed, local_random_state
 
 
-class SetFitClassifier(CallbackSupportMixin, PlainStateMixin, ClassifierMixin, BaseEstimator):
+class SetFitClassifier(CallbackSupportMixin, HeadOnEmbeddings, BaseEstimator):
     """Few-shot text classifier: a contrastively tuned Sentence Transformer and a head on its embeddings.
 
     `fit` tunes the body so that texts of one class lie together [1]_ and then fits a classifier, the head, on the
@@ -206,6 +189,16 @@ class SetFitClassifier(CallbackSupportMixin, PlainStateMixin, ClassifierMixin, B
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "scoring": [str, callable, None],
+    }
+
+    _learned = {
+        "classes_": np.ndarray,
+        "encoder_": SetFitEncoder,
+        "head_": object,
+        "loss_curve_": np.ndarray,
+        "n_steps_": Integral,
+        "validation_scores_": np.ndarray,
+        "validation_steps_": np.ndarray,
     }
 
     def __init__(
@@ -384,64 +377,9 @@ class SetFitClassifier(CallbackSupportMixin, PlainStateMixin, ClassifierMixin, B
             "head_": head,
         }
 
-    def predict(self, X: Any) -> NDArray[Any]:
-        """Return the label of each text.
-
-        Parameters
-        ----------
-        X : list, tuple, ndarray, pandas or polars Series, pyarrow array, or frame of one column, of shape (n_texts,)
-            The texts.
-
-        Returns
-        -------
-        ndarray of shape (n_texts,) or (n_texts, n_labels)
-            Labels of ``classes_``; for multi-label targets an indicator matrix, dtype int64.
-        """
-        answer = self._head_answer("predict", X)
-        return answer.astype(np.int64) if answer.ndim == 2 else answer
-
-    @head_method
-    def predict_proba(self, X: Any) -> NDArray[np.floating]:
-        """Return the probability of each class for each text.
-
-        Parameters
-        ----------
-        X : list, tuple, ndarray, pandas or polars Series, pyarrow array, or frame of one column, of shape (n_texts,)
-            The texts.
-
-        Returns
-        -------
-        ndarray of shape (n_texts, n_classes)
-            Columns as in ``classes_``; for multi-label targets the probability of each label, whatever the strategy.
-        """
-        answer = self._head_answer("predict_proba", X)
-        if answer.dtype != np.float32:
-            return answer
-        exact = answer.astype(np.float64)  # of which log_loss, and what averages them, expects exact sums
-        return exact if is_multi_label(self.head_) else exact / exact.sum(axis=1, keepdims=True)
-
-    @head_method
-    def decision_function(self, X: Any) -> NDArray[np.floating]:
-        """Return the head's decision function.
-
-        Parameters
-        ----------
-        X : list, tuple, ndarray, pandas or polars Series, pyarrow array, or frame of one column, of shape (n_texts,)
-            The texts.
-
-        Returns
-        -------
-        ndarray of shape (n_texts,) or (n_texts, n_classes)
-            As the head has it: one column less dimension for two classes.
-        """
-        return self._head_answer("decision_function", X)
-
-    def _head_answer(self, method: str, X: Any) -> NDArray[Any]:
-        check_is_fitted(self)
-        # Not transform: under set_config(transform_output=...) its frames have names that the head was not fitted on.
-        encoder, head = self.encoder_, self.head_  # both at once: another thread may be fitting
-        embeddings = encoder._encode(check_texts(X), encoder.backend)
-        return one_array(getattr(head, method)(embeddings))
+    @property
+    def _own_head(self) -> Any:
+        return getattr(self, "head_", self.head)
 
     def set_params(self, **params: Any) -> Self:
         """Set parameters of this classifier, and of its head as ``head__<name>``.
@@ -468,23 +406,3 @@ class SetFitClassifier(CallbackSupportMixin, PlainStateMixin, ClassifierMixin, B
             self.head = before
             raise
         return self
-
-    def __getstate__(self) -> dict[str, Any]:
-        return plain_state(super().__getstate__())
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        state = checked_state(self, state, _LEARNED)
-        if "head_" in state:
-            check_fitted_head(state["head_"], state["classes_"], state["encoder_"]._body.n_dimensions)
-        super().__setstate__(state)
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "head_")
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.one_d_array = True
-        tags.input_tags.two_d_array = False
-        tags.input_tags.string = True
-        tags.classifier_tags.multi_label = True
-        return tags

@@ -15,9 +15,9 @@ from sklearn.base import BaseEstimator
 from sksetfit._version import __version__
 
 # What belongs to the user's machine and session. Pickles and copies have it, a file that is shared has not: a folder of
-# its maker's choice that pickles are read from would let it run what it likes at the next fit.
+# its maker's choice that pickles are read from would let it run what it likes at the next fit. And a student is small.
 _OF_CALLBACKS = ("_skl_callbacks", "_skl_callbacks_to_teardown", "_callback_fit_ctx", "_parent_callback_ctx")
-_OF_THE_SESSION = ("memory", "_metadata_request", *_OF_CALLBACKS)
+_OF_THE_SESSION = ("memory", "teacher", "_metadata_request", *_OF_CALLBACKS)
 
 
 def plain_path(value: Any) -> Any:
@@ -28,8 +28,7 @@ def plain_path(value: Any) -> Any:
 def plain_state(state: dict[str, Any]) -> dict[str, Any]:
     """Return a copy of an estimator's state in which ``model`` is no path object, without what is of the session."""
     kept = {name: value for name, value in state.items() if name not in _OF_THE_SESSION}
-    if "memory" in state:
-        kept["memory"] = None
+    kept |= {name: None for name in ("memory", "teacher") if name in state}
     if "model" in state:
         kept["model"] = plain_path(state["model"])
     return kept

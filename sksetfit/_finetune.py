@@ -11,12 +11,11 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 from tqdm import tqdm
-from transformers import PreTrainedModel
 
 from sksetfit._body import Body, Tokens, autocast, threads
 from sksetfit._gradients import Gradients, LossOfBatch
+from sksetfit._layers import freeze_lowest
 
 
 @torch.inference_mode(False)  # which also switches gradients on, where a caller has switched them off
@@ -44,7 +43,7 @@ def finetune(
     ValueError
         If the loss or the weights stop being finite.
     """
-    _freeze_lowest(body.transformer)
+    freeze_lowest(body)
 
     # Not disable=True: even then tqdm would leave a thread behind.
     bar: Any = tqdm(batches, total=n_steps, desc="tuning", unit="step") if progress else None
@@ -69,26 +68,6 @@ def finetune(
                     break
         _check_finite(body, tokens, "after the last step", learning_rate)
     return np.array(losses, dtype=np.float64)
-
-
-def _freeze_lowest(transformer: PreTrainedModel) -> None:
-    """Keep the embeddings and the lowest sixth of the layers as they are.
-
-    Half of a small model's weights are the embeddings of single tokens, of which a few texts touch a few. To tune
-    these and what is right above them takes a quarter of the time and brings no accuracy. To leave half of the layers
-    as they are costs more than a point.
-    """
-    transformer.get_input_embeddings().requires_grad_(False)
-    n_layers = transformer.config.num_hidden_layers
-    lists = [module for module in transformer.modules() if isinstance(module, nn.ModuleList)]
-    layers = next((layers for layers in lists if len(layers) == n_layers), None)
-    if layers is None:  # in ALBERT they are one and the same
-        return
-    layers[: n_layers // 6].requires_grad_(False)
-    for module in transformer.children():
-        if any(part is layers for part in module.modules()):
-            break
-        module.requires_grad_(False)  # what stands between the embeddings of tokens and the layers
 
 
 @torch.no_grad()

@@ -221,10 +221,10 @@ class head_method:  # noqa: N801  (a decorator)
         if classifier is None:
             return self._method
         name = self._method.__name__
-        head = getattr(classifier, "head_", classifier.head)
+        head, given = classifier._own_head, getattr(classifier, "head", None)
         if head is not None and not hasattr(head, name):
             # As the caller wrote it, where that tells it all: without the seeds and the strategy around it.
-            culprit = head if classifier.head is None or hasattr(classifier.head, name) else classifier.head
+            culprit = head if given is None or hasattr(given, name) else given
             raise HeadMethodError(
                 f"{type(classifier).__name__} has no {name} because its head, {culprit!r}, has none. "
                 f"{_way_to(name, head)}"

@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sksetfit._card_scores import both_given, checked_scorer, evaluate
 from sksetfit._card_text import Facts, Names, Scores, card_text, one_line
-from sksetfit._classifier import SetFitClassifier
+from sksetfit._head_on_embeddings import HeadOnEmbeddings
 from sksetfit._heads import is_multi_label
 from sksetfit._label_texts import candidate_label_texts
 from sksetfit._targets import Targets, check_targets
@@ -30,7 +30,7 @@ _EXAMPLES, _WIDGETS = 3, 5  # texts per label, texts in all
 
 
 def model_card(
-    clf: SetFitClassifier,
+    clf: HeadOnEmbeddings,
     X_test: Any = None,
     y_test: Any = None,
     *,
@@ -52,7 +52,7 @@ def model_card(
 
     Parameters
     ----------
-    clf : SetFitClassifier
+    clf : SetFitClassifier or DistilledSetFitClassifier
         A fitted one.
     X_test : list, tuple, ndarray, pandas or polars Series, pyarrow array, or frame of one column, default=None
         Texts to evaluate on. They are encoded once, whatever ``scoring`` is.
@@ -135,8 +135,8 @@ def model_card(
 
 
 def _check_classifier(clf: Any) -> None:
-    if not isinstance(clf, SetFitClassifier):
-        steps = [name for name, step in getattr(clf, "steps", []) if isinstance(step, SetFitClassifier)]
+    if not isinstance(clf, HeadOnEmbeddings):
+        steps = [name for name, step in getattr(clf, "steps", []) if isinstance(step, HeadOnEmbeddings)]
         way = f"Pass its step: pipeline[{steps[0]!r}]." if steps else "Pass the classifier in it."
         way = "Pass its best_estimator_, or the step of that." if hasattr(clf, "best_estimator_") else way
         raise TypeError(f"model_card describes a fitted SetFitClassifier, got {type(clf).__name__}. {way}")
@@ -160,7 +160,7 @@ def _check_names(names: Names) -> None:
         )
 
 
-def _check_train(clf: SetFitClassifier, X: Any, y: Any, *, show: bool) -> _Train | None:
+def _check_train(clf: HeadOnEmbeddings, X: Any, y: Any, *, show: bool) -> _Train | None:
     if not both_given(X, y, "train"):
         if show:
             raise ValueError("show_training_texts=True needs the texts: pass X_train and y_train.")
@@ -196,12 +196,15 @@ class _Train(NamedTuple):
         return [(label, self.texts[i]) for label, i in rows]
 
 
-def _facts(clf: SetFitClassifier, train: _Train | None, *, show_training_texts: bool) -> Facts:
+def _facts(clf: HeadOnEmbeddings, train: _Train | None, *, show_training_texts: bool) -> Facts:
     """Collect what may be shown; the fit's own counts come before those of ``train``."""
     encoder, labels = clf.encoder_, clf.classes_.tolist()
     base_model, body_name = _base_model(encoder.model)
-    # The encoder's parameters are those of the fit: the classifier's may have been set since.
-    own = clf.get_params(deep=False) | encoder.get_params() | {"model": body_name, "head": clf.head_}
+    own = clf.get_params(deep=False)
+    if is_student := own.pop("teacher", clf) is not clf:
+        own |= {"model": body_name} if own["model"] != "static" else {}
+    else:  # the encoder's parameters are those of the fit: the classifier's may have been set since
+        own |= encoder.get_params() | {"model": body_name, "head": clf.head_}
     # scikit-learn's "deprecated" stands for no value at all.
     of_head = {name: value for name, value in clf.head_.get_params().items() if str(value) != "deprecated"}
     return Facts(
@@ -218,7 +221,8 @@ def _facts(clf: SetFitClassifier, train: _Train | None, *, show_training_texts: 
         label_texts_are_names=encoder.label_texts_ == candidate_label_texts("auto", clf.classes_),
         show_label_texts=show_training_texts,
         examples=train.examples(_EXAMPLES) if train and show_training_texts else [],
-        tuned_here=hasattr(encoder, "class_count_"),  # which a model that was read from the reference has not
+        # A model that was read from the reference has no counts.
+        tuned="as a student" if is_student else "here" if hasattr(encoder, "class_count_") else "elsewhere",
         class_count=getattr(encoder, "class_count_", train and train.targets.indicator.sum(axis=0)),
         word_counts=getattr(encoder, "word_counts_", train and word_counts(train.texts)),
     )

@@ -18,6 +18,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from sksetfit._classifier import SetFitClassifier
+from sksetfit._head_on_embeddings import HeadOnEmbeddings
 from sksetfit._setfit_heads import as_ours, relabelled_head
 from sksetfit._staging import staged
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 HEAD, CONFIG, NORMALIZE = "model_head.pkl", "config_setfit.json", "normalize_embeddings"
 
 
-def write_setfit(clf: SetFitClassifier, folder: str | os.PathLike[str]) -> None:
+def write_setfit(clf: HeadOnEmbeddings, folder: str | os.PathLike[str]) -> None:
     """Write a fitted classifier as a folder that the reference package loads.
 
     ``SetFitModel.from_pretrained(folder)`` of setfit then gives equal predictions and probabilities, and
@@ -36,7 +37,7 @@ def write_setfit(clf: SetFitClassifier, folder: str | os.PathLike[str]) -> None:
 
     Parameters
     ----------
-    clf : SetFitClassifier
+    clf : SetFitClassifier or DistilledSetFitClassifier
         A fitted one. Its head is written as a pickle, as the reference wants it; it needs scikit-learn to be read,
         and whatever package the head is of, but not this one.
     folder : str or path
@@ -78,7 +79,7 @@ def write_setfit(clf: SetFitClassifier, folder: str | os.PathLike[str]) -> None:
     """
     from sksetfit._body_folder import write_body
 
-    if not isinstance(clf, SetFitClassifier):
+    if not isinstance(clf, HeadOnEmbeddings):
         raise TypeError(
             f"write_setfit(clf, folder) writes a fitted SetFitClassifier, got {type(clf).__name__}. Are the two "
             f"swapped? Of an estimator that holds a classifier, give that one."

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from sklearn.base import BaseEstimator
 
-from sksetfit._classifier import SetFitClassifier
+from sksetfit._head_on_embeddings import HeadOnEmbeddings
 from sksetfit._model_card import model_card
 from sksetfit._persistence import check_savable, write_model
 from sksetfit._version import versions
@@ -118,7 +118,7 @@ def _check_arguments(clf: BaseEstimator, private: bool, commit_message: str) -> 
 def _card_text(clf: BaseEstimator, card: str | ModelCard | None, repo_id: str) -> str:
     from huggingface_hub import ModelCard
 
-    if card is None and not isinstance(clf, SetFitClassifier):
+    if card is None and not isinstance(clf, HeadOnEmbeddings):
         raise ValueError(
             f"card=None writes the card of a SetFitClassifier, and clf is a {type(clf).__name__}. Give its card, a "
             f"text in Markdown, as card=."

@@ -42,6 +42,7 @@ _HELPERS = frozenset(
         "sklearn.model_selection._split.KFold",
         "sklearn.model_selection._split.StratifiedKFold",
         "sklearn.multiclass._ConstantPredictor",
+        "sksetfit.DistilledSetFitClassifier",
         "sksetfit.FewShotSplit",
         "sksetfit.MultiLabelThresholdClassifier",
         "sksetfit.RejectClassifier",

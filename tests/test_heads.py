@@ -161,6 +161,10 @@ class WithHead:
     def __init__(self, head):
         self.head = head
 
+    @property
+    def _own_head(self):
+        return getattr(self, "head_", self.head)
+
     @head_method
     def predict_proba(self, X):
         """Give probabilities."""

@@ -22,6 +22,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
 
 import sksetfit
+from conftest import make_texts
 
 HOUSE = Path(sksetfit.__file__).parent
 ROOMS = {path.stem: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(HOUSE.glob("*.py"))}
@@ -36,6 +37,7 @@ FLOORS = {
     "_early_stopping": 0,
     "_estimator_state": 0,
     "_few_shot_split": 0,
+    "_head_on_embeddings": 0,
     "_heads": 0,
     "_held_out": 0,
     "_label_texts": 0,
@@ -56,6 +58,9 @@ FLOORS = {
     "_version": 0,
     "_weights": 0,
     "_body": 1,
+    "_distilling": 1,
+    "_layers": 1,
+    "_static_body": 1,
     "_body_folder": 1,
     "_body_parts": 1,
     "_body_source": 1,
@@ -69,6 +74,7 @@ FLOORS = {
     "_tuning_cache": 1,
     "_encoder": 2,
     "_classifier": 3,
+    "_distillation": 3,
     "_card_scores": BESIDE_3,
     "_model_card": BESIDE_3,
     "_persistence": BESIDE_3,
@@ -78,7 +84,7 @@ FLOORS = {
 }
 # Importing these takes seconds: skops too, because it imports torch.
 HEAVY = {"huggingface_hub", "safetensors", "sentence_transformers", "skops", "tokenizers", "torch", "transformers"}
-OPENS_HEAVY_ROOMS = {"_encoder", "_model_card", "_persistence", "_setfit_format", "_sharing"}
+OPENS_HEAVY_ROOMS = {"_distillation", "_encoder", "_model_card", "_persistence", "_setfit_format", "_sharing"}
 LIBRARIES = {
     0: {"matplotlib", "numpy", "pandas", "scipy", "sklearn"},
     1: HEAVY - {"skops"} | {"joblib", "numpy", "threadpoolctl", "tqdm"},
@@ -181,6 +187,7 @@ for module in sys.argv[1:]:
     __import__(module)
 before = dict(os.environ), list(warnings.filters), list(sys.path), os.listdir()
 import sksetfit
+from conftest import make_texts
 from sklearn.base import clone
 for estimator in (sksetfit.SetFitClassifier(), sksetfit.SetFitEncoder()):
     repr(clone(estimator).set_params(max_steps=3)), estimator.get_params()
@@ -285,7 +292,9 @@ CLASSES = {name: member for name, member in PUBLIC.items() if isinstance(member,
 METHODS = {
     f"{name}.{method}": inspect.unwrap(member)
     for name, kind in CLASSES.items()
-    for method, member in vars(kind).items()
+    for part in reversed(kind.__mro__)
+    if part.__module__.startswith("sksetfit")
+    for method, member in vars(part).items()
     if not method.startswith("_") and not isinstance(member, property) and callable(inspect.unwrap(member))
 }
 SECTIONS = [
@@ -386,6 +395,7 @@ def test_a_class_documents_exactly_what_it_has_learned(name, fitted):
     all_fitted = [
         fitted,
         fitted.encoder_,
+        sksetfit.DistilledSetFitClassifier(fitted, max_steps=0).fit(make_texts(2)[0]),
         sksetfit.FewShotSplit(),
         sksetfit.MultiLabelThresholdClassifier(OneVsRestClassifier(head), cv=2).fit(pd.DataFrame(X).add_prefix("x"), y),
         sksetfit.RejectClassifier(head, coverage=0.5, cv=2).fit(pd.DataFrame(X).add_prefix("x"), y[:, 0]),

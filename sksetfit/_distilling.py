@@ -1,0 +1,126 @@
+"""A smaller body that learns to give the embeddings of a larger one.
+
+Floor 1: knows torch and sentence-transformers, and of this package the bodies and the tuning loop.
+"""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sentence_transformers.sentence_transformer.modules import Dense
+from torch import Tensor, nn
+
+from sksetfit._batches import balanced_batches
+from sksetfit._body import Body, building, distinct
+from sksetfit._body_source import chosen_device, load_body
+from sksetfit._finetune import finetune
+from sksetfit._layers import with_fewer_layers
+from sksetfit._memory import give_back_freed_memory
+from sksetfit._static_body import STATIC, StaticBody, last_normalize, of_seen_tokens, static_body_of
+
+# Vectors of tokens take a higher rate and more passes, which cost next to nothing.
+PASSES, LEARNING_RATE = 3, 2e-4
+STATIC_PASSES, STATIC_LEARNING_RATE = 6, 3e-3
+MIN_STEPS, MAX_STEPS = 50, 1000
+
+
+@torch.inference_mode(False)  # what is built under it can never be tuned
+def distil(
+    teacher: Body,
+    texts: Sequence[str],
+    *,
+    model: str | os.PathLike[str] | None,
+    n_layers: int | None,
+    max_steps: int | str,
+    batch_size: int,
+    learning_rate: float | str,
+    precision: str,
+    device: str | None,
+    rng: np.random.RandomState,
+    verbose: int,
+) -> tuple[Body, NDArray[np.float64]]:
+    """Return a student that gives, of texts like these, nearly the embeddings of its teacher; and its losses.
+
+    The loss is the mean squared distance of both embeddings, in shares of the mean square of the teacher's.
+    """
+    texts, _ = distinct(texts)
+    wanted = teacher.encode(texts)
+    student = _student(teacher, texts, wanted, model, n_layers, device, quiet=verbose < 2)
+    if isinstance(student, StaticBody):
+        learn: Any = _learn_table
+        passes, own_rate = STATIC_PASSES, STATIC_LEARNING_RATE
+    else:
+        learn = finetune
+        passes, own_rate = PASSES, LEARNING_RATE
+    n_steps = int(np.clip(round(passes * len(texts) / batch_size), MIN_STEPS, MAX_STEPS))
+    n_steps = n_steps if max_steps == "auto" else int(max_steps)
+    if verbose:
+        print(f"[sksetfit] {len(texts)} distinct texts: {n_steps} steps of {batch_size} of them on {student.device}")
+    losses = learn(
+        student,
+        student.tokenize(texts)[0],
+        balanced_batches(np.zeros((len(texts), 1), dtype=bool), n_steps, batch_size, rng),
+        partial(_distance, torch.from_numpy(wanted).to(student.device)),
+        n_steps=n_steps,
+        learning_rate=own_rate if learning_rate == "auto" else float(learning_rate),
+        warmup_proportion=0.1,
+        weight_decay=0.01,
+        precision=student.training_precision(precision),
+        progress=bool(verbose),
+    )
+    give_back_freed_memory()
+    return student, losses
+
+
+def _student(
+    teacher: Body,
+    texts: list[str],
+    wanted: NDArray[np.float32],
+    model: str | os.PathLike[str] | None,
+    n_layers: int | None,
+    device: str | None,
+    *,
+    quiet: bool,
+) -> Body:
+    """Return a body that has not learned yet, whose embeddings have as many dimensions as the teacher's."""
+    if model is None:
+        return with_fewer_layers(teacher, n_layers).to(chosen_device(device))
+    if model == STATIC:
+        return static_body_of(teacher, texts).to(chosen_device(device))
+    student = load_body(model, device=device, quiet=quiet)
+    _end_in_the_space_of(teacher, student, student.encode(texts), wanted)
+    return student
+
+
+def _distance(wanted: Tensor, embeddings: Tensor, texts: NDArray[np.intp]) -> Tensor:
+    goal = wanted[torch.from_numpy(texts).to(wanted.device)]
+    return (embeddings - goal).square().sum() / goal.square().sum().clamp(min=1e-12)
+
+
+def _learn_table(student: Any, tokens: list[NDArray[np.int32]], *arguments: Any, **options: Any) -> Any:
+    """Tune the vectors of those tokens that there are."""
+    part, tokens, seen = of_seen_tokens(student, tokens)
+    losses = finetune(part, tokens, *arguments, **options)
+    with torch.no_grad():
+        student.transformer.weight[torch.from_numpy(seen).long()] = part.transformer.weight
+    return losses
+
+
+def _end_in_the_space_of(
+    teacher: Body, student: Body, embeddings: NDArray[np.float32], wanted: NDArray[np.float32]
+) -> None:
+    """Add the linear map that brings a student's embeddings nearest to those of its teacher."""
+    weight, *_ = np.linalg.lstsq(embeddings, wanted, rcond=1e-3)
+    with building():
+        dense = Dense(weight.shape[0], weight.shape[1], bias=False, activation_function=nn.Identity())
+    with torch.no_grad():
+        dense.linear.weight.copy_(torch.from_numpy(weight.T))
+    student.tail.append(dense.to(student.device))
+    student.tail.extend(copy.deepcopy(last_normalize(teacher)))
