@@ -4,8 +4,9 @@
 Transformer alone. `dump` and `load` keep a fitted one in a file, `push_to_hub` shares it with its `model_card`,
 `read_setfit` and `write_setfit` exchange it with the reference, and `load_tickets` gives texts to try it on.
 `MultiLabelThresholdClassifier` finds a threshold for each label and `RejectClassifier` one below which there is no
-answer, of any classifier; `FewShotSplit` cross-validates with a few texts of each class; `TuningCurveDisplay` and
-`RiskCoverageDisplay` draw.
+answer, of any classifier. `DistilledSetFitClassifier` is a smaller model that learned from a fitted one. `FewShotSplit`
+cross-validates with a few texts of each class, and `make_templated_texts` makes texts of class names alone.
+`TuningCurveDisplay` and `RiskCoverageDisplay` draw.
 """
 
 # Importing torch, sentence-transformers or skops (which imports torch) takes seconds, so `import sksetfit` does
@@ -23,6 +24,7 @@ from sksetfit._reject import RejectClassifier
 from sksetfit._risk_coverage import RiskCoverageDisplay
 from sksetfit._setfit_format import read_setfit, write_setfit
 from sksetfit._sharing import push_to_hub
+from sksetfit._templates import make_templated_texts
 from sksetfit._thresholds import MultiLabelThresholdClassifier
 from sksetfit._tuning_curve import TuningCurveDisplay
 from sksetfit._version import __version__ as __version__
@@ -39,6 +41,7 @@ __all__ = [
     "dump",
     "load",
     "load_tickets",
+    "make_templated_texts",
     "model_card",
     "push_to_hub",
     "read_setfit",

@@ -29,6 +29,7 @@ from sksetfit._heads import (
 )
 from sksetfit._label_texts import label_rows
 from sksetfit._labelled import Labelled, check_labelled, check_validation_data
+from sksetfit._templates import names_only
 from sksetfit._validation import fixed_seed, local_random_state
 
 
@@ -46,10 +47,11 @@ class SetFitClassifier(CallbackSupportMixin, HeadOnEmbeddings, BaseEstimator):
         is not accepted: `clone` would copy it for every fold.
     head : scikit-learn classifier or None, default=None
         What is fitted on the embeddings; a copy of it, so that the parameter stays as it is. None means
-        ``LogisticRegression(C="auto", max_iter=1000, class_weight="auto")``. There, C is 25 times the number of classes
-        divided by the texts per class, at which probabilities come out right, and 10 for multi-label targets;
-        class_weight is "balanced" for multi-label targets, because a label is on few texts, and None otherwise. Its
-        parameters can be set, also by a grid, as
+        ``LogisticRegression(C="auto", fit_intercept="auto", max_iter=1000, class_weight="auto")``. There, C is 25 times
+        the number of classes divided by the texts per class, at which probabilities come out right, and 10 for
+        multi-label targets; class_weight is "balanced" for multi-label targets, because a label is on few texts, and
+        None otherwise; there is an intercept unless all texts are made of class names (`make_templated_texts`), which
+        do not say how frequent the classes are. Its parameters can be set, also by a grid, as
         ``head__C`` and so on, though `get_params` lists them only once one of them has been set.
     multi_target_strategy : {"one-vs-rest", "multi-output", "classifier-chain"}, default="one-vs-rest"
         How the head is used for multi-label targets: `OneVsRestClassifier`, `MultiOutputClassifier` or
@@ -65,7 +67,8 @@ class SetFitClassifier(CallbackSupportMixin, HeadOnEmbeddings, BaseEstimator):
     max_steps : int or "auto", default="auto"
         The number of tuning steps. "auto" makes three passes over the texts, but between 24 and 250 steps: from 2,000
         texts on fewer passes, and of very many texts some are only seen by the head. With a warm start it makes a
-        third of these steps. 0 leaves the body as it is.
+        third of these steps, and none where all texts are made of class names (`make_templated_texts`). 0 leaves the
+        body as it is.
     batch_size : int, default=24
         The most texts in a step. Every pair of them counts, each text is encoded once, and classes have equal shares.
         At eight texts per class, 16 and 32 measure worse.
@@ -362,6 +365,7 @@ class SetFitClassifier(CallbackSupportMixin, HeadOnEmbeddings, BaseEstimator):
             multi_label=targets.multi_label,
             n_texts=len(labelled.texts) if labelled.weights is None else labelled.weights.sum(),
             n_classes=len(targets.classes),
+            names_only=names_only(labelled.texts, targets.indicator, targets.classes),
             class_weight=self.class_weight,
             rng=local_random_state(encoder.random_state),
         )

@@ -59,7 +59,8 @@ class SetFitEncoder(
     max_steps : int or "auto", default="auto"
         The number of tuning steps. "auto" makes three passes over the texts, but between 24 and 250 steps: from 2,000
         texts on fewer passes, and of very many texts some are only seen by the head. With a warm start it makes a
-        third of these steps. 0 leaves the body as it is.
+        third of these steps, and none where all texts are made of class names (`make_templated_texts`). 0 leaves the
+        body as it is.
     batch_size : int, default=24
         The most texts in a step. Every pair of them counts, each text is encoded once, and classes have equal shares.
         At eight texts per class, 16 and 32 measure worse.

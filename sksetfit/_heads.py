@@ -41,7 +41,7 @@ def default_head() -> LogisticRegression:
 
     `build_head` resolves what is "auto".
     """
-    return LogisticRegression(C="auto", max_iter=1000, class_weight="auto")
+    return LogisticRegression(C="auto", fit_intercept="auto", max_iter=1000, class_weight="auto")
 
 
 def check_head(head: Any) -> None:
@@ -60,7 +60,7 @@ def check_head(head: Any) -> None:
             f"LogisticRegression(), LinearSVC(), or a Pipeline that ends in a classifier."
         )
     if hasattr(head, "_parameter_constraints"):  # which its own fit would look at, after the tuning
-        _resolve(clone(head), multi_label=False, n_texts=2, n_classes=2)._validate_params()
+        _resolve(clone(head), multi_label=False, n_texts=2, n_classes=2, names_only=False)._validate_params()
 
 
 def check_fitted_head(head: Any, classes: NDArray[Any], n_dimensions: int) -> None:
@@ -159,6 +159,7 @@ def build_head(
     n_texts: float,
     n_classes: int,
     rng: np.random.RandomState,
+    names_only: bool = False,
     class_weight: Any = None,
 ) -> BaseEstimator:
     """Return an unfitted copy of ``head`` (None: the default), wrapped by the strategy for multi-label targets.
@@ -167,7 +168,7 @@ def build_head(
     """
     # `head or default_head()` would drop an ensemble, which has a length.
     built = default_head() if head is None else clone(head)
-    _resolve(built, multi_label=multi_label, n_texts=n_texts, n_classes=n_classes)
+    _resolve(built, multi_label=multi_label, n_texts=n_texts, n_classes=n_classes, names_only=names_only)
     if multi_label:
         if class_weight == "balanced":
             built.set_params(class_weight="balanced")
@@ -178,7 +179,7 @@ def build_head(
     return built
 
 
-def _resolve(head: Any, *, multi_label: bool, n_texts: float, n_classes: int) -> Any:
+def _resolve(head: Any, *, multi_label: bool, n_texts: float, n_classes: int, names_only: bool) -> Any:
     """Put values in the place of "auto", and return the head.
 
     ``class_weight`` becomes "balanced" for several labels per text, each of which is on few texts, so that an
@@ -188,10 +189,14 @@ def _resolve(head: Any, *, multi_label: bool, n_texts: float, n_classes: int) ->
     those of new ones, the more so the more texts there are: the larger the data, the more the head must be held back,
     where LogisticRegression does the opposite by itself. Many classes share the probability and need less of it. For
     several labels per text, each of which has a head of its own, it is 10.
+
+    ``fit_intercept`` becomes False where all texts are made of names, which do not say how frequent classes are.
     """
     parameters = head.get_params()
     if parameters.get("class_weight") == "auto":
         head.set_params(class_weight="balanced" if multi_label else None)
+    if parameters.get("fit_intercept") == "auto":
+        head.set_params(fit_intercept=not names_only)
     if parameters.get("C") == "auto":
         head.set_params(C=10.0 if multi_label else C_TIMES_TEXTS_PER_CLASS * n_classes**2 / n_texts)
     return head

@@ -1,4 +1,4 @@
-"""Every block of Python in the README and on the pages of docs/ runs."""
+"""Every block of Python in the README and on the pages of docs/ runs; on pages of a minute, in `make test-all` only."""
 
 import re
 from pathlib import Path
@@ -10,6 +10,7 @@ from hub_stand_in import quiet_client, stand_in_for_the_hub
 hub = pytest.fixture(stand_in_for_the_hub)
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+SLOW = {"decisions", "scaling", "smaller_models"}  # a minute each
 
 
 def blocks(page):
@@ -18,7 +19,11 @@ def blocks(page):
 
 @quiet_client
 @pytest.mark.real_weights
-@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)], ids=lambda page: page.stem)
+@pytest.mark.parametrize(
+    "page",
+    [pytest.param(page, marks=[pytest.mark.slow] * (page.stem in SLOW)) for page in PAGES if blocks(page)],
+    ids=lambda page: page.stem,
+)
 def test_the_code_on_a_page_runs(page, tmp_path, monkeypatch, hub):
     monkeypatch.chdir(tmp_path)
     namespace = {}

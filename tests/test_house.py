@@ -51,6 +51,7 @@ FLOORS = {
     "_spread": 0,
     "_staging": 0,
     "_targets": 0,
+    "_templates": 0,
     "_thresholds": 0,
     "_trust": 0,
     "_tuning_curve": 0,
@@ -187,7 +188,6 @@ for module in sys.argv[1:]:
     __import__(module)
 before = dict(os.environ), list(warnings.filters), list(sys.path), os.listdir()
 import sksetfit
-from conftest import make_texts
 from sklearn.base import clone
 for estimator in (sksetfit.SetFitClassifier(), sksetfit.SetFitEncoder()):
     repr(clone(estimator).set_params(max_steps=3)), estimator.get_params()
