@@ -86,7 +86,7 @@ class Body(nn.Module):
         self.max_seq_length = max_seq_length
         self.prompt = prompt
         # In tokens, without the special one that closes a text where there is one.
-        self.prompt_length = len(alone.ids) - alone.special_tokens_mask[-1] if prompt else 0
+        self.prompt_length = len(alone.ids) - sum(alone.special_tokens_mask[-1:]) if prompt else 0
         self.packs = self.has_layers and use_packing(transformer)
         self.exports: dict[str, Any] = {}  # what OpenVINO made of it, by precision; never saved
         self.name = uuid4().hex  # of this body and no other, though it be tuned alike

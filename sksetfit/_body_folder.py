@@ -102,11 +102,11 @@ class OpenVINOBody:
     """
 
     def __init__(self, body: Body, precision: str) -> None:
-        check_openvino()
         if isinstance(body, StaticBody):
             raise ValueError(
                 "backend='openvino' is for transformers, and this body is a table of tokens: take 'torch'."
             )
+        check_openvino()
         hint = {"float32": "f32", "bfloat16": "bf16"}[precision]
         options: dict[str, Any] = {"export": True, "ov_config": {"INFERENCE_PRECISION_HINT": hint}}
         with torch.inference_mode(False), TemporaryDirectory() as folder:

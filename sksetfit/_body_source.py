@@ -206,6 +206,8 @@ def _as_static_body(
     first, *tail = loaded.children()
     table = TokenTable(first.embedding.weight.detach().float())
     _check_savable(loaded, table, tail, model)
+    if any(isinstance(module, Pooling) for module in tail):
+        raise ValueError(f"model={model!r} has a Pooling behind its table of tokens, which is an embedding already.")
     tokenizer = Tokenizer.from_str(first.tokenizer.to_str())
     own_length = (tokenizer.truncation or {"max_length": MOST_OF_STATIC})["max_length"]
     return StaticBody(

@@ -54,6 +54,7 @@ class Facts(NamedTuple):
     multi_label: bool
     base_model: str | None  # a name on the Hub, None for a folder
     body_name: str
+    is_table: bool  # of one vector for each token
     head_name: str
     max_seq_length: int
     parameters: dict[str, str]
@@ -101,7 +102,8 @@ def _summary(facts: Facts) -> str:
         tuned = f"was tuned on {texts}"
     else:
         tuned = f"was left as it is, {texts} were encoded"
-    body = f"a Sentence Transformer, {_body(facts)}, {tuned}"
+    kind = "a table of vectors of tokens, made from" if facts.is_table else "a Sentence Transformer,"
+    body = f"{kind} {_body(facts)}, {tuned}"
     return f"This model gives each text {answer}. To that end {body}, and {reads}."
 
 

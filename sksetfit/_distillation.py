@@ -17,7 +17,6 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from sksetfit._encoder import SetFitEncoder
-from sksetfit._estimator_state import plain_path
 from sksetfit._head_on_embeddings import HeadOnEmbeddings
 from sksetfit._validation import check_texts, local_random_state, shown
 
@@ -83,6 +82,8 @@ class DistilledSetFitClassifier(HeadOnEmbeddings, BaseEstimator):
 
     The vectors of a table begin as what the teacher makes of each token alone, as in [3]_, the more frequent ones
     shortened; then those in the texts are tuned. A table cannot tell the order of words.
+
+    ``set_params(teacher__...)`` changes the teacher itself. A grid over teachers clones each of them, and fails.
 
     References
     ----------
@@ -178,16 +179,20 @@ class DistilledSetFitClassifier(HeadOnEmbeddings, BaseEstimator):
         body, losses = distil(
             teacher.encoder_._body,
             texts,
-            model=plain_path(self.model),
+            model=self.model,
             rng=local_random_state(self.random_state),
             **{name: getattr(self, name) for name in of_loop},
         )
         made_of = teacher.encoder_.model if self.model in {None, "static"} else self.model
         encoder = SetFitEncoder(made_of, label_texts=None, precision=self.precision, device=self.device)
-        self.classes_ = teacher.classes_
-        self.encoder_ = encoder._as_of(body, {}, losses.tolist())
-        self.head_ = copy.deepcopy(teacher.head_)
-        self.n_steps_, self.loss_curve_ = len(losses), losses
+        learned = {
+            "classes_": teacher.classes_.copy(),
+            "encoder_": encoder._as_of(body, {}, losses.tolist()),
+            "head_": copy.deepcopy(teacher.head_),
+            "n_steps_": len(losses),
+            "loss_curve_": losses,
+        }
+        self.__dict__.update(learned)  # only now: a fit that fails or is interrupted changes nothing
         return self
 
     def _checked_teacher(self) -> Any:
@@ -207,7 +212,8 @@ class DistilledSetFitClassifier(HeadOnEmbeddings, BaseEstimator):
 
     @property
     def _own_head(self) -> Any:
-        return getattr(self, "head_", getattr(self.teacher, "head_", None))
+        of_teacher = self.teacher._own_head if isinstance(self.teacher, HeadOnEmbeddings) else None
+        return getattr(self, "head_", of_teacher)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

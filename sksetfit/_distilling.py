@@ -51,11 +51,16 @@ def distil(
     The loss is the mean squared distance of both embeddings, in shares of the mean square of the teacher's.
     """
     texts, _ = distinct(texts)
+    student = _student(teacher, texts, model, n_layers, device, precision, quiet=verbose < 2)
     wanted = teacher.encode(texts)
-    student = _student(teacher, texts, wanted, model, n_layers, device, quiet=verbose < 2)
+    if model not in {None, STATIC}:
+        _end_in_the_space_of(teacher, student, student.encode(texts), wanted)
+    elif model == STATIC and not last_normalize(student):
+        _begin_near(student, student.encode(texts), wanted)
     if isinstance(student, StaticBody):
         learn: Any = _learn_table
-        passes, own_rate = STATIC_PASSES, STATIC_LEARNING_RATE
+        length = float(np.sqrt(np.square(wanted).sum(axis=1).mean()))  # 1 where the teacher ends in Normalize
+        passes, own_rate = STATIC_PASSES, STATIC_LEARNING_RATE * length
     else:
         learn = finetune
         passes, own_rate = PASSES, LEARNING_RATE
@@ -82,21 +87,20 @@ def distil(
 def _student(
     teacher: Body,
     texts: list[str],
-    wanted: NDArray[np.float32],
     model: str | os.PathLike[str] | None,
     n_layers: int | None,
     device: str | None,
+    precision: str,
     *,
     quiet: bool,
 ) -> Body:
-    """Return a body that has not learned yet, whose embeddings have as many dimensions as the teacher's."""
+    """Return a body that has not learned yet."""
+    target = chosen_device(device)
     if model is None:
-        return with_fewer_layers(teacher, n_layers).to(chosen_device(device))
+        return with_fewer_layers(teacher, n_layers).to(target)
     if model == STATIC:
-        return static_body_of(teacher, texts).to(chosen_device(device))
-    student = load_body(model, device=device, quiet=quiet)
-    _end_in_the_space_of(teacher, student, student.encode(texts), wanted)
-    return student
+        return static_body_of(teacher, texts, teacher.training_precision(precision)).to(target)
+    return load_body(model, device=device, quiet=quiet)
 
 
 def _distance(wanted: Tensor, embeddings: Tensor, texts: NDArray[np.intp]) -> Tensor:
@@ -111,6 +115,15 @@ def _learn_table(student: Any, tokens: list[NDArray[np.int32]], *arguments: Any,
     with torch.no_grad():
         student.transformer.weight[torch.from_numpy(seen).long()] = part.transformer.weight
     return losses
+
+
+@torch.no_grad()
+def _begin_near(student: Body, embeddings: NDArray[np.float32], wanted: NDArray[np.float32]) -> None:
+    """Give the vectors of a table the size that makes their means nearest to these embeddings, and add what is left."""
+    own, goal = embeddings - embeddings.mean(axis=0), wanted - wanted.mean(axis=0)
+    size = float((own * goal).sum() / max(np.square(own).sum(), 1e-12))
+    shift = wanted.mean(axis=0) - size * embeddings.mean(axis=0)
+    student.transformer.weight.mul_(size).add_(torch.from_numpy(shift).to(student.device))
 
 
 def _end_in_the_space_of(

@@ -212,6 +212,7 @@ def _facts(clf: HeadOnEmbeddings, train: _Train | None, *, show_training_texts: 
         multi_label=is_multi_label(clf.head_),
         base_model=base_model,
         body_name=body_name,
+        is_table=not encoder._body.has_layers,
         head_name=type(clf.head_).__name__,
         max_seq_length=encoder._body.max_seq_length,
         parameters={name: _parameter(value, labels) for name, value in own.items()},

@@ -62,7 +62,7 @@ class StaticBody(Body):
 
 
 @torch.inference_mode(False)  # what is built under it can never be tuned
-def static_body_of(body: Body, texts: Sequence[str]) -> StaticBody:
+def static_body_of(body: Body, texts: Sequence[str], precision: str = "float32") -> StaticBody:
     """Return a static body whose vectors are what a body makes of each of its tokens alone.
 
     The mean of all is taken off, and vectors of tokens that are frequent in the texts, which say little of each, are
@@ -77,7 +77,7 @@ def static_body_of(body: Body, texts: Sequence[str]) -> StaticBody:
     n_tokens = body.transformer.config.vocab_size
     before, after = _around(body)
     alone = [np.array([*before, token, *after], dtype=np.int32) for token in range(n_tokens)]
-    vectors = body.encode_tokens(alone, body.training_precision("auto"))  # which halves the time; they are tuned anyway
+    vectors = body.encode_tokens(alone, precision)
     table = TokenTable(torch.from_numpy(vectors - vectors.mean(axis=0)))
     static = StaticBody(
         Tokenizer.from_str(body.tokenizer.to_str()),
