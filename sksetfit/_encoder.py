@@ -27,7 +27,7 @@ from sksetfit._version import __version__
 
 if TYPE_CHECKING:
     from sksetfit._body import Body
-    from sksetfit._tuning import Tuned, Watch
+    from sksetfit._tuning import TrainedHead, Tuned, Watch
 
 _LEARNED = {"body": dict, "label_texts_": dict, "loss_curve_": np.ndarray, "n_steps_": Integral}
 
@@ -272,7 +272,11 @@ class SetFitEncoder(
         return encoder
 
     def _fit(
-        self, labelled: Labelled, early_stopping: EarlyStopping | None = None, watch: Watch | None = None
+        self,
+        labelled: Labelled,
+        early_stopping: EarlyStopping | None = None,
+        watch: Watch | None = None,
+        head: TrainedHead | None = None,
     ) -> Tuned:
         """Tune on what `fit`, or the classifier before it, has checked."""
         if self.prompt is not None:
@@ -287,7 +291,7 @@ class SetFitEncoder(
 
         recipe = Recipe(**{name: getattr(self, name) for name in Recipe._fields})
         seed = fixed_seed(self.random_state)
-        tuning = Tuning(recipe, labelled, candidates, seed, early_stopping, watch, int(self.verbose))
+        tuning = Tuning(recipe, labelled, candidates, seed, early_stopping, watch, head, int(self.verbose))
         if hasattr(self, "_tuned"):  # of a warm start
             tuned = tuning.run(self._body)
         elif self.memory is None:

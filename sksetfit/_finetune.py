@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from sksetfit._body import Body, Tokens, autocast, threads
-from sksetfit._gradients import Gradients, LossOfBatch
+from sksetfit._gradients import Gradients, LossOfBatch, LossWithWeights
 from sksetfit._layers import freeze_lowest
 
 
@@ -36,7 +36,8 @@ def finetune(
     """Tune ``body`` in place so that the loss of its embeddings falls; return the loss of each step.
 
     The body stays in evaluation mode: there is no dropout, so that nothing random is left but the batches, of which
-    there are ``n_steps``. The tuning ends early where ``after_step``, which is given the losses so far, returns True.
+    there are ``n_steps``. A loss that has weights of its own learns them along. The tuning ends early where
+    ``after_step``, which is given the losses so far, returns True.
 
     Raises
     ------
@@ -50,7 +51,10 @@ def finetune(
     losses: list[float] = []
     with threads(), autocast(body.device, "float32"):  # whatever the caller's own says
         tuned = [parameter for parameter in body.parameters() if parameter.requires_grad]
-        optimizer = torch.optim.AdamW(tuned, lr=learning_rate, weight_decay=weight_decay, fused=True)
+        groups: list[dict[str, Any]] = [{"params": tuned}]
+        if isinstance(loss, LossWithWeights):
+            groups.append({"params": list(loss.parameters()), "lr": loss.learning_rate})
+        optimizer = torch.optim.AdamW(groups, lr=learning_rate, weight_decay=weight_decay, fused=True)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _warmup_then_linear(n_steps, warmup_proportion))
         gradients = Gradients(body, precision)
         for batch in bar or batches:

@@ -23,6 +23,12 @@ MICRO_BATCH_TOKENS, MICRO_BATCH_TOKENS_ELSEWHERE = 768, 16384
 LossOfBatch = Callable[[Tensor, NDArray[np.intp]], Tensor]  # of the embeddings, and of the texts that they are of
 
 
+class LossWithWeights(nn.Module):
+    """A `LossOfBatch` with weights of its own, which are learned at a rate of their own."""
+
+    learning_rate: float
+
+
 class Gradients:
     """Adds the gradient of a loss of a batch's embeddings to the weights of a body.
 
@@ -69,7 +75,7 @@ class Gradients:
                 longest = max(len(tokens[i]) for i in batch)
                 if not is_out_of_memory(error) or (not self._all_at_once and self._max_tokens < longest):
                     raise
-            self._make_do()  # outside of `except`, where the error would still hold on to what was computed
+            self._make_do(loss)  # outside of `except`, where the error would still hold on to what was computed
         if self._max_tokens < before:
             warnings.warn(
                 f"Out of memory on {self._body.device} while tuning: it goes on with at most {self._max_tokens} tokens "
@@ -79,9 +85,10 @@ class Gradients:
             )
         return value
 
-    def _make_do(self) -> None:
-        for parameter in self._body.parameters():
-            parameter.grad = None
+    def _make_do(self, loss: LossOfBatch) -> None:
+        for module in (self._body, loss):
+            if isinstance(module, nn.Module):
+                module.zero_grad()
         if self._body.device.type == "cuda":
             torch.cuda.empty_cache()
         self._all_at_once = False

@@ -60,7 +60,7 @@ def check_head(head: Any) -> None:
             f"LogisticRegression(), LinearSVC(), or a Pipeline that ends in a classifier."
         )
     if hasattr(head, "_parameter_constraints"):  # which its own fit would look at, after the tuning
-        _resolve(clone(head), multi_label=False, n_texts=2, n_classes=2, names_only=False)._validate_params()
+        resolve(clone(head), multi_label=False, n_texts=2, n_classes=2)._validate_params()
 
 
 def check_fitted_head(head: Any, classes: NDArray[Any], n_dimensions: int) -> None:
@@ -84,8 +84,8 @@ def check_fitted_head(head: Any, classes: NDArray[Any], n_dimensions: int) -> No
         check_parts(head)
         own = _classes_of(head, classes)
         same = np.array_equal(own, classes)
-        if same and type(head) is LogisticRegression:  # the usual one, whose shapes can be told
-            n_rows = 1 if len(classes) == 2 else len(classes)
+        if same and (type(head) is LogisticRegression or _takes_several_labels(head)):  # whose shapes can be told
+            n_rows = 1 if len(classes) == 2 and not is_multi_label(head) else len(classes)
             if (shapes := (head.coef_.shape, head.intercept_.shape)) != ((n_rows, n_dimensions), (n_rows,)):
                 raise ValueError(f"its weights are of shapes {shapes}")
     except Exception as error:  # whatever a head without some of its attributes happens to raise
@@ -105,14 +105,19 @@ def _classes_of(head: Any, classes: NDArray[Any]) -> Any:
     if type(head).__module__.startswith("sklearn."):
         check_is_fitted(head)
     if is_multi_label(head):
-        n_classes = len(head.estimators_)
+        n_classes = len(getattr(head, "estimators_", None) or head.classes_)
         return classes if n_classes == len(classes) else np.arange(n_classes)
     return getattr(head, "classes_", classes)
 
 
 def is_multi_label(head: Any) -> bool:
     """Tell whether a fitted head answers with several labels per text."""
-    return isinstance(head, tuple(STRATEGIES.values())) and bool(getattr(head, "multilabel_", True))
+    return bool(getattr(head, "multilabel_", isinstance(head, tuple(STRATEGIES.values()))))
+
+
+def _takes_several_labels(head: Any) -> bool:
+    """Tell whether a head, fitted or not, needs no strategy for several labels, as `TorchHead` does."""
+    return getattr(head, "_takes_several_labels", False)
 
 
 def check_head_takes_weights(
@@ -164,14 +169,16 @@ def build_head(
 ) -> BaseEstimator:
     """Return an unfitted copy of ``head`` (None: the default), wrapped by the strategy for multi-label targets.
 
+    A head that takes several labels by itself, as `TorchHead` does, is not wrapped.
+
     What is random in the head is seeded from ``rng``, unless it has a seed of its own.
     """
     # `head or default_head()` would drop an ensemble, which has a length.
     built = default_head() if head is None else clone(head)
-    _resolve(built, multi_label=multi_label, n_texts=n_texts, n_classes=n_classes, names_only=names_only)
-    if multi_label:
-        if class_weight == "balanced":
-            built.set_params(class_weight="balanced")
+    resolve(built, multi_label=multi_label, n_texts=n_texts, n_classes=n_classes, names_only=names_only)
+    if multi_label and class_weight == "balanced":
+        built.set_params(class_weight="balanced")
+    if multi_label and not _takes_several_labels(built):
         built = STRATEGIES[strategy](built)
     for name, value in sorted(built.get_params().items()):
         if name.split("__")[-1] == "random_state" and value is None:
@@ -179,7 +186,7 @@ def build_head(
     return built
 
 
-def _resolve(head: Any, *, multi_label: bool, n_texts: float, n_classes: int, names_only: bool) -> Any:
+def resolve(head: Any, *, multi_label: bool, n_texts: float, n_classes: int, names_only: bool = False) -> Any:
     """Put values in the place of "auto", and return the head.
 
     ``class_weight`` becomes "balanced" for several labels per text, each of which is on few texts, so that an

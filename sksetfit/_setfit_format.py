@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 import joblib
 import numpy as np
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from sksetfit._classifier import SetFitClassifier
 from sksetfit._head_on_embeddings import HeadOnEmbeddings
-from sksetfit._setfit_heads import as_ours, relabelled_head
+from sksetfit._setfit_heads import as_ours, logistic_head, relabelled_head
 from sksetfit._staging import staged
+from sksetfit._torch_head import TorchHead
 
 if TYPE_CHECKING:
     from sksetfit._body import Body
@@ -39,7 +41,7 @@ def write_setfit(clf: HeadOnEmbeddings, folder: str | os.PathLike[str]) -> None:
     ----------
     clf : SetFitClassifier or DistilledSetFitClassifier
         A fitted one. Its head is written as a pickle, as the reference wants it; it needs scikit-learn to be read,
-        and whatever package the head is of, but not this one.
+        and whatever package the head is of, but not this one: a `TorchHead` becomes a `LogisticRegression`.
     folder : str or path
         Where to; it must not exist yet, or be empty.
 
@@ -90,7 +92,7 @@ def write_setfit(clf: HeadOnEmbeddings, folder: str | os.PathLike[str]) -> None:
         raise FileExistsError(
             f"{str(place)!r} exists, and nothing is written over it. Remove it first, or give the name of a new folder."
         )
-    head, labels = clf.head_, clf.classes_.tolist() if clf.classes_.dtype.kind in "UO" else None
+    head, labels = _without_this_package(clf.head_), clf.classes_.tolist() if clf.classes_.dtype.kind in "UO" else None
     if clf.classes_.dtype.kind == "O":
         head = relabelled_head(head, np.array(labels), clf.encoder_._n_features_out)
     with staged(place) as partial:
@@ -243,6 +245,19 @@ def _append_normalize(body: Body) -> None:
     from sentence_transformers.sentence_transformer.modules import Normalize
 
     body.tail.append(Normalize())
+
+
+def _without_this_package(head: BaseEstimator) -> BaseEstimator:
+    """Return a logistic regression of equal weights for a `TorchHead`, and any other head as it is."""
+    if not isinstance(head, TorchHead):
+        return head
+    weight, bias = head.coef_, head.intercept_
+    if len(weight) < len(head.classes_):  # the two sides of one row
+        weight, bias = np.vstack([-weight, weight]) / 2, np.concatenate([-bias, bias]) / 2
+    logistic = logistic_head(weight, bias, several=head.multilabel_)
+    if not head.multilabel_:
+        logistic.classes_ = head.classes_
+    return logistic
 
 
 def _read_head(folder: Path, name: str) -> Any:

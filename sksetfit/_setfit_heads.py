@@ -133,13 +133,18 @@ def _from_torch(head: Any) -> BaseEstimator:
     linear = head.linear
     weight = linear.weight.detach().cpu().double().numpy() / scale
     bias = np.zeros(len(weight)) if linear.bias is None else linear.bias.detach().cpu().double().numpy() / scale
+    return logistic_head(weight, bias, several=getattr(head, "multitarget", False))
+
+
+def logistic_head(weight: NDArray[np.float64], bias: NDArray[np.float64], *, several: bool) -> BaseEstimator:
+    """Return a fitted logistic regression of these weights, a row for each class; one per label for several labels."""
     # Fitted on nothing for all that a fitted one has beside its weights.
     n_classes, nothing = len(weight), np.zeros_like(weight)
-    if getattr(head, "multitarget", False):
-        several = OneVsRestClassifier(LogisticRegression()).fit(nothing, np.eye(n_classes, dtype=np.int64))
-        for i, one in enumerate(several.estimators_):
+    if several:
+        all_of_them = OneVsRestClassifier(LogisticRegression()).fit(nothing, np.eye(n_classes, dtype=np.int64))
+        for i, one in enumerate(all_of_them.estimators_):
             one.coef_, one.intercept_ = weight[i : i + 1], bias[i : i + 1]
-        return several
+        return all_of_them
     fitted = LogisticRegression().fit(nothing, np.arange(n_classes))
     if n_classes == 2:  # the sigmoid of the difference is the softmax of two
         weight, bias = np.diff(weight, axis=0), np.diff(bias)

@@ -52,6 +52,7 @@ _HELPERS = frozenset(
         "sklearn.utils._metadata_requests.MethodMetadataRequest",
         "sksetfit.SetFitClassifier",
         "sksetfit.SetFitEncoder",
+        "sksetfit.TorchHead",
     }
 )
 _NUMBERS = frozenset({"numpy.bool", "numpy.bool_", "numpy.str_"}) | {

@@ -23,6 +23,7 @@ from sksetfit._body_source import chosen_device, identity, load_body
 from sksetfit._body_state import body_to_state
 from sksetfit._early_stopping import EarlyStopping
 from sksetfit._finetune import finetune
+from sksetfit._gradients import LossOfBatch, LossWithWeights
 from sksetfit._label_texts import label_rows, names_are_informative
 from sksetfit._labelled import Labelled
 from sksetfit._losses import contrastive_loss
@@ -78,6 +79,15 @@ class Watch(Protocol):
         """Take notice that nobody wants to stop, and that another step follows."""
 
 
+class TrainedHead(Protocol):
+    """A head whose loss also tunes the body."""
+
+    _key: Any
+
+    def _loss_of(self, *args: Any, **kwargs: Any) -> LossWithWeights:
+        """Return its loss, added to another one."""
+
+
 @dataclass(frozen=True)
 class Tuning:
     """A tuning that is to be made.
@@ -93,6 +103,8 @@ class Tuning:
     early_stopping : EarlyStopping or None, default=None
     watch : Watch or None, default=None
         Who else looks on, and may stop it.
+    head : TrainedHead or None, default=None
+        Whose loss is added to the contrastive one.
     verbose : int, default=0
     """
 
@@ -102,6 +114,7 @@ class Tuning:
     seed: int | None
     early_stopping: EarlyStopping | None = None
     watch: Watch | None = None
+    head: TrainedHead | None = None
     verbose: int = 0
 
     @torch.inference_mode(False)  # what is copied or loaded under it can never be tuned
@@ -120,7 +133,8 @@ class Tuning:
             print(
                 f"[sksetfit] {len(texts)} distinct texts in {indicator.shape[1]} classes, label texts included, "
                 f"{n_cut} of them cut at {body.max_seq_length} tokens (max_seq_length): {n_steps} tuning steps of at "
-                f"most {self.recipe.batch_size} texts in {precision} on {body.device}, about "
+                f"most {self.recipe.batch_size} texts{' with the loss of the head' if self.head else ''} "
+                f"in {precision} on {body.device}, about "
                 f"{_expected_seconds(body, texts[: self.recipe.batch_size], n_steps, precision)} s"
             )
         watches: list[Watch] = [each for each in (self.early_stopping, self.watch) if each is not None]
@@ -130,7 +144,7 @@ class Tuning:
             body,
             tokens,
             balanced_batches(indicator, n_steps, self.recipe.batch_size, rng),
-            contrastive_loss(self.recipe.loss, indicator, weights),
+            self._loss(body, indicator, weights),
             n_steps=n_steps,
             precision=precision,
             after_step=partial(_tell, watches, n_steps) if watches else None,
@@ -151,7 +165,8 @@ class Tuning:
         plain = [value.item() if isinstance(value, np.generic) else value for value in recipe]
         examples = (self.labelled.texts, self.labelled.targets.indicator, self.labelled.weights, self.candidates)
         judge = None if self.early_stopping is None else self.early_stopping.key
-        key = key_of(plain, examples, self.seed, judge, versions())
+        head = None if self.head is None else self.head._key
+        key = key_of(plain, examples, self.seed, judge, head, versions())
 
         def compute() -> tuple[Tuned, bool]:
             tuned = self.run()
@@ -166,6 +181,21 @@ class Tuning:
         body = KeptBody(**tuned.body, device=chosen_device(self.recipe.device))
         curves: Any = [np.array(each) for each in tuned[2:]]  # copies, of what may be mapped from the memory's file
         return Tuned(body, tuned.label_texts, *curves)
+
+    def _loss(self, body: Body, indicator: NDArray[np.bool_], weights: NDArray[np.float64] | None) -> LossOfBatch:
+        loss = contrastive_loss(self.recipe.loss, indicator, weights)
+        if self.head is None:
+            return loss
+        targets = self.labelled.targets
+        both = self.head._loss_of(
+            indicator,
+            weights,
+            targets.classes,
+            n_dimensions=body.n_dimensions,
+            multi_label=targets.multi_label,
+            besides=loss,
+        )
+        return both.float().to(body.device)
 
     def _load(self) -> Body:
         return load_body(

@@ -53,7 +53,9 @@ def check_sample_weight(sample_weight: Any, n_texts: int) -> Weights | None:
             f"values in data passed to `sample_weight`, NaN or infinity.) Use 0 for a text that is not to count."
         )
     if not weights.any():
-        raise ValueError("sample_weight is 0 for all texts. At least one text of each class must count.")
+        raise ValueError(
+            "sample_weight is 0 for all texts. At least one text of each class must count. (All weights are zero.)"
+        )
     return weights
 
 

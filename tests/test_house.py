@@ -68,12 +68,14 @@ FLOORS = {
     "_body_state": 1,
     "_finetune": 1,
     "_gradients": 1,
+    "_head_loss": 1,
     "_hub": 1,
     "_losses": 1,
     "_packing": 1,
     "_tuning": 1,
     "_tuning_cache": 1,
     "_encoder": 2,
+    "_torch_head": 2,
     "_classifier": 3,
     "_distillation": 3,
     "_card_scores": BESIDE_3,
@@ -85,7 +87,9 @@ FLOORS = {
 }
 # Importing these takes seconds: skops too, because it imports torch.
 HEAVY = {"huggingface_hub", "safetensors", "sentence_transformers", "skops", "tokenizers", "torch", "transformers"}
-OPENS_HEAVY_ROOMS = {"_distillation", "_encoder", "_model_card", "_persistence", "_setfit_format", "_sharing"}
+OPENS_HEAVY_ROOMS = {
+    *("_distillation", "_encoder", "_model_card", "_persistence", "_setfit_format", "_sharing", "_torch_head")
+}
 LIBRARIES = {
     0: {"matplotlib", "numpy", "pandas", "scipy", "sklearn"},
     1: HEAVY - {"skops"} | {"joblib", "numpy", "threadpoolctl", "tqdm"},
@@ -399,6 +403,7 @@ def test_a_class_documents_exactly_what_it_has_learned(name, fitted):
         sksetfit.FewShotSplit(),
         sksetfit.MultiLabelThresholdClassifier(OneVsRestClassifier(head), cv=2).fit(pd.DataFrame(X).add_prefix("x"), y),
         sksetfit.RejectClassifier(head, coverage=0.5, cv=2).fit(pd.DataFrame(X).add_prefix("x"), y[:, 0]),
+        sksetfit.TorchHead().fit(pd.DataFrame(X).add_prefix("x"), y),
         sksetfit.RiskCoverageDisplay(coverage=np.ones(1), risk=np.zeros(1)).plot(),
         sksetfit.TuningCurveDisplay(loss_curve=[1.0], validation_steps=[0], validation_scores=[1.0]).plot(),
     ]
