@@ -122,6 +122,8 @@ def merge_duplicates(texts: Sequence[str], indicator: NDArray[np.bool_]) -> tupl
     return list(place), merged
 
 
-def planned_steps(n_texts: int, batch_size: int) -> int:
+def planned_steps(
+    n_texts: int, batch_size: int, passes: int = PASSES, least: int = MIN_STEPS, most: int = MAX_STEPS
+) -> int:
     """Return how many steps tune well: a few passes over the texts, within bounds."""
-    return int(np.clip(round(PASSES * n_texts / batch_size), MIN_STEPS, MAX_STEPS))
+    return int(np.clip(round(passes * n_texts / batch_size), least, most))

@@ -30,6 +30,7 @@ from sksetfit._packing import packed_states, plain_is_quick, rounded_up, use_pac
 # Tokens per prediction batch, with any padding. A processor is quickest with what fits its caches, a GPU wants many.
 ENCODE_TOKENS, ENCODE_TOKENS_ELSEWHERE = 1024, 65536
 MOST_OF_PROMPT = 2000  # characters; the longest instructions that models want have a few hundred
+MOST_TOKENS = 10**6  # of a text, where a model sets no bound itself
 TOKENIZED_AT_ONCE = 1000  # texts; what the tokenizer tells of each is many times larger than its token numbers
 
 Tokens = list[NDArray[np.int32]]

@@ -19,13 +19,12 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Pooling, StaticEmbedding
 from tokenizers import Tokenizer
 
-from sksetfit._body import Body, building, n_positions
+from sksetfit._body import MOST_TOKENS, Body, building, n_positions
 from sksetfit._body_parts import describe
 from sksetfit._hub import TIMEOUT
 from sksetfit._static_body import StaticBody, TokenTable
 
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
-MOST_OF_STATIC = 10**6  # tokens of a text, where a static model sets no bound
 _MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
 
@@ -209,15 +208,21 @@ def _as_static_body(
     if any(isinstance(module, Pooling) for module in tail):
         raise ValueError(f"model={model!r} has a Pooling behind its table of tokens, which is an embedding already.")
     tokenizer = Tokenizer.from_str(first.tokenizer.to_str())
-    own_length = (tokenizer.truncation or {"max_length": MOST_OF_STATIC})["max_length"]
-    return StaticBody(
-        tokenizer,
-        table,
-        tail,
-        pad_token_id=0,
-        max_seq_length=max_seq_length or own_length,
-        prompt=_own_prompt(loaded) if prompt is None else prompt,
-    )
+    length = max_seq_length or (tokenizer.truncation or {"max_length": MOST_TOKENS})["max_length"]
+    try:
+        if tokenizer.get_vocab_size() > len(table.weight):
+            raise ValueError(f"its tokenizer has {tokenizer.get_vocab_size()} tokens, its table {len(table.weight)}.")
+        if not 0 < length <= MOST_TOKENS:
+            raise ValueError(f"it would read {length} tokens of a text, where 1 to {MOST_TOKENS} are possible.")
+        prompt = _own_prompt(loaded) if prompt is None else prompt
+        body = StaticBody(tokenizer, table, tail, pad_token_id=0, max_seq_length=length, prompt=prompt)
+        if body.encode(["", "a text"]).shape[1] < 1:
+            raise ValueError("its embeddings have no dimension.")
+    except Exception as error:  # whatever modules that do not fit together raise
+        raise ValueError(
+            f"model={model!r} could not be loaded as a Sentence Transformer: {_first_line(error)}"
+        ) from error
+    return body
 
 
 def _own_prompt(loaded: SentenceTransformer) -> str:

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from sksetfit._body import Body, building, n_positions
+from sksetfit._body import MOST_TOKENS, Body, building, n_positions
 from sksetfit._body_parts import BodyStateError, build_empty, build_tail, build_tokenizer, describe
 from sksetfit._static_body import StaticBody, TokenTable
 
@@ -115,7 +115,7 @@ def _check_numbers(state: dict[str, Any], transformer: Any) -> None:
     vocab_size, reads = transformer.config.vocab_size, n_positions(transformer)
     if not 0 <= state["pad_token_id"] < vocab_size:
         raise BodyStateError(f"The saved body pads with token {state['pad_token_id']} of {vocab_size}.")
-    if not 0 < state["max_seq_length"] <= (reads or state["max_seq_length"]):
+    if not 0 < state["max_seq_length"] <= (reads or MOST_TOKENS):
         raise BodyStateError(
             f"The saved body's max_seq_length is {state['max_seq_length']}, and its transformer reads {reads} tokens."
         )

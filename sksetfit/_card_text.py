@@ -54,7 +54,7 @@ class Facts(NamedTuple):
     multi_label: bool
     base_model: str | None  # a name on the Hub, None for a folder
     body_name: str
-    is_table: bool  # of one vector for each token
+    made_of: str  # what of that body it is: "" for all, or the beginning of "2 layers of ..."
     head_name: str
     max_seq_length: int
     parameters: dict[str, str]
@@ -102,15 +102,14 @@ def _summary(facts: Facts) -> str:
         tuned = f"was tuned on {texts}"
     else:
         tuned = f"was left as it is, {texts} were encoded"
-    kind = "a table of vectors of tokens, made from" if facts.is_table else "a Sentence Transformer,"
-    body = f"{kind} {_body(facts)}, {tuned}"
+    body = f"{'' if facts.made_of.startswith('a table') else 'a Sentence Transformer, '}{_body(facts)}, {tuned}"
     return f"This model gives each text {answer}. To that end {body}, and {reads}."
 
 
 def _body(facts: Facts) -> str:
     if facts.base_model:
-        return f"[{facts.base_model}](https://huggingface.co/{facts.base_model})"
-    return f"{_escaped(facts.body_name)} (a local folder)"
+        return f"{facts.made_of}[{facts.base_model}](https://huggingface.co/{facts.base_model})"
+    return f"{facts.made_of}{_escaped(facts.body_name)} (a local folder)"
 
 
 def _about_use(facts: Facts, repo_id: str | None) -> Iterable[str]:

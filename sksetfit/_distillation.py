@@ -11,7 +11,8 @@ from numbers import Integral, Real
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import BaseEstimator
+from sklearn.frozen import FrozenEstimator
 from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
@@ -32,7 +33,8 @@ class DistilledSetFitClassifier(HeadOnEmbeddings, BaseEstimator):
     Parameters
     ----------
     teacher : SetFitClassifier or DistilledSetFitClassifier
-        A fitted classifier. `clone` does not copy it, and a saved file does not hold it.
+        A fitted classifier. `clone` does not copy it, and a saved file does not hold it; a pickle does. For a grid over
+        teachers, put each in a `FrozenEstimator`.
     model : str, path or None, default=None
         What the student is made of. None leaves layers of the teacher's body out. "static" makes a table of one vector
         for each token: an embedding is their mean, and a text costs little more than its tokenisation. Else a smaller
@@ -83,7 +85,8 @@ class DistilledSetFitClassifier(HeadOnEmbeddings, BaseEstimator):
     The vectors of a table begin as what the teacher makes of each token alone, as in [3]_, the more frequent ones
     shortened; then those in the texts are tuned. A table cannot tell the order of words.
 
-    ``set_params(teacher__...)`` changes the teacher itself. A grid over teachers clones each of them, and fails.
+    ``encoder_.model`` names what the student was made from:
+    where that is the teacher's body, a clone of ``encoder_`` is fitted on all of it.
 
     References
     ----------
@@ -175,20 +178,21 @@ class DistilledSetFitClassifier(HeadOnEmbeddings, BaseEstimator):
 
         from sksetfit._distilling import distil
 
-        of_loop = ("n_layers", "max_steps", "batch_size", "learning_rate", "precision", "device", "verbose")
+        encoder_of_teacher = teacher.encoder_
+        classes, head = teacher.classes_.copy(), copy.deepcopy(teacher.head_)  # now: it may be fitted again meanwhile
+        own = ("model", "n_layers", "max_steps", "batch_size", "learning_rate", "precision", "device", "verbose")
         body, losses = distil(
-            teacher.encoder_._body,
+            encoder_of_teacher._body,
             texts,
-            model=self.model,
             rng=local_random_state(self.random_state),
-            **{name: getattr(self, name) for name in of_loop},
+            **{name: getattr(self, name) for name in own},
         )
-        made_of = teacher.encoder_.model if self.model in {None, "static"} else self.model
+        made_of = encoder_of_teacher.model if self.model in (None, "static") else self.model
         encoder = SetFitEncoder(made_of, label_texts=None, precision=self.precision, device=self.device)
         learned = {
-            "classes_": teacher.classes_.copy(),
+            "classes_": classes,
             "encoder_": encoder._as_of(body, {}, losses.tolist()),
-            "head_": copy.deepcopy(teacher.head_),
+            "head_": head,
             "n_steps_": len(losses),
             "loss_curve_": losses,
         }
@@ -196,24 +200,71 @@ class DistilledSetFitClassifier(HeadOnEmbeddings, BaseEstimator):
         return self
 
     def _checked_teacher(self) -> Any:
-        if isinstance(self.teacher, type) or not isinstance(self.teacher, HeadOnEmbeddings):
-            after_load = " A file does not hold the teacher: set_params(teacher=...)." if self.teacher is None else ""
+        teacher = self._teacher
+        if not isinstance(teacher, HeadOnEmbeddings) or teacher is self:
+            after_load = " A file does not hold the teacher: set_params(teacher=...)." if teacher is None else ""
             raise TypeError(
-                f"teacher must be a fitted SetFitClassifier, got {shown(self.teacher)}.{after_load} Of a pipeline or "
+                f"teacher must be a fitted SetFitClassifier, got {shown(teacher)}.{after_load} Of a pipeline or "
                 f"search give the classifier in it."
             )
-        check_is_fitted(self.teacher, msg="The teacher, %(name)s, is not fitted: call its fit with labelled texts.")
-        return self.teacher
+        check_is_fitted(teacher, msg="The teacher, %(name)s, is not fitted: call its fit with labelled texts.")
+        return teacher
+
+    @property
+    def _teacher(self) -> Any:
+        return self.teacher.estimator if isinstance(self.teacher, FrozenEstimator) else self.teacher
 
     def __sklearn_clone__(self) -> Self:
         # The teacher is what is learned from, as data is: a copy would be one that has to be fitted first.
-        params = {name: value for name, value in self.get_params(deep=False).items() if name != "teacher"}
-        return type(self)(self.teacher, **{name: clone(value, safe=False) for name, value in params.items()})
+        cloned: Self = super().__sklearn_clone__()
+        cloned.teacher = self.teacher
+        return cloned
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the parameters of this classifier, without those of the teacher.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Not read: the teacher is fitted, and what is set of it here would change that of the caller.
+
+        Returns
+        -------
+        dict
+            Parameter names and values.
+        """
+        params: dict[str, Any] = super().get_params(deep=False)
+        return params
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters of this classifier, but none of its teacher.
+
+        Parameters
+        ----------
+        **params : dict
+            Parameter names and values.
+
+        Returns
+        -------
+        DistilledSetFitClassifier
+            The classifier itself.
+
+        Raises
+        ------
+        ValueError
+            If one of them is of the teacher, or there is none of that name.
+        """
+        if of_teacher := [name for name in params if name.startswith("teacher__")]:
+            raise ValueError(
+                f"{of_teacher[0]!r} would change the teacher, which is fitted: fit another one, and set teacher to it."
+            )
+        return super().set_params(**params)  # type: ignore[no-any-return]
 
     @property
     def _own_head(self) -> Any:
-        of_teacher = self.teacher._own_head if isinstance(self.teacher, HeadOnEmbeddings) else None
-        return getattr(self, "head_", of_teacher)
+        if hasattr(self, "head_"):
+            return self.head_
+        return self._teacher._own_head if isinstance(self._teacher, HeadOnEmbeddings) else None
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

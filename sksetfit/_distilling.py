@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from sentence_transformers.sentence_transformer.modules import Dense
 from torch import Tensor, nn
 
-from sksetfit._batches import balanced_batches
-from sksetfit._body import Body, building, distinct
+from sksetfit._batches import balanced_batches, planned_steps
+from sksetfit._body import Body, building, distinct, threads
 from sksetfit._body_source import chosen_device, load_body
 from sksetfit._finetune import finetune
 from sksetfit._layers import with_fewer_layers
@@ -29,6 +29,8 @@ from sksetfit._static_body import STATIC, StaticBody, last_normalize, of_seen_to
 PASSES, LEARNING_RATE = 3, 2e-4
 STATIC_PASSES, STATIC_LEARNING_RATE = 6, 3e-3
 MIN_STEPS, MAX_STEPS = 50, 1000
+RIDGE = 0.3  # in shares of the mean square: measured between 60 and 1,000 texts of 384 dimensions
+MIN_TEXTS = 1000  # from which the map of another model is learned, however few the steps
 
 
 @torch.inference_mode(False)  # what is built under it can never be tuned
@@ -51,35 +53,32 @@ def distil(
     The loss is the mean squared distance of both embeddings, in shares of the mean square of the teacher's.
     """
     texts, _ = distinct(texts)
-    student = _student(teacher, texts, model, n_layers, device, precision, quiet=verbose < 2)
-    wanted = teacher.encode(texts)
-    if model not in {None, STATIC}:
-        _end_in_the_space_of(teacher, student, student.encode(texts), wanted)
-    elif model == STATIC and not last_normalize(student):
-        _begin_near(student, student.encode(texts), wanted)
-    if isinstance(student, StaticBody):
-        learn: Any = _learn_table
-        length = float(np.sqrt(np.square(wanted).sum(axis=1).mean()))  # 1 where the teacher ends in Normalize
-        passes, own_rate = STATIC_PASSES, STATIC_LEARNING_RATE * length
-    else:
-        learn = finetune
-        passes, own_rate = PASSES, LEARNING_RATE
-    n_steps = int(np.clip(round(passes * len(texts) / batch_size), MIN_STEPS, MAX_STEPS))
-    n_steps = n_steps if max_steps == "auto" else int(max_steps)
-    if verbose:
-        print(f"[sksetfit] {len(texts)} distinct texts: {n_steps} steps of {batch_size} of them on {student.device}")
-    losses = learn(
-        student,
-        student.tokenize(texts)[0],
-        balanced_batches(np.zeros((len(texts), 1), dtype=bool), n_steps, batch_size, rng),
-        partial(_distance, torch.from_numpy(wanted).to(student.device)),
-        n_steps=n_steps,
-        learning_rate=own_rate if learning_rate == "auto" else float(learning_rate),
-        warmup_proportion=0.1,
-        weight_decay=0.01,
-        precision=student.training_precision(precision),
-        progress=bool(verbose),
-    )
+    with threads():
+        student = _student(teacher, texts, model, n_layers, device, precision, quiet=verbose < 2)
+        passes = STATIC_PASSES if isinstance(student, StaticBody) else PASSES
+        n_steps = planned_steps(len(texts), batch_size, passes, MIN_STEPS, MAX_STEPS)
+        n_steps = n_steps if max_steps == "auto" else int(max_steps)
+        if len(texts) > n_steps * batch_size:  # the others would be encoded for nothing
+            n_texts = min(len(texts), max(n_steps * batch_size, MIN_TEXTS))
+            texts = [texts[row] for row in rng.choice(len(texts), n_texts, replace=False)]
+        if verbose:
+            print(
+                f"[sksetfit] {len(texts)} distinct texts: {n_steps} steps of {batch_size} of them on {student.device}"
+            )
+        wanted = teacher.encode(texts)
+        _begin(teacher, student, model, texts, wanted)
+        losses = _learn(
+            student,
+            student.tokenize(texts)[0],
+            balanced_batches(np.zeros((len(texts), 1), dtype=bool), n_steps, batch_size, rng),
+            partial(_distance, torch.from_numpy(wanted).to(student.device)),
+            n_steps=n_steps,
+            learning_rate=_own_rate(student, wanted) if learning_rate == "auto" else float(learning_rate),
+            warmup_proportion=0.1,
+            weight_decay=0.01,
+            precision=student.training_precision(precision),
+            progress=bool(verbose),
+        )
     give_back_freed_memory()
     return student, losses
 
@@ -108,13 +107,30 @@ def _distance(wanted: Tensor, embeddings: Tensor, texts: NDArray[np.intp]) -> Te
     return (embeddings - goal).square().sum() / goal.square().sum().clamp(min=1e-12)
 
 
-def _learn_table(student: Any, tokens: list[NDArray[np.int32]], *arguments: Any, **options: Any) -> Any:
-    """Tune the vectors of those tokens that there are."""
+def _own_rate(student: Body, wanted: NDArray[np.float32]) -> float:
+    """Return the rate that suits a student: that of vectors is in their own size, which is 1 behind a Normalize."""
+    if not isinstance(student, StaticBody):
+        return LEARNING_RATE
+    return STATIC_LEARNING_RATE * float(np.sqrt(np.square(wanted).sum(axis=1).mean()))
+
+
+def _learn(student: Body, tokens: list[NDArray[np.int32]], *arguments: Any, **options: Any) -> NDArray[np.float64]:
+    """Tune a student; of a table the vectors of those tokens that there are."""
+    if not isinstance(student, StaticBody):
+        return finetune(student, tokens, *arguments, **options)
     part, tokens, seen = of_seen_tokens(student, tokens)
     losses = finetune(part, tokens, *arguments, **options)
     with torch.no_grad():
         student.transformer.weight[torch.from_numpy(seen).long()] = part.transformer.weight
     return losses
+
+
+def _begin(teacher: Body, student: Body, model: Any, texts: list[str], wanted: NDArray[np.float32]) -> None:
+    """Bring a student near to its teacher, where it does not begin there."""
+    if model not in (None, STATIC):
+        _end_in_the_space_of(teacher, student, student.encode(texts), wanted)
+    elif model == STATIC and not last_normalize(student):
+        _begin_near(student, student.encode(texts), wanted)
 
 
 @torch.no_grad()
@@ -129,11 +145,16 @@ def _begin_near(student: Body, embeddings: NDArray[np.float32], wanted: NDArray[
 def _end_in_the_space_of(
     teacher: Body, student: Body, embeddings: NDArray[np.float32], wanted: NDArray[np.float32]
 ) -> None:
-    """Add the linear map that brings a student's embeddings nearest to those of its teacher."""
-    weight, *_ = np.linalg.lstsq(embeddings, wanted, rcond=1e-3)
+    """Add the linear map that brings a student's embeddings near to those of its teacher.
+
+    It is held back (ridge regression): few texts would be mapped exactly, and others at random.
+    """
+    products = embeddings.T @ embeddings
+    ridge = RIDGE * products.diagonal().mean() * np.eye(len(products), dtype=np.float32)
+    weight = np.linalg.solve(products + ridge, embeddings.T @ wanted)
     with building():
         dense = Dense(weight.shape[0], weight.shape[1], bias=False, activation_function=nn.Identity())
     with torch.no_grad():
         dense.linear.weight.copy_(torch.from_numpy(weight.T))
-    student.tail.append(dense.to(student.device))
+    student.tail.append(dense.float().to(student.device))
     student.tail.extend(copy.deepcopy(last_normalize(teacher)))

@@ -59,14 +59,15 @@ class SetFitEncoder(
     max_steps : int or "auto", default="auto"
         The number of tuning steps. "auto" makes three passes over the texts, but between 24 and 250 steps: from 2,000
         texts on fewer passes, and of very many texts some are only seen by the head. With a warm start it makes a
-        third of these steps, and none where all texts are made of class names (`make_templated_texts`). 0 leaves the
-        body as it is.
+        third of these steps. Where all texts are made of class names (`make_templated_texts`) it makes none. 0 leaves
+        the body as it is.
     batch_size : int, default=24
         The most texts in a step. Every pair of them counts, each text is encoded once, and classes have equal shares.
         At eight texts per class, 16 and 32 measure worse.
     learning_rate : float, default=1e-4
         The highest rate of AdamW; it rises over the first steps and then decays linearly to zero. Higher than the
-        reference's 2e-5 because there are far fewer steps, each of which learns from every pair of its texts.
+        reference's 2e-5 because there are far fewer steps, each of which learns from every pair of its texts. Static
+        models, tables of tokens, want about 3e-3.
     warmup_proportion : float in [0, 1], default=0.1
         The share of the steps over which the learning rate rises.
     weight_decay : float, default=0.01

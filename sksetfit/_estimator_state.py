@@ -90,6 +90,9 @@ def checked_state(estimator: BaseEstimator, state: Any, learned: dict[str, type]
                 found = type(state[name]).__name__ if name in state else "nothing"
                 raise ValueError(f"The saved {own.__name__}'s {name} must be of type {kind.__name__}, got {found}.")
     parameters = signature(own.__init__).parameters.values()
+    needed = {each.name for each in parameters if each.default is each.empty and each.kind is not each.VAR_KEYWORD}
+    if missing := needed - state.keys() - {"self"}:
+        raise ValueError(f"The saved {own.__name__} lacks parameters: {sorted(missing)}.")
     return {each.name: each.default for each in parameters if each.default is not each.empty} | state
 
 

@@ -90,7 +90,7 @@ class FewShotSplit(BaseShuffleSplit):
     __module__ = "sksetfit"  # the public place, so that pickles and saved searches outlive a move of this room
 
     _parameter_constraints: dict[str, Any] = {
-        "n_per_class": [Interval(Integral, 1, None, closed="left")],
+        "n_per_class": [Interval(Integral, 1, 10**9, closed="both")],
         "n_splits": [Interval(Integral, 1, None, closed="left")],
         "test_size": [Interval(Integral, 1, None, closed="left"), Interval(RealNotInt, 0, 1, closed="neither"), None],
         "too_few": [StrOptions({"raise", "take_all"})],
@@ -199,12 +199,13 @@ def _rows_in_turns(groups: NDArray[np.bool_], wanted: NDArray[np.intp], rng: np.
     """Return rows in the order in which groups draw them, the one that has the fewest first, until all have enough."""
     shuffled = rng.permutation(len(groups))  # so that the first row that will do is a random one
     groups = groups[shuffled]
+    members = [np.flatnonzero(of_group) for of_group in groups.T]
     drawn = np.zeros_like(wanted)
     left = np.ones(len(groups), dtype=bool)
     rows: list[int] = []
     while (lacking := drawn < wanted).any():
         group = np.lexsort((rng.random_sample(len(wanted)), drawn, ~lacking))[0]
-        own = np.flatnonzero(groups[:, group] & left)
+        own = members[group] = members[group][left[members[group]]]
         row = int(own[groups[own][:, ~lacking].sum(axis=1).argmin()])  # with the fewest labels that have enough
         rows.append(row)
         left[row] = False

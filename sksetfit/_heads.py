@@ -239,7 +239,7 @@ class head_method:  # noqa: N801  (a decorator)
             culprit = head if given is None or hasattr(given, name) else given
             raise HeadMethodError(
                 f"{type(classifier).__name__} has no {name} because its head, {culprit!r}, has none. "
-                f"{_way_to(name, head)}"
+                f"{_way_to(name, head) if hasattr(classifier, 'head') else 'It is that of its teacher.'}"
             )
         return MethodType(self._method, classifier)
 

@@ -12,6 +12,7 @@ from torch import nn
 
 from sksetfit._body import Body
 from sksetfit._body_state import body_from_state, body_to_state
+from sksetfit._static_body import STATIC
 
 
 def _layers_of(transformer: nn.Module) -> tuple[str, nn.ModuleList] | None:
@@ -55,7 +56,7 @@ def with_fewer_layers(body: Body, n_layers: int | None) -> Body:
     if found is None:
         raise ValueError(
             f"The teacher's body, of type {body.transformer.config.model_type!r}, has no layers of its own that could "
-            f"be left out. Give a smaller model, or model='static'."
+            f"be left out. Give a smaller model{', or model=' + repr(STATIC) if body.has_layers else ''}."
         )
     path, layers = found
     if n_layers is None:

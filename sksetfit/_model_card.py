@@ -201,8 +201,9 @@ def _facts(clf: HeadOnEmbeddings, train: _Train | None, *, show_training_texts: 
     encoder, labels = clf.encoder_, clf.classes_.tolist()
     base_model, body_name = _base_model(encoder.model)
     own = clf.get_params(deep=False)
-    if is_student := own.pop("teacher", clf) is not clf:
-        own |= {"model": body_name} if own["model"] != "static" else {}
+    if is_student := "teacher" in own:
+        del own["teacher"]
+        own |= {"model": body_name} if own["model"] not in (None, "static") else {}
     else:  # the encoder's parameters are those of the fit: the classifier's may have been set since
         own |= encoder.get_params() | {"model": body_name, "head": clf.head_}
     # scikit-learn's "deprecated" stands for no value at all.
@@ -212,7 +213,7 @@ def _facts(clf: HeadOnEmbeddings, train: _Train | None, *, show_training_texts: 
         multi_label=is_multi_label(clf.head_),
         base_model=base_model,
         body_name=body_name,
-        is_table=not encoder._body.has_layers,
+        made_of=_made_of(clf, encoder._body),
         head_name=type(clf.head_).__name__,
         max_seq_length=encoder._body.max_seq_length,
         parameters={name: _parameter(value, labels) for name, value in own.items()},
@@ -227,6 +228,14 @@ def _facts(clf: HeadOnEmbeddings, train: _Train | None, *, show_training_texts: 
         class_count=getattr(encoder, "class_count_", train and train.targets.indicator.sum(axis=0)),
         word_counts=getattr(encoder, "word_counts_", train and word_counts(train.texts)),
     )
+
+
+def _made_of(clf: HeadOnEmbeddings, body: Any) -> str:
+    """Return what of the body that is named the model has, where that is not all of it."""
+    if not body.has_layers:
+        return "a table of vectors of tokens, made from "
+    is_part = getattr(clf, "teacher", clf) is not clf and clf.get_params(deep=False)["model"] is None
+    return f"{body.transformer.config.num_hidden_layers} layers of " if is_part else ""
 
 
 def _base_model(model: str | os.PathLike[str]) -> tuple[str | None, str]:

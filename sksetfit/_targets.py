@@ -140,7 +140,7 @@ def _absent(value: Any, where: str, name: str) -> str:
 def _one_label(y: Any, values: NDArray[np.object_]) -> Targets:
     flat = values.ravel().tolist()
     for i, label in enumerate(flat):
-        _check_label(label, i, first=flat[0])
+        check_label(label, i, first=flat[0])
     labels = np.asarray(y) if hasattr(y, "__array__") else np.array(values.tolist())
     if labels.dtype.kind not in "biufU":  # object arrays, and the types of pandas, polars and pyarrow that become them
         labels = np.array(values.tolist()) if _is_number(flat[0]) else values
@@ -157,7 +157,8 @@ def _one_label(y: Any, values: NDArray[np.object_]) -> Targets:
 _MAKE_STR = "Labels can be made str: [str(label) for label in y]."
 
 
-def _check_label(label: Any, i: int, first: Any) -> None:
+def check_label(label: Any, i: int, first: Any) -> None:
+    """Raise an error unless a label is one that a classifier takes, and of the kind of the first one."""
     kind = type(label).__name__
     if isinstance(label, (list, tuple, set, frozenset, np.ndarray)):
         raise ValueError(

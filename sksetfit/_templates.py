@@ -6,6 +6,7 @@ Floor 0: knows numpy.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from numbers import Integral
 from string import Formatter
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sksetfit._targets import check_label
 from sksetfit._validation import check_texts, shown
 
 # The first three stand next to labelled texts, where more bring nothing. Without labelled texts the other five bring
@@ -90,7 +92,9 @@ def make_templated_texts(
     `SetFitClassifier` notices such texts. To tune on names alone measures worse than to leave the body as it is, so
     that ``max_steps="auto"`` makes no steps; and the default head has no intercept, which would be fitted to how alike
     the names are and says nothing of how frequent the classes are. With templates of your own, set ``max_steps=0`` and
-    ``head__fit_intercept=False``. How the classes are named can matter more than all that.
+    ``head__fit_intercept=False``, and likewise where a dict gives a single text of each name. How the classes are named
+    can matter more than all that. A text that would be made for two labels is left to the one whose name it is: "very
+    positive" to that label, and not to "positive".
 
     Examples
     --------
@@ -110,11 +114,13 @@ def make_templated_texts(
     """
     named = _named(labels)
     templates = TEMPLATES if templates is None else _checked_templates(templates)
-    texts = {label: [each.format(name) for each in templates for name in names] for label, names in named}
+    texts = {label: dict.fromkeys(each.format(name) for each in templates for name in names) for label, names in named}
+    n_labels = Counter(text for of_label in texts.values() for text in of_label)
+    own = {label: [text for text in texts[label] if n_labels[text] == 1 or text in names] for label, names in named}
     if n_per_label is not None:
-        _check_n_per_label(n_per_label, texts)
-    chosen = [of_label[:n_per_label] for of_label in texts.values()]
-    return [text for of_label in chosen for text in of_label], np.repeat(list(texts), [len(each) for each in chosen])
+        _check_n_per_label(n_per_label, own)
+    chosen = [of_label[:n_per_label] for of_label in own.values()]
+    return [text for of_label in chosen for text in of_label], np.repeat(list(own), [len(each) for each in chosen])
 
 
 def _named(labels: Any) -> list[tuple[Any, list[str]]]:
@@ -126,7 +132,9 @@ def _named(labels: Any) -> list[tuple[Any, list[str]]]:
             for label, texts in labels.items()
         ]
     else:
-        named = [(label, [as_words(label)]) for label in check_texts(labels, "labels")]
+        names = _checked_names(labels)
+        _check_labels(names)
+        named = [(label, [as_words(label)]) for label in names]
     label_of: dict[str, Any] = {}
     for label, names in named:
         for name in names:
@@ -139,6 +147,13 @@ def _named(labels: Any) -> list[tuple[Any, list[str]]]:
                 )
             label_of[name] = label
     return named
+
+
+def _checked_names(labels: Any) -> list[str]:
+    try:
+        return check_texts(labels, "labels")
+    except TypeError as error:
+        raise TypeError(f"{error} For labels that are codes or numbers give a dict: {{0: 'name', ...}}.") from None
 
 
 def _check_labels(labels: list[Any]) -> None:
@@ -155,6 +170,7 @@ def _check_labels(labels: list[Any]) -> None:
             raise ValueError(
                 f"labels mixes keys of several kinds: {shown(labels[0])} and {shown(label)}. Make all of them str."
             )
+        check_label(label, 0, first=labels[0])
 
 
 def _checked_templates(templates: Any) -> list[str]:

@@ -215,6 +215,8 @@ class Tuning:
         if self.recipe.max_steps != "auto":
             return int(self.recipe.max_steps)
         if names_only(self.labelled.texts, self.labelled.targets.indicator, self.labelled.targets.classes):
+            if self.verbose:
+                print('[sksetfit] max_steps="auto": all texts are made of class names, the body is left as it is')
             return 0
         n_steps = planned_steps(n_texts, self.recipe.batch_size)
         return n_steps // WARM_SHARE if warm else n_steps

@@ -101,10 +101,10 @@ class TuningCurveDisplay:
         TypeError
             If it is another estimator.
         """
-        if not hasattr(estimator, "label_texts"):
+        if not (hasattr(estimator, "label_texts") or hasattr(estimator, "teacher")):
             raise TypeError(
-                f"estimator must be a SetFitClassifier or SetFitEncoder, got {type(estimator).__name__}. Of a pipeline "
-                f"pass the step, e.g. pipeline[-1]."
+                f"estimator must be a SetFitClassifier or SetFitEncoder, or a DistilledSetFitClassifier, got "
+                f"{type(estimator).__name__}. Of a pipeline pass the step, e.g. pipeline[-1]."
             )
         check_is_fitted(estimator, "loss_curve_")
         scoring = getattr(estimator, "scoring", None)

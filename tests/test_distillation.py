@@ -3,6 +3,8 @@ import io
 import os
 import pickle
 import shutil
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sentence_transformers import SentenceTransformer
+from sklearn import config_context
 from sklearn.base import BaseEstimator, clone, is_classifier
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.exceptions import NotFittedError
@@ -29,6 +32,8 @@ from sksetfit import (
     DistilledSetFitClassifier,
     RejectClassifier,
     SetFitClassifier,
+    TuningCurveDisplay,
+    _distilling,
     dump,
     load,
     model_card,
@@ -494,3 +499,90 @@ def test_the_card_of_a_student_counts_training_texts_only_where_they_are_given(s
     assert "Training texts" not in model_card(small).text
     given = model_card(small, X_train=X_NEW, y_train=Y_NEW).text
     assert "| food | 15 |" in given
+
+
+# -- what a teacher is not exposed to
+
+
+def test_a_teacher_may_be_frozen_and_chosen_by_a_grid(fitted, tiny_model):
+    other = SetFitClassifier(tiny_model, max_steps=0, random_state=0).fit(*make_texts(8))
+    grid = {"teacher": [FrozenEstimator(fitted), FrozenEstimator(other)]}
+    search = GridSearchCV(DistilledSetFitClassifier(fitted, max_steps=0, random_state=0), grid, cv=2)
+    search.fit(*make_texts(8, seed=3))
+    assert search.best_params_["teacher"].estimator in (fitted, other)
+    assert search.predict_proba(["bread"]).shape == (1, 3)
+
+
+def test_parameters_of_a_teacher_are_neither_listed_nor_set(fitted):
+    student = DistilledSetFitClassifier(fitted)
+    assert not any(name.startswith("teacher__") for name in student.get_params())
+    before = fitted.get_params()
+    with pytest.raises(ValueError, match="'teacher__max_steps' would change the teacher, which is fitted"):
+        student.set_params(teacher__max_steps=7)
+    assert fitted.get_params() == before
+
+
+def test_a_clone_keeps_what_was_requested(fitted):
+    with config_context(enable_metadata_routing=True):
+        student = DistilledSetFitClassifier(fitted).set_score_request(sample_weight=True)
+        assert clone(student).get_metadata_routing().score.requests == {"sample_weight": True}
+    assert clone(student).teacher is fitted
+
+
+def test_nothing_learns_from_itself(fitted):
+    student = DistilledSetFitClassifier(fitted, max_steps=0).fit(["bread"])
+    student.teacher = student
+    with pytest.raises(TypeError, match="teacher must be a fitted SetFitClassifier"):
+        student.fit(["bread"])
+
+
+def test_a_teacher_that_is_fitted_again_meanwhile_is_read_as_it_was(tiny_model, monkeypatch):
+    teacher = SetFitClassifier(tiny_model, max_steps=0, random_state=0).fit(*make_texts(4))
+    distil = _distilling.distil
+
+    def distil_and_fit(*arguments, **options):
+        result = distil(*arguments, **options)
+        teacher.fit(["bread", "a tree"], ["food", "plant"])
+        return result
+
+    monkeypatch.setattr(_distilling, "distil", distil_and_fit)
+    student = DistilledSetFitClassifier(teacher, max_steps=0).fit(["bread", "tennis"])
+    assert student.classes_.tolist() == student.head_.classes_.tolist() == ["food", "music", "sport"]
+
+
+def test_texts_that_no_step_would_read_are_not_encoded(fitted, monkeypatch):
+    encoded = []
+    encode = type(fitted.encoder_._body).encode
+
+    def counting(body, texts, *precision):
+        encoded.append(len(texts))
+        return encode(body, texts, *precision)
+
+    monkeypatch.setattr(type(fitted.encoder_._body), "encode", counting)
+    monkeypatch.setattr(_distilling, "MIN_TEXTS", 10)
+    DistilledSetFitClassifier(fitted, max_steps=2, batch_size=6, random_state=0).fit([f"bread {i}" for i in range(40)])
+    assert max(encoded) == 12
+
+
+def test_a_curve_of_its_loss_is_drawn(fitted):
+    student = DistilledSetFitClassifier(fitted, max_steps=3).fit(TEXTS)
+    assert TuningCurveDisplay.from_estimator(student).loss_curve.shape == (3,)
+
+
+def test_a_student_learns_in_a_forked_process(fitted):
+    """Of the threads of torch a fork copies the records only, and what waits for them waits for ever."""
+    code = """
+import os, sys
+import torch
+from sksetfit import DistilledSetFitClassifier, SetFitClassifier
+
+teacher = SetFitClassifier(sys.argv[1], max_steps=1).fit(["bread", "tennis"], ["food", "sport"])
+torch.ones(3000, 3000).mul_(2)
+child = os.fork()
+if child == 0:
+    DistilledSetFitClassifier(teacher, "static", max_steps=2).fit(["bread", "tennis", "golf"])
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+"""
+    environment = os.environ | {"OMP_NUM_THREADS": "2"}
+    subprocess.run([sys.executable, "-W", "ignore", "-c", code, fitted.model], env=environment, check=True, timeout=120)

@@ -102,10 +102,11 @@ def test_a_student_of_a_teacher_whose_embeddings_are_long_learns_their_length(
     assert distance(student, teacher) < 0.3
 
 
-def test_the_map_behind_a_folder_finds_the_very_embeddings_where_a_map_can(tiny_model):
+@pytest.mark.parametrize("n_per_class", [3, 60])  # fewer texts than dimensions, and more
+def test_the_map_behind_a_folder_is_near_from_the_beginning_also_on_new_texts(tiny_model, n_per_class):
     teacher = load_body(tiny_model, device="cpu")
-    student, _ = learned(teacher, make_texts(60)[0], model=tiny_model, max_steps=0)
-    assert distance(student, teacher) < 1e-3
+    student, _ = learned(teacher, make_texts(n_per_class)[0], model=tiny_model, max_steps=0)
+    assert distance(student, teacher) < (0.3 if n_per_class == 3 else 0.03)
 
 
 def test_a_student_that_keeps_all_layers_and_does_not_learn_is_its_teacher(teacher):

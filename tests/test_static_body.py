@@ -293,7 +293,7 @@ HOSTILE = {
     "a tokenizer of other tokens": (lambda state: state.update(tokenizer=MILLIONTH), "do not fit together"),
     "padding beyond the table": (lambda state: state.update(pad_token_id=171), "pads with token 171"),
     "no length": (lambda state: state.update(max_seq_length=0), "max_seq_length is 0"),
-    "a length beyond all numbers": (lambda state: state.update(max_seq_length=10**30), "damaged"),
+    "a length beyond all numbers": (lambda state: state.update(max_seq_length=10**30), f"max_seq_length is {10**30}"),
 }
 
 

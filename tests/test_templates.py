@@ -163,6 +163,25 @@ def test_names_alone_tell_texts_apart():
     assert told.score(X, y) > 0.8
 
 
+def test_a_text_that_is_the_name_of_another_label_is_left_to_that_one():
+    X, y = make_templated_texts(["positive", "very positive"])
+    labels_of = {text: [label for each, label in zip(X, y, strict=True) if each == text] for text in X}
+    assert labels_of["very positive"] == ["very positive"]
+    assert all(len(labels) == 1 for labels in labels_of.values())
+    assert are_names_only(X, y)
+
+
+def test_equal_templates_make_one_text():
+    assert make_templated_texts(["a", "b"], templates=["{}", "{}"])[0] == ["a", "b"]
+
+
+@pytest.mark.parametrize("label", [2**63, "a\0", "\ud800"])
+def test_labels_that_no_classifier_takes_are_refused(label):
+    first = "b" if isinstance(label, str) else 0
+    with pytest.raises(ValueError, match=r"64 bits|NUL character|lone surrogate"):
+        make_templated_texts({first: "bread", label: "cheese"})
+
+
 # -- what a classifier makes of names alone
 
 
