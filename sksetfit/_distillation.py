@@ -48,7 +48,7 @@ class DistilledSetFitClassifier(HeadOnEmbeddings, BaseEstimator):
         The most texts in a step.
     learning_rate : float or "auto", default="auto"
         The highest rate of AdamW; it rises over the first tenth of the steps and then decays linearly to zero. "auto"
-        is 2e-4, and 3e-3 for a table, whose vectors are far from where they began.
+        is 5e-4, and 3e-3 for a table, whose vectors are far from where they began.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
         As in `SetFitClassifier`.
     device : str or None, default=None

@@ -26,7 +26,7 @@ from sksetfit._memory import give_back_freed_memory
 from sksetfit._static_body import STATIC, StaticBody, last_normalize, of_seen_tokens, static_body_of
 
 # Vectors of tokens take a higher rate and more passes, which cost next to nothing.
-PASSES, LEARNING_RATE = 3, 2e-4
+PASSES, LEARNING_RATE = 3, 5e-4
 STATIC_PASSES, STATIC_LEARNING_RATE = 6, 3e-3
 MIN_STEPS, MAX_STEPS = 50, 1000
 RIDGE = 0.3  # in shares of the mean square: measured between 60 and 1,000 texts of 384 dimensions

@@ -104,6 +104,8 @@ def _classes_of(head: Any, classes: NDArray[Any]) -> Any:
     """Return the classes that a fitted head has, in the words of ``classes`` where it only has a number of them."""
     if type(head).__module__.startswith("sklearn."):
         check_is_fitted(head)
+    if type(head) is LogisticRegression:
+        return head.classes_  # without which it counts as fitted, and cannot answer
     if is_multi_label(head):
         n_classes = len(getattr(head, "estimators_", None) or head.classes_)
         return classes if n_classes == len(classes) else np.arange(n_classes)

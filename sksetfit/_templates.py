@@ -143,7 +143,7 @@ def _named(labels: Any) -> list[tuple[Any, list[str]]]:
             if name in label_of:
                 raise ValueError(
                     f"labels has the name {shown(name)} twice, for {shown(label_of[name])} and for {shown(label)}. "
-                    f"Give each class names of its own, each of them once."
+                    f"Give each class names of its own, each of them once; of targets pass the classes, sorted(set(y))."
                 )
             label_of[name] = label
     return named

@@ -223,7 +223,7 @@ PLACES = {  # what is called there, and the how-manieth call breaks
     "loading": ("sksetfit._body_source.SentenceTransformer", 1),
     "tokenising": ("sksetfit._body.Body.tokenize", 1),
     "judging label texts": ("sksetfit._tuning.names_are_informative", 1),
-    "first batch": ("sksetfit._finetune.balanced_batches", 1),
+    "first batch": ("sksetfit._tuning.balanced_batches", 1),
     "first text": ("sksetfit._body.Body.forward", 3),  # two are to judge label texts
     "third step back": ("torch.Tensor.backward", 3),
     "last step of AdamW": ("torch.optim.AdamW.step", 4),
