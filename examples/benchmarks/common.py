@@ -66,7 +66,9 @@ def use_threads(n_threads: int) -> None:
     torch.set_num_threads(n_threads)
 
 
-def train_reference(texts: list[str], labels: list[Any], seed: int, model: str, recipe: dict[str, Any]) -> Any:
+def train_reference(
+    texts: list[str], labels: list[Any], seed: int, model: str, recipe: dict[str, Any], **of_model: Any
+) -> Any:
     """Train the reference silently, keeping nothing, and return its model."""
     import setfit
     from datasets import Dataset
@@ -75,7 +77,7 @@ def train_reference(texts: list[str], labels: list[Any], seed: int, model: str, 
     setfit.logging.set_verbosity_error()
     nothing = {"logging_strategy": "no", "logging_first_step": False, "save_strategy": "no", "report_to": "none"}
     several = {"multi_target_strategy": "one-vs-rest"} if isinstance(labels[0], list) else {}
-    classifier = setfit.SetFitModel.from_pretrained(body_source(model), **several)
+    classifier = setfit.SetFitModel.from_pretrained(body_source(model), **several, **of_model)
     with tempfile.TemporaryDirectory() as folder:
         arguments = setfit.TrainingArguments(folder, **recipe, seed=seed, **nothing, show_progress_bar=False)
         trainer = setfit.Trainer(
