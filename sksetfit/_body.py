@@ -156,6 +156,10 @@ class Body(nn.Module):
         features: dict[str, Any] = {"token_embeddings": states, "attention_mask": mask.long()}
         if self.prompt_length:
             features["prompt_length"] = self.prompt_length
+        return self._after_tail(features)
+
+    def _after_tail(self, features: dict[str, Any]) -> Tensor:
+        """Return the embeddings that the tail makes of features, in float32."""
         for module in self.tail:
             features = module(features)
         embeddings: Tensor = features["sentence_embedding"]

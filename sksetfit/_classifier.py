@@ -29,7 +29,6 @@ from sksetfit._heads import (
 )
 from sksetfit._label_texts import label_rows
 from sksetfit._labelled import Labelled, check_labelled, check_validation_data
-from sksetfit._templates import names_only
 from sksetfit._torch_head import TorchHead
 from sksetfit._validation import fixed_seed, local_random_state
 
@@ -396,7 +395,7 @@ class SetFitClassifier(CallbackSupportMixin, HeadOnEmbeddings, BaseEstimator):
             multi_label=targets.multi_label,
             n_texts=len(labelled.texts) if labelled.weights is None else labelled.weights.sum(),
             n_classes=len(targets.classes),
-            names_only=names_only(labelled.texts, targets.indicator, targets.classes),
+            names_only=labelled.names_only,
             class_weight=self.class_weight,
             rng=local_random_state(seed),
         )

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sksetfit._targets import Targets, as_labels, check_targets
+from sksetfit._templates import names_only
 from sksetfit._validation import check_texts, column_names, shown
 from sksetfit._weights import check_sample_weight, class_weights, counted_rows, even_rows
 
@@ -36,6 +37,11 @@ class Labelled:
         """Return these rows only."""
         weights = None if self.weights is None else self.weights[rows]
         return Labelled([self.texts[i] for i in rows], self.targets.take(rows), weights)
+
+    @property
+    def names_only(self) -> bool:
+        """Whether all texts are made of the names of their classes."""
+        return names_only(self.texts, self.targets.indicator, self.targets.classes)
 
     def weights_of_labels(self, indicator: NDArray[np.bool_]) -> NDArray[np.float64] | None:
         """Return how much rows of single labels count: as much as the texts of their label on the average."""

@@ -213,7 +213,7 @@ def _facts(clf: HeadOnEmbeddings, train: _Train | None, *, show_training_texts: 
         multi_label=is_multi_label(clf.head_),
         base_model=base_model,
         body_name=body_name,
-        made_of=_made_of(clf, encoder._body),
+        made_of=_made_of(encoder._body, is_part=is_student and own["model"] is None),
         head_name=type(clf.head_).__name__,
         max_seq_length=encoder._body.max_seq_length,
         parameters={name: _parameter(value, labels) for name, value in own.items()},
@@ -230,11 +230,10 @@ def _facts(clf: HeadOnEmbeddings, train: _Train | None, *, show_training_texts: 
     )
 
 
-def _made_of(clf: HeadOnEmbeddings, body: Any) -> str:
+def _made_of(body: Any, *, is_part: bool) -> str:
     """Return what of the body that is named the model has, where that is not all of it."""
     if not body.has_layers:
         return "a table of vectors of tokens, made from "
-    is_part = getattr(clf, "teacher", clf) is not clf and clf.get_params(deep=False)["model"] is None
     return f"{body.transformer.config.num_hidden_layers} layers of " if is_part else ""
 
 

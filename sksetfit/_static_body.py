@@ -8,7 +8,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import torch
@@ -52,13 +51,8 @@ class StaticBody(Body):
         """Return the embeddings of a batch of tokenised texts, float32 of shape (n_texts, n_dimensions)."""
         starts = np.cumsum([0, *map(len, tokens[:-1])])
         ids, offsets = (torch.from_numpy(each).long().to(self.device) for each in (np.concatenate(tokens), starts))
-        features: dict[str, Any] = {
-            "sentence_embedding": F.embedding_bag(ids, self.transformer.weight, offsets, mode="mean")
-        }
-        for module in self.tail:
-            features = module(features)
-        embeddings: Tensor = features["sentence_embedding"]
-        return embeddings.float()
+        means = F.embedding_bag(ids, self.transformer.weight, offsets, mode="mean")
+        return self._after_tail({"sentence_embedding": means})
 
 
 @torch.inference_mode(False)  # what is built under it can never be tuned

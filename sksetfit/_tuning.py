@@ -28,7 +28,6 @@ from sksetfit._label_texts import label_rows, names_are_informative
 from sksetfit._labelled import Labelled
 from sksetfit._losses import contrastive_loss
 from sksetfit._memory import give_back_freed_memory
-from sksetfit._templates import names_only
 from sksetfit._tuning_cache import KeptBody, key_of, remembered
 from sksetfit._validation import local_random_state
 from sksetfit._version import versions
@@ -214,7 +213,7 @@ class Tuning:
     def _n_steps(self, n_texts: int, *, warm: bool) -> int:
         if self.recipe.max_steps != "auto":
             return int(self.recipe.max_steps)
-        if names_only(self.labelled.texts, self.labelled.targets.indicator, self.labelled.targets.classes):
+        if self.labelled.names_only:
             if self.verbose:
                 print('[sksetfit] max_steps="auto": all texts are made of class names, the body is left as it is')
             return 0
