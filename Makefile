@@ -13,7 +13,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@echo "==> making .venv and installing sksetfit with its development tools (a few minutes the first time)"
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --upgrade pip
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[offline]" --group dev --group reference
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[offline,examples]" --group dev --group reference
 	@touch $(INSTALLED)
 
 quickstart: $(INSTALLED)  ## train, save and reload a classifier of the shipped tickets, offline
