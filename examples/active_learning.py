@@ -1,11 +1,15 @@
-"""Which texts to label next: accuracy by the number of labels, for several ways to choose them.
+"""Active learning measured: accuracy by the number of labels, for several ways to choose texts
+==============================================================================================
 
-    python examples/active_learning.py --figure curves.png
-    python examples/active_learning.py --data FILE.csv --text COLUMN --label COLUMN --labels-per-class 8 48
+.. code-block:: console
 
-needs ``pip install scikit-activeml``. All labels are known here and are hidden until they are asked for, so that the
-ways can be compared: each begins with the same few texts of each label, asks for a batch, fits a new classifier on all
-it has, and so on. Without --data that is done with the shipped tickets, offline and in a minute or two.
+    $ python examples/active_learning.py --figure curves.png
+    $ python examples/active_learning.py --data FILE.csv --text COLUMN --label COLUMN --labels-per-class 8 48
+
+:doc:`ask_in_terminal` asks a person instead. All labels are known here and are hidden until they are asked for, so
+that the ways can be compared: each begins with the same few texts of each label, asks for a batch, fits a new
+classifier on all it has, and so on. Without --data that is done with the shipped tickets, offline and in a minute or
+two.
 
 With --results the rows are kept in a file, and those that are there already are not measured again.
 """

@@ -1,8 +1,8 @@
-"""Train on eight support tickets per category, look at the result, keep it in one file.
+"""Quickstart: train on eight tickets per category, keep the model in one file
+==============================================================================
 
-    make quickstart
-
-or, in an environment that has ``sksetfit[offline]``, ``python examples/quickstart.py``. No network is used.
+``make quickstart`` runs this from a fresh clone, or, in an environment that has ``sksetfit[offline]``,
+``python examples/quickstart.py``. No network is used.
 """
 
 from __future__ import annotations

@@ -6,7 +6,8 @@ Transformer alone. `dump` and `load` keep a fitted one in a file, `push_to_hub` 
 `MultiLabelThresholdClassifier` finds a threshold for each label and `RejectClassifier` one below which there is no
 answer, of any classifier. `DistilledSetFitClassifier` is a smaller model that learned from a fitted one. `FewShotSplit`
 cross-validates with a few texts of each class, and `make_templated_texts` makes texts of class names alone. `TorchHead`
-is a head of any loss of torch that tunes the body as well. `TuningCurveDisplay` and `RiskCoverageDisplay` draw.
+is a head of any loss of torch that tunes the body as well. `TuningCurveDisplay`, `EmbeddingsDisplay` and
+`RiskCoverageDisplay` draw.
 """
 
 # Importing torch, sentence-transformers or skops (which imports torch) takes seconds, so `import sksetfit` does
@@ -16,6 +17,7 @@ is a head of any loss of torch that tunes the body as well. `TuningCurveDisplay`
 from sksetfit._classifier import SetFitClassifier
 from sksetfit._datasets import load_tickets
 from sksetfit._distillation import DistilledSetFitClassifier
+from sksetfit._embeddings_display import EmbeddingsDisplay
 from sksetfit._encoder import SetFitEncoder
 from sksetfit._few_shot_split import FewShotSplit
 from sksetfit._model_card import model_card
@@ -32,6 +34,7 @@ from sksetfit._version import __version__ as __version__
 
 __all__ = [
     "DistilledSetFitClassifier",
+    "EmbeddingsDisplay",
     "FewShotSplit",
     "MultiLabelThresholdClassifier",
     "RejectClassifier",

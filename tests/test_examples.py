@@ -33,7 +33,7 @@ def own_data(tmp_path, tiny_model):
     """Options for a file with other columns, of 3 classes of 20 texts, and the tiny model."""
     texts, topics = make_texts(20)
     tags = [
-        ";".join({"short"} * (len(text) < 30) | {topic} | {"loud"} * ("drum" in text))
+        ";".join([topic, *["short"] * (len(text) < 30), *["loud"] * ("drum" in text)])
         for text, topic in zip(texts, topics, strict=True)
     ]
     table = pd.DataFrame({"words": texts, "topic": topics, "marks": tags, "length": [len(text) for text in texts]})

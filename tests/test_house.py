@@ -35,6 +35,7 @@ FLOORS = {
     "_card_text": 0,
     "_datasets": 0,
     "_early_stopping": 0,
+    "_embeddings_display": 0,
     "_estimator_state": 0,
     "_few_shot_split": 0,
     "_head_on_embeddings": 0,
@@ -404,6 +405,7 @@ def test_a_class_documents_exactly_what_it_has_learned(name, fitted):
         sksetfit.MultiLabelThresholdClassifier(OneVsRestClassifier(head), cv=2).fit(pd.DataFrame(X).add_prefix("x"), y),
         sksetfit.RejectClassifier(head, coverage=0.5, cv=2).fit(pd.DataFrame(X).add_prefix("x"), y[:, 0]),
         sksetfit.TorchHead().fit(pd.DataFrame(X).add_prefix("x"), y),
+        sksetfit.EmbeddingsDisplay(points=np.zeros((2, 2))).plot(),
         sksetfit.RiskCoverageDisplay(coverage=np.ones(1), risk=np.zeros(1)).plot(),
         sksetfit.TuningCurveDisplay(loss_curve=[1.0], validation_steps=[0], validation_scores=[1.0]).plot(),
     ]
