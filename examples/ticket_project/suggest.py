@@ -1,0 +1,125 @@
+"""
+Suggest labels for open tickets, and assign the sure ones
+=========================================================
+
+Open tickets get two more columns: a comment for staff to judge, ``suggested: billing (83 %), then refund (9 %)``, and
+the label itself where the model is sure enough. How sure that is, :class:`~sksetfit.RejectClassifier` learns from
+closed tickets that the model was not trained on, so that the wanted share of what is assigned is right.
+
+.. code-block:: bash
+
+    python suggest.py tickets.skops --output suggested.csv
+    python suggest.py own.skops --open OPEN.csv --text COLUMN --label COLUMN --output SUGGESTED.csv
+"""
+
+# %%
+# The closed tickets are those that ``train.py`` has put aside, or ``--data``. Half of them choose the threshold, the
+# other half says what it is worth; without ``--open`` it also plays the open tickets, its labels taken away. A
+# precision that few tickets promise is not one that others keep: ``--confidence-level`` says how sure it shall be that
+# it is reached, see :doc:`/decisions`. Where it cannot be, nothing is assigned.
+
+from __future__ import annotations
+
+import argparse
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from sklearn.model_selection import train_test_split
+
+from sksetfit import RejectClassifier, SetFitClassifier, load
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))  # where own_data.py lies
+from own_data import example_parser, read_table
+
+
+def read_open(options: argparse.Namespace) -> pd.DataFrame:
+    """Return the open tickets, every cell as it stands in the file."""
+    if not options.open.is_file():
+        raise SystemExit(f"--open: there is no file {options.open}.")
+    tickets = pd.read_csv(options.open, dtype=str, keep_default_na=False)
+    if options.text not in tickets:
+        raise SystemExit(f"--text: {options.open} has no column {options.text!r}, but {', '.join(map(repr, tickets))}.")
+    return tickets
+
+
+def threshold(clf: SetFitClassifier, closed: pd.DataFrame, options: argparse.Namespace) -> float:
+    """Return how sure an answer must be to be assigned."""
+    sure = RejectClassifier(
+        clf, precision=options.precision, confidence_level=options.confidence_level or None, cv="prefit"
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        try:
+            return sure.fit(closed[options.text], closed[options.label]).threshold_
+        except UserWarning as missed:
+            print(f"Nothing is assigned. {str(missed).split(' The one')[0]}")
+            return np.inf
+
+
+def suggestions(
+    clf: SetFitClassifier, tickets: pd.DataFrame, options: argparse.Namespace, surest: float
+) -> pd.DataFrame:
+    """Return the tickets with two more columns: the comment for staff, and what is assigned."""
+    if taken := {"comment", "assigned"} & set(tickets):
+        raise SystemExit(f"The open tickets have a column {' and '.join(sorted(taken))} already. Rename it.")
+    tickets = tickets.assign(comment="", assigned="")
+    written = tickets[options.text].str.strip() != ""  # the others cannot be judged
+    proba = clf.predict_proba(tickets.loc[written, options.text])
+    best = np.argsort(-proba, axis=1)[:, :3]
+    named = [
+        [f"{clf.classes_[i]} ({100 * row[i]:.0f} %)" for i in of_row] for row, of_row in zip(proba, best, strict=True)
+    ]
+    tickets.loc[written, "comment"] = [f"suggested: {first}, then {', '.join(rest)}" for first, *rest in named]
+    labels = clf.classes_[best[:, 0]].astype(str)
+    tickets.loc[written, "assigned"] = np.where(proba.max(axis=1) >= surest, labels, "")
+    return tickets
+
+
+def write_whole(tickets: pd.DataFrame, file: Path) -> None:
+    """Write a CSV under another name and rename it, so that nothing half-written is ever found there."""
+    partial = file.with_name(f".{file.name}.partial")
+    try:
+        tickets.to_csv(partial, index=False)
+        partial.replace(file)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = example_parser(__doc__)
+    parser.add_argument("file", type=Path, metavar="FILE.skops", help="what train.py saved")
+    parser.add_argument("--open", type=Path, metavar="FILE.csv", help="open tickets; their other columns are kept")
+    parser.add_argument("--output", type=Path, required=True, metavar="FILE.csv", help="a new file")
+    parser.add_argument("--precision", type=float, default=0.9, help="the share of assigned labels to be right (0.9)")
+    parser.add_argument("--confidence-level", type=float, default=0.95, help="how sure of that (0.95; 0 for no bound)")
+    options = parser.parse_args(arguments)
+    if options.output.exists():
+        raise SystemExit(
+            f"--output: {options.output} is there already, and staff may have written in it. Name another."
+        )
+    if options.data is None:
+        options.data = options.file.with_suffix(".test.csv")
+    choosing, judging = train_test_split(read_table(options), test_size=0.5, random_state=0)
+    tickets = judging.drop(columns=options.label) if options.open is None else read_open(options)
+    clf = load(options.file)
+
+    surest = threshold(clf, choosing, options)
+    judged = suggestions(clf, judging, options, surest)
+    assigned = judged[judged["assigned"] != ""]
+    print(f"{surest:.2f} is the least confidence at which a label is assigned, chosen on {len(choosing)} tickets")
+    print(f"{len(assigned)} of {len(judged)} other closed tickets would be assigned automatically", end="")
+    right = assigned["assigned"] == assigned[options.label].astype(str)
+    print(f", {right.mean():.1%} of them rightly" if len(assigned) else "")
+
+    tickets = suggestions(clf, tickets, options, surest)
+    write_whole(tickets, options.output)
+    print(f"{(tickets['assigned'] != '').sum()} of {len(tickets)} open tickets are assigned in {options.output}:\n")
+    for comment, assigned_label in tickets[["comment", "assigned"]].head().values:
+        print(f"{assigned_label or '-':20}  {comment}")
+
+
+if __name__ == "__main__":
+    main()
