@@ -105,7 +105,7 @@ class SetFitEncoder(
         The texts made of class names that took part; empty where there were none.
     n_steps_ : int
         The number of tuning steps that were made.
-    loss_curve_ : ndarray of shape (n_steps_,), dtype float64
+    loss_curve_ : ndarray of shape (n_steps,), dtype float64
         The loss of each step.
     class_count_ : ndarray of shape (n_classes,), dtype int64
         How many of the texts have each label.
@@ -153,6 +153,12 @@ class SetFitEncoder(
 
     __module__ = "sksetfit"  # the public place, so that saved files outlive a move of this room
 
+    label_texts_: dict[Any, list[str]]
+    n_steps_: int
+    loss_curve_: NDArray[np.float64]
+    class_count_: NDArray[np.int64]
+    word_counts_: NDArray[np.float64]
+
     _parameter_constraints: dict[str, list[Any]] = {
         "model": [str, os.PathLike],
         "label_texts": [StrOptions({"auto"}), dict, None],
@@ -177,7 +183,7 @@ class SetFitEncoder(
         self,
         model: str | os.PathLike[str] = "sentence-transformers/all-MiniLM-L6-v2",
         *,
-        label_texts: Any = "auto",
+        label_texts: str | dict[Any, Any] | None = "auto",
         loss: str = "supcon",
         max_steps: int | str = "auto",
         batch_size: int = 24,
@@ -212,7 +218,7 @@ class SetFitEncoder(
         self.random_state = random_state
         self.verbose = verbose
 
-    @with_callbacks  # type: ignore[untyped-decorator]
+    @with_callbacks
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Tune the Sentence Transformer on labelled texts.
 
@@ -254,7 +260,7 @@ class SetFitEncoder(
         ValueError
             If that body was loaded otherwise than these parameters say.
         """
-        if not self.warm_start or not hasattr(fitted, "_tuned"):
+        if not self.warm_start or not getattr(fitted, "n_steps_", 0):  # an untuned body is that of a fit from new
             return self
         for name, before in getattr(fitted, "_loaded_with", {}).items():
             if (now := plain_path(getattr(self, name))) != before:

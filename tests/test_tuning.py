@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from conftest import make_texts
-from sksetfit import SetFitClassifier, dump, load
+from sksetfit import SetFitClassifier, dump, load, make_templated_texts
 from sksetfit._body_source import identity
 
 X, Y = make_texts(8)
@@ -40,6 +40,17 @@ def test_the_first_fit_with_a_warm_start_is_a_fresh_one(estimator):
     plain = embeddings(estimator.fit(X, Y), X)
     fresh = type(estimator)(**estimator.get_params() | {"warm_start": True})
     np.testing.assert_array_equal(embeddings(fresh.fit(X, Y), X), plain)
+
+
+def test_a_warm_start_after_a_fit_on_names_alone_is_a_fresh_one(tiny_model):
+    X, y = make_texts(3)
+    parameters = {"random_state": 0, "label_texts": None}
+    clf = SetFitClassifier(tiny_model, warm_start=True, **parameters).fit(*make_templated_texts(["food", "music"]))
+    assert clf.n_steps_ == 0
+    clf.fit(X, y)
+    fresh = SetFitClassifier(tiny_model, **parameters).fit(X, y)
+    assert clf.n_steps_ == fresh.n_steps_ > 0
+    np.testing.assert_array_equal(clf.predict_proba(X), fresh.predict_proba(X))
 
 
 def test_without_a_warm_start_a_second_fit_is_as_the_first(estimator):
