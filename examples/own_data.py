@@ -37,7 +37,7 @@ def read_table(options: argparse.Namespace) -> pd.DataFrame:
         table = load_tickets(as_frame=True).frame
         table["tags"] = [";".join(tags.target.columns[row == 1]) for row in tags.target.to_numpy()]
     elif options.data.is_file():
-        table = pd.read_csv(options.data)
+        table = pd.read_csv(options.data, keep_default_na=False, na_values=[""])  # "None" may be a label
     else:
         raise SystemExit(f"--data: there is no file {options.data}.")
     for option, column in (("--text", options.text), ("--label", options.label)):
@@ -46,6 +46,11 @@ def read_table(options: argparse.Namespace) -> pd.DataFrame:
     whole = table.dropna(subset=[options.text, options.label]).reset_index(drop=True)
     if len(whole) < len(table):
         print(f"{len(table) - len(whole)} of {len(table)} rows have no text or no label and are left out")
+    labels = whole[options.label]
+    if (
+        labels.dtype.kind == "f" and (labels % 1 == 0).all()
+    ):  # whole numbers, one of them missing
+        whole[options.label] = labels.astype(int)
     return whole
 
 

@@ -42,6 +42,18 @@ def test_rows_without_text_or_label_are_left_out_and_counted(own_data, file, cap
     assert "2 of 4 rows" in capsys.readouterr().out
 
 
+def test_a_label_may_be_called_none(own_data, tmp_path):
+    (tmp_path / "own.csv").write_text("text,category\na,None\nb,NA\n")
+    _, labels = own_data.read_texts(options_of(own_data, "--data", tmp_path / "own.csv"))
+    assert labels.tolist() == ["None", "NA"]
+
+
+def test_numbers_stay_whole_numbers_where_a_label_is_missing(own_data, tmp_path):
+    (tmp_path / "own.csv").write_text("text,category\na,1\nb,\nc,2\n")
+    _, labels = own_data.read_texts(options_of(own_data, "--data", tmp_path / "own.csv"))
+    assert labels.dtype.kind == "i"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
