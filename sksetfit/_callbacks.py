@@ -6,18 +6,25 @@ Floor 0: knows scikit-learn.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 try:
-    from sklearn.callback import CallbackSupportMixin, with_callbacks
+    from sklearn.callback import CallbackSupportMixin
+    from sklearn.callback import with_callbacks as _with_callbacks
 except ImportError:
+    _with_callbacks = None
 
     class CallbackSupportMixin:  # type: ignore[no-redef]
         """Stands in where scikit-learn has no callbacks."""
 
-    def with_callbacks(method: Any) -> Any:
-        """Return the method as it is, where scikit-learn has no callbacks."""
-        return method
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def with_callbacks(method: Method) -> Method:
+    """Return `fit` with callbacks where scikit-learn has them, and as it is otherwise; of the same types."""
+    decorated: Method = method if _with_callbacks is None else _with_callbacks(method)
+    return decorated
 
 
 __all__ = ["CallbackSupportMixin", "TaskReports", "task_reports", "with_callbacks"]

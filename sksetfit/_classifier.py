@@ -6,11 +6,13 @@ Floor 3: knows floor 2 and below.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from difflib import get_close_matches
 from numbers import Integral, Real
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, clone
 from sklearn.metrics import check_scoring, get_scorer_names
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -139,7 +141,7 @@ class SetFitClassifier(CallbackSupportMixin, HeadOnEmbeddings, BaseEstimator):
         The fitted head; for multi-label targets with the strategy around it.
     n_steps_ : int
         The number of tuning steps that were made.
-    loss_curve_ : ndarray of shape (n_steps_,), dtype float64
+    loss_curve_ : ndarray of shape (n_steps,), dtype float64
         The loss of each step.
     validation_scores_ : ndarray of shape (n_scores,), dtype float64
         The scores that early stopping has taken, the first of the body as it came; empty without it.
@@ -187,6 +189,14 @@ class SetFitClassifier(CallbackSupportMixin, HeadOnEmbeddings, BaseEstimator):
 
     __module__ = "sksetfit"  # the public place, so that saved files outlive a move of this room
 
+    classes_: NDArray[Any]
+    encoder_: SetFitEncoder
+    head_: Any
+    n_steps_: int
+    loss_curve_: NDArray[np.float64]
+    validation_scores_: NDArray[np.float64]
+    validation_steps_: NDArray[np.int64]
+
     _parameter_constraints: dict[str, Any] = {
         **SetFitEncoder._parameter_constraints,
         "head": "no_validation",  # check_head says more
@@ -214,7 +224,7 @@ class SetFitClassifier(CallbackSupportMixin, HeadOnEmbeddings, BaseEstimator):
         *,
         head: BaseEstimator | None = None,
         multi_target_strategy: str = "one-vs-rest",
-        label_texts: Any = "auto",
+        label_texts: str | dict[Any, Any] | None = "auto",
         loss: str = "supcon",
         max_steps: int | str = "auto",
         batch_size: int = 24,
@@ -223,11 +233,11 @@ class SetFitClassifier(CallbackSupportMixin, HeadOnEmbeddings, BaseEstimator):
         weight_decay: float = 0.01,
         max_seq_length: int | None = None,
         prompt: str | None = None,
-        class_weight: Any = None,
+        class_weight: str | dict[Any, Any] | None = None,
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 3,
-        scoring: Any = None,
+        scoring: str | Callable[..., Any] | None = None,
         precision: str = "auto",
         backend: str = "torch",
         device: str | None = None,
@@ -261,7 +271,7 @@ class SetFitClassifier(CallbackSupportMixin, HeadOnEmbeddings, BaseEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
-    @with_callbacks  # type: ignore[untyped-decorator]
+    @with_callbacks
     def fit(self, X: Any, y: Any, sample_weight: Any = None, *, X_val: Any = None, y_val: Any = None) -> Self:
         """Tune the Sentence Transformer on labelled texts, then fit the head on their embeddings.
 

@@ -8,12 +8,38 @@ from __future__ import annotations
 import csv
 from importlib.resources import files
 from io import StringIO
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
+if TYPE_CHECKING:
+    import pandas as pd
 
+
+@overload
+def load_tickets(
+    *, target: Literal["category", "tags"] = ..., return_X_y: Literal[False] = ..., as_frame: bool = ...
+) -> Bunch: ...
+@overload
+def load_tickets(
+    *, target: Literal["category"] = ..., return_X_y: Literal[True], as_frame: Literal[False] = ...
+) -> tuple[NDArray[np.object_], NDArray[np.str_]]: ...
+@overload
+def load_tickets(
+    *, target: Literal["tags"], return_X_y: Literal[True], as_frame: Literal[False] = ...
+) -> tuple[NDArray[np.object_], NDArray[np.int64]]: ...
+@overload
+def load_tickets(
+    *, target: Literal["category"] = ..., return_X_y: Literal[True], as_frame: Literal[True]
+) -> tuple[pd.Series, pd.Series]: ...
+@overload
+def load_tickets(
+    *, target: Literal["tags"], return_X_y: Literal[True], as_frame: Literal[True]
+) -> tuple[pd.Series, pd.DataFrame]: ...
+@overload
+def load_tickets(*, target: Literal["category", "tags"] = ..., return_X_y: bool = ..., as_frame: bool = ...) -> Any: ...
 def load_tickets(
     *, target: Literal["category", "tags"] = "category", return_X_y: bool = False, as_frame: bool = False
 ) -> Any:

@@ -11,6 +11,7 @@ from numbers import Integral, Real
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import Tags
@@ -69,7 +70,7 @@ class DistilledSetFitClassifier(HeadOnEmbeddings, BaseEstimator):
         A copy of the teacher's head.
     n_steps_ : int
         The number of steps that were made.
-    loss_curve_ : ndarray of shape (n_steps_,), dtype float64
+    loss_curve_ : ndarray of shape (n_steps,), dtype float64
         The loss of each step: the mean squared distance of the embeddings of both, in shares of the mean square of the
         teacher's.
 
@@ -106,6 +107,12 @@ class DistilledSetFitClassifier(HeadOnEmbeddings, BaseEstimator):
     """
 
     __module__ = "sksetfit"  # the public place, so that saved files outlive a move of this room
+
+    classes_: NDArray[Any]
+    encoder_: SetFitEncoder
+    head_: Any
+    n_steps_: int
+    loss_curve_: NDArray[np.float64]
 
     _parameter_constraints: dict[str, Any] = {
         "teacher": "no_validation",  # which fit says more of

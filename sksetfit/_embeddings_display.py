@@ -5,7 +5,7 @@ Floor 0: knows numpy and scikit-learn.
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,6 +13,11 @@ from sklearn.base import clone
 from sklearn.utils import check_array, column_or_1d
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.collections import PathCollection
+    from matplotlib.figure import Figure
 
 _MARKERS = "osv^DPX*<>"  # beside the colours, which not everyone tells apart
 
@@ -64,12 +69,18 @@ class EmbeddingsDisplay:
 
     __module__ = "sksetfit"
 
+    ax_: Axes
+    figure_: Figure
+    scatters_: list[PathCollection]
+
     def __init__(self, *, points: NDArray[np.floating[Any]], y: NDArray[Any] | None = None) -> None:
         self.points = points
         self.y = y
 
     @classmethod
-    def from_estimator(cls, estimator: Any, X: Any, y: Any = None, *, reducer: Any = None, ax: Any = None) -> Self:
+    def from_estimator(
+        cls, estimator: Any, X: Any, y: Any = None, *, reducer: Any = None, ax: Axes | None = None
+    ) -> Self:
         """Encode texts by a fitted estimator and draw them.
 
         Parameters
@@ -111,7 +122,9 @@ class EmbeddingsDisplay:
         return cls.from_embeddings(encoder.transform(X), y, reducer=reducer, ax=ax)
 
     @classmethod
-    def from_embeddings(cls, embeddings: ArrayLike, y: Any = None, *, reducer: Any = None, ax: Any = None) -> Self:
+    def from_embeddings(
+        cls, embeddings: ArrayLike, y: Any = None, *, reducer: Any = None, ax: Axes | None = None
+    ) -> Self:
         """Draw embeddings.
 
         Parameters
@@ -146,7 +159,7 @@ class EmbeddingsDisplay:
             )
         return cls(points=points, y=classes).plot(ax)
 
-    def plot(self, ax: Any = None) -> Self:
+    def plot(self, ax: Axes | None = None) -> Self:
         """Draw the points.
 
         Parameters
@@ -162,9 +175,9 @@ class EmbeddingsDisplay:
         check_matplotlib_support(f"{type(self).__name__}.plot")
         from matplotlib import pyplot
 
-        self.ax_ = pyplot.subplots()[1] if ax is None else ax
-        self.figure_ = self.ax_.figure
-        self.scatters_: list[Any] = []
+        axes: Any = pyplot.subplots()[1] if ax is None else ax
+        self.ax_, self.figure_ = axes, axes.figure
+        self.scatters_ = []
         classes = [None] if self.y is None else list(np.unique(self.y))
         for number, label in enumerate(classes):
             shown = slice(None) if label is None else self.y == label

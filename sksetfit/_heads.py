@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import update_wrapper
 from types import MethodType
-from typing import Any
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -221,19 +221,24 @@ def one_array(answer: NDArray[Any] | list[NDArray[Any]]) -> NDArray[Any]:
     return answer
 
 
-class head_method:  # noqa: N801  (a decorator)
+Given = ParamSpec("Given")
+Answer = TypeVar("Answer")
+
+
+class head_method(Generic[Given, Answer]):  # noqa: N801  (a decorator)
     """A method that exists where the head has one of its name.
 
     What `sklearn.utils.metaestimators.available_if` does, with an error that names the head and the way out.
     """
 
-    def __init__(self, method: Callable[..., Any]) -> None:
-        self._method = method
+    def __init__(self, method: Callable[Concatenate[Any, Given], Answer]) -> None:
+        self._method: Any = method
         update_wrapper(self, method)  # type: ignore[arg-type]  # its type knows functions only
 
-    def __get__(self, classifier: Any, owner: type | None = None) -> Any:
+    def __get__(self, classifier: Any, owner: type | None = None) -> Callable[Given, Answer]:
         if classifier is None:
-            return self._method
+            unbound: Callable[Given, Answer] = self._method
+            return unbound
         name = self._method.__name__
         head, given = classifier._own_head, getattr(classifier, "head", None)
         if head is not None and not hasattr(head, name):

@@ -1,6 +1,6 @@
 """What meta-estimators share that look at answers to rows which their estimator was not fitted on.
 
-Floor 0: knows scikit-learn.
+Floor 0: knows numpy and scikit-learn.
 """
 
 from __future__ import annotations
@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from sklearn.utils import _safe_indexing
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 from sklearn.utils.validation import _check_method_params
@@ -21,20 +23,23 @@ class HeldOutMixin(PlainStateMixin):
     ``_learned`` names what else it has learned and of which types, and ``_check_learned`` looks at it in a file.
     """
 
+    estimator_: Any
     _learned: dict[str, type]
 
     def _check_learned(self, state: dict[str, Any]) -> None:
         raise NotImplementedError
 
     @property
-    def n_features_in_(self) -> Any:
+    def n_features_in_(self) -> int:
         """The number of columns of ``X``."""
-        return self.estimator_.n_features_in_  # type: ignore[attr-defined]
+        n_features: int = self.estimator_.n_features_in_
+        return n_features
 
     @property
-    def feature_names_in_(self) -> Any:
+    def feature_names_in_(self) -> NDArray[np.object_]:
         """The names of the columns of ``X``."""
-        return self.estimator_.feature_names_in_  # type: ignore[attr-defined]
+        names: NDArray[np.object_] = self.estimator_.feature_names_in_
+        return names
 
     def get_metadata_routing(self) -> MetadataRouter:
         """Return what of the metadata given to `fit` goes where.

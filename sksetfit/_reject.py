@@ -67,7 +67,7 @@ class RejectClassifier(HeldOutMixin, ClassifierMixin, MetaEstimatorMixin, BaseEs
         The share of held-out texts that ``threshold_`` answers.
     estimator_ : estimator instance
         The fitted classifier.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Of the fitted classifier, where it has them.
     n_features_in_ : int
         Of the fitted classifier, where it has it.
@@ -116,6 +116,13 @@ class RejectClassifier(HeldOutMixin, ClassifierMixin, MetaEstimatorMixin, BaseEs
     """
 
     __module__ = "sksetfit"  # the public place, so that saved files outlive a move of this room
+
+    classes_: NDArray[Any]
+    coverage_: float
+    estimator_: Any
+    precision_: float
+    reject_label_: str | int
+    threshold_: float
 
     _parameter_constraints: dict[str, Any] = {
         "estimator": [HasMethods(["fit"])],

@@ -5,7 +5,7 @@ Floor 0: knows numpy and scikit-learn. matplotlib is imported where something is
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,11 @@ from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
 from sksetfit._validation import shown
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
 
 class RiskCoverageDisplay:
@@ -72,6 +77,10 @@ class RiskCoverageDisplay:
 
     __module__ = "sksetfit"
 
+    ax_: Axes
+    figure_: Figure
+    line_: Line2D
+
     def __init__(
         self,
         *,
@@ -87,7 +96,7 @@ class RiskCoverageDisplay:
 
     @classmethod
     def from_estimator(
-        cls, estimator: Any, X: Any, y: Any, *, name: str | None = None, ax: Any = None, **kwargs: Any
+        cls, estimator: Any, X: Any, y: Any, *, name: str | None = None, ax: Axes | None = None, **kwargs: Any
     ) -> Self:
         """Draw the curve of a fitted classifier on labelled texts.
 
@@ -131,7 +140,7 @@ class RiskCoverageDisplay:
         *,
         labels: Any = None,
         name: str | None = None,
-        ax: Any = None,
+        ax: Axes | None = None,
         **kwargs: Any,
     ) -> Self:
         """Draw the curve of probabilities, such as those of `cross_val_predict`.
@@ -178,7 +187,7 @@ class RiskCoverageDisplay:
         area = float(np.sum(risk * np.diff(coverage, prepend=0)))
         return cls(coverage=coverage, risk=risk, area=area, name=name).plot(ax=ax, **kwargs)
 
-    def plot(self, ax: Any = None, *, name: str | None = None, **kwargs: Any) -> Self:
+    def plot(self, ax: Axes | None = None, *, name: str | None = None, **kwargs: Any) -> Self:
         """Draw the curve.
 
         Parameters

@@ -76,7 +76,7 @@ class MultiLabelThresholdClassifier(HeldOutMixin, ClassifierMixin, MetaEstimator
         From which probability on a row has the label.
     n_features_in_ : int
         The number of columns of ``X``. Only where ``estimator_`` has it.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         The names of the columns of ``X``. Only where ``estimator_`` has them.
 
     See Also
@@ -115,6 +115,10 @@ class MultiLabelThresholdClassifier(HeldOutMixin, ClassifierMixin, MetaEstimator
 
     __module__ = "sksetfit"  # the public place, so that saved files outlive a move of this room
 
+    classes_: NDArray[Any]
+    estimator_: Any
+    thresholds_: NDArray[np.float64]
+
     _parameter_constraints: dict[str, Any] = {
         "estimator": [HasMethods(["fit", "predict_proba"])],
         "scoring": [StrOptions(set(get_scorer_names())), callable],
@@ -130,7 +134,7 @@ class MultiLabelThresholdClassifier(HeldOutMixin, ClassifierMixin, MetaEstimator
         self,
         estimator: BaseEstimator,
         *,
-        scoring: Any = "f1",
+        scoring: str | Callable[..., Any] = "f1",
         cv: Any = None,
         smooth: float = 20,
         n_jobs: int | None = None,

@@ -74,9 +74,9 @@ class TorchHead(PlainStateMixin, ClassifierMixin, BaseEstimator):
     ----------
     classes_ : ndarray of shape (n_classes,)
         The labels, sorted; for several labels per text the column numbers.
-    coef_ : ndarray of shape (1, n_features_in_) or (n_classes, n_features_in_)
+    coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
         The weights; one row for two classes.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         The names of the columns of ``X``, where all are str.
     intercept_ : ndarray of shape (1,) or (n_classes,)
         What is added.
@@ -116,6 +116,14 @@ class TorchHead(PlainStateMixin, ClassifierMixin, BaseEstimator):
 
     __module__ = "sksetfit"  # the public place, so that saved files outlive a move of this room
 
+    classes_: NDArray[Any]
+    coef_: NDArray[np.float64]
+    feature_names_in_: NDArray[np.object_]
+    intercept_: NDArray[np.float64]
+    multilabel_: bool
+    n_features_in_: int
+    n_iter_: int
+
     _takes_several_labels = True  # by itself, without a strategy around it
 
     _parameter_constraints: dict[str, Any] = {
@@ -133,7 +141,7 @@ class TorchHead(PlainStateMixin, ClassifierMixin, BaseEstimator):
         *,
         end_to_end: bool = True,
         C: float | str = "auto",
-        class_weight: Any = "auto",
+        class_weight: str | dict[Any, Any] | None = "auto",
         learning_rate: float = 0.03,
         max_iter: int = 1000,
     ) -> None:

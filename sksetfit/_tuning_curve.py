@@ -5,12 +5,17 @@ Floor 0: knows numpy and scikit-learn.
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils.validation import check_is_fitted
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
 
 class TuningCurveDisplay:
@@ -63,6 +68,12 @@ class TuningCurveDisplay:
 
     __module__ = "sksetfit"
 
+    ax_: Axes
+    figure_: Figure
+    line_: Line2D
+    score_ax_: Axes | None
+    score_line_: Line2D | None
+
     def __init__(
         self,
         *,
@@ -77,7 +88,7 @@ class TuningCurveDisplay:
         self.score_name = score_name
 
     @classmethod
-    def from_estimator(cls, estimator: Any, *, ax: Any = None, score_name: str | None = None) -> Self:
+    def from_estimator(cls, estimator: Any, *, ax: Axes | None = None, score_name: str | None = None) -> Self:
         """Draw the curves of a fitted estimator.
 
         Parameters
@@ -116,7 +127,7 @@ class TuningCurveDisplay:
         )
         return display.plot(ax)
 
-    def plot(self, ax: Any = None) -> Self:
+    def plot(self, ax: Axes | None = None) -> Self:
         """Draw the curves.
 
         Parameters
@@ -133,14 +144,14 @@ class TuningCurveDisplay:
         from matplotlib import pyplot
         from matplotlib.ticker import MaxNLocator
 
-        self.ax_ = pyplot.subplots()[1] if ax is None else ax
-        self.figure_ = self.ax_.figure
+        axes: Any = pyplot.subplots()[1] if ax is None else ax
+        self.ax_, self.figure_ = axes, axes.figure
         steps = np.arange(1, len(self.loss_curve) + 1)
-        self.line_: Any = self.ax_.plot(steps, self.loss_curve, color="C0", label="loss")[0]
+        self.line_ = self.ax_.plot(steps, self.loss_curve, color="C0", label="loss")[0]
         self.ax_.set(xlabel="step", ylabel="loss")
         self.ax_.xaxis.set_major_locator(MaxNLocator(integer=True))
-        self.score_ax_: Any = None
-        self.score_line_: Any = None
+        self.score_ax_ = None
+        self.score_line_ = None
         if len(self.validation_scores):
             self._plot_scores()
         return self
@@ -157,5 +168,11 @@ class TuningCurveDisplay:
         )
         self.score_ax_.set_ylabel(self.score_name)
         # Above the picture, where it hides neither curve.
-        above = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "ncols": 3, "frameon": False, "fontsize": "small"}
-        self.score_ax_.legend(handles=[self.line_, self.score_line_, kept], **above)
+        self.score_ax_.legend(
+            handles=[self.line_, self.score_line_, kept],
+            loc="lower center",
+            bbox_to_anchor=(0.5, 1.0),
+            ncols=3,
+            frameon=False,
+            fontsize="small",
+        )

@@ -7,8 +7,14 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")  # before anything imports huggingf
 
 import numpy as np
 import pytest
+import sklearn
+from packaging.version import Version
 
 from sksetfit import SetFitClassifier, SetFitEncoder
+
+needs_sklearn_1_8 = pytest.mark.skipif(
+    Version(sklearn.__version__) < Version("1.8"), reason="scikit-learn cannot below 1.8"
+)
 
 TOPICS = {
     "food": ["bread", "cheese", "apple", "soup", "rice", "lemon", "pasta", "butter", "salad", "honey"],

@@ -11,6 +11,8 @@ from matplotlib.image import imread
 from conftest import make_texts
 from sksetfit import SetFitClassifier
 
+pytest.importorskip("skactiveml", reason="the extra examples is not installed")
+
 SCRIPT = Path(__file__).parents[1] / "examples" / "active_learning.py"
 
 

@@ -230,7 +230,7 @@ ODD_THINGS = {
     "matrix of floats": lambda rng, n: rng.normal(size=(n, rng.randint(2, 5))),
     "cube of floats": lambda rng, n: rng.normal(size=(n, rng.randint(1, 3), rng.randint(1, 3))),
     "cube of str": lambda rng, n: np.full((n, rng.randint(1, 3), rng.randint(1, 3)), "a"),
-    "sparse matrix": lambda rng, n: sparse.random_array((n, 4), density=0.5, rng=rng.randint(9)),
+    "sparse matrix": lambda rng, n: sparse.coo_array(rng.rand(n, 4)),
     "complex numbers": lambda rng, n: rng.normal(size=n) + 1j,
     "numpy dates": lambda rng, n: rng.randint(0, 10**6, size=n).astype("M8[s]"),
     "numpy durations": lambda rng, n: rng.randint(0, 10**6, size=n).astype("m8[s]"),

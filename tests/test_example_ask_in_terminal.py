@@ -15,6 +15,8 @@ import pytest
 from conftest import make_texts
 from sksetfit import load
 
+pytest.importorskip("skactiveml", reason="the extra examples is not installed")
+
 SCRIPT = Path(__file__).parents[1] / "examples" / "ask_in_terminal.py"
 LABELS = ["--labels", "food", "music", "sport"]
 

@@ -460,7 +460,7 @@ def test_groups_reach_the_splitter():
     expected = MultiLabelThresholdClassifier(BASE, cv=list(GroupKFold(4).split(X, Y, groups))).fit(X, Y)
     np.testing.assert_array_equal(clf.thresholds_, expected.thresholds_)
     with pytest.raises(ValueError, match=r"sample_weight.* are passed but are not"):
-        clf.fit(X, Y, sample_weight=np.ones(120))
+        clf.fit(X, Y, groups=groups, sample_weight=np.ones(120))
 
 
 def test_metadata_is_refused_where_it_is_not_routed():
