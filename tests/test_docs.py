@@ -1,20 +1,28 @@
-"""Every block of Python in the README and on the pages of docs/ runs; on pages of a minute, in `make test-all` only."""
+"""Every block of Python in the README and on the pages of docs/ runs, and the pages make a site without a warning.
 
+Pages of a minute run in `make test-all` only. Blocks that begin with "# setfit" are code of the reference, which
+test_coming_from_setfit.py runs.
+"""
+
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+import sksetfit
 from hub_stand_in import quiet_client, stand_in_for_the_hub
 
 hub = pytest.fixture(stand_in_for_the_hub)
 ROOT = Path(__file__).parents[1]
-PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
-SLOW = {"decisions", "scaling", "smaller_models"}  # a minute each
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+SLOW = {"coming_from_setfit", "decisions", "scaling", "smaller_models"}  # a minute each
 
 
 def blocks(page):
-    return re.findall(r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    return re.findall(r"^```python\n(?!# setfit)(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
 
 
 @quiet_client
@@ -35,3 +43,13 @@ def test_the_code_on_a_page_runs(page, tmp_path, monkeypatch, hub):
 def test_links_between_pages_lead_somewhere(page):
     for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8")):
         assert (page.parent / target).exists(), target
+
+
+def test_the_pages_make_a_site_without_a_warning(tmp_path):
+    pytest.importorskip("sphinx_gallery", reason="the group docs is not installed")
+    command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-d", tmp_path / "trees", ROOT / "docs"]
+    environment = {**os.environ, "SKSETFIT_DOCS": "without gallery"}
+    run = subprocess.run([*command, tmp_path / "site"], env=environment, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    reference = (tmp_path / "site" / "api.html").read_text(encoding="utf-8")
+    assert [name for name in sksetfit.__all__ if f"sksetfit.{name}.html" not in reference] == []
