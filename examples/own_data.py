@@ -47,9 +47,7 @@ def read_table(options: argparse.Namespace) -> pd.DataFrame:
     if len(whole) < len(table):
         print(f"{len(table) - len(whole)} of {len(table)} rows have no text or no label and are left out")
     labels = whole[options.label]
-    if (
-        labels.dtype.kind == "f" and (labels % 1 == 0).all()
-    ):  # whole numbers, one of them missing
+    if labels.dtype.kind == "f" and (labels % 1 == 0).all():  # whole numbers, one of them missing
         whole[options.label] = labels.astype(int)
     return whole
 
