@@ -13,9 +13,10 @@ import pandas as pd
 from sksetfit import SetFitClassifier, load_tickets
 
 
-def example_parser(description: str) -> argparse.ArgumentParser:
-    """Return a parser of the options that all examples have, described by the first line of their docstring."""
-    parser = argparse.ArgumentParser(description=description.strip().splitlines()[0])
+def example_parser(docstring: str | None) -> argparse.ArgumentParser:
+    """Return a parser of the options that all examples have, described by the title in their docstring."""
+    title, *_ = (docstring or "").strip().splitlines() or [None]  # a gallery runs them without one
+    parser = argparse.ArgumentParser(description=title)
     parser.add_argument("--data", type=Path, metavar="FILE.csv", help="your texts; otherwise the shipped tickets")
     parser.add_argument("--text", default="text", metavar="COLUMN", help="the column of texts (%(default)s)")
     parser.add_argument("--label", default="category", metavar="COLUMN", help="the column of labels (%(default)s)")

@@ -9,7 +9,8 @@ each with :class:`~sksetfit.MultiLabelThresholdClassifier` and compares three wa
 
 # %%
 # Each cell of the column holds all labels of a text, with a separator between them. A text without labels is a text
-# like any other: most texts lack most labels, and the classifier has to know them.
+# like any other: most texts lack most labels, and the classifier has to know them. In a file of your own write the
+# separator alone for it, because rows whose cell is empty are left out as not labelled yet.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -103,7 +104,7 @@ fig.legend(loc="outside upper center", ncols=1, frameon=False)
 plt.show()
 
 # %%
-# Start with the balanced head. Take thresholds for a classifier that cannot be balanced, for probabilities that shall
-# stay as the frequencies have them, or for a metric of your own, such as
+# The balanced head comes near with a third of the work: start with it. Take thresholds for a classifier that cannot be
+# balanced, for probabilities that shall stay as the frequencies have them, or for a metric of your own, such as
 # ``scoring=make_scorer(fbeta_score, beta=2)`` where a label that is missed costs more than one too many.
 # :doc:`/decisions` has figures on other data.

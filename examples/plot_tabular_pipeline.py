@@ -42,6 +42,8 @@ if options.data is None:
     table["device"] = tags["mobile"].map({0: "desktop", 1: "mobile"})
 
 y = table[options.label]
+if unknown := set(options.columns or []) - set(table):
+    raise SystemExit(f"--columns: there is no column {', '.join(unknown)}, but {', '.join(table)}.")
 columns = table[options.columns] if options.columns else table.drop(columns=[options.text, options.label])
 numbers = columns.select_dtypes("number").columns.tolist()
 categories = [name for name in columns if name not in numbers and (options.columns or columns[name].nunique() <= 20)]

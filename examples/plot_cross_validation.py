@@ -1,0 +1,88 @@
+"""
+Cross-validation and learning curves
+====================================
+
+How good is a classifier with eight labelled texts per class, does it depend on which eight, and would twice as many
+help? :class:`~sksetfit.FewShotSplit` draws such samples over and over, and scikit-learn's tools do the rest. Beside
+:class:`~sksetfit.SetFitClassifier` stand its body without any tuning, and word counts.
+"""
+
+# %%
+# Three classifiers and three splits
+# ----------------------------------
+# Each split trains on eight texts of each class and tests on three tenths of all texts. ``max_steps=0`` leaves the body
+# as it comes. With ``memory`` the body of a split is kept, so that the second part need not tune it again. Where
+# there is time, take five splits or more.
+
+import tempfile
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from own_data import example_parser, read_texts
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import LearningCurveDisplay, cross_validate
+from sklearn.pipeline import make_pipeline
+
+from sksetfit import FewShotSplit, SetFitClassifier
+
+options = example_parser(__doc__).parse_args()
+X, y = read_texts(options)
+cv = FewShotSplit(n_per_class=8, n_splits=3, test_size=0.3, too_few="take_all", random_state=0)
+
+folder = tempfile.TemporaryDirectory()
+classifiers = {
+    "SetFitClassifier": SetFitClassifier(options.model, memory=folder.name, random_state=0),
+    "untuned body": SetFitClassifier(options.model, max_steps=0, label_texts=None),
+    "word counts": make_pipeline(TfidfVectorizer(), LogisticRegression(C=10)),
+}
+
+# %%
+# Several scores at once
+# ----------------------
+# The means, and how much the scores of the splits differ. ``return_estimator=True`` would keep the classifiers as well.
+
+scoring = ["accuracy", "f1_macro", "matthews_corrcoef"]
+results = {name: cross_validate(clf, X, y, cv=cv, scoring=scoring) for name, clf in classifiers.items()}
+
+print(f"{'mean (standard deviation)':26}", *(f"{name:>18}" for name in scoring), " seconds of a fit")
+for name, result in results.items():
+    scores = (f"{result[f'test_{score}'].mean():.3f} ({result[f'test_{score}'].std():.3f})" for score in scoring)
+    print(f"{name:26}", *(f"{score:>18}" for score in scores), f"{result['fit_time'].mean():17.1f}")
+
+# %%
+# All three answer the same test texts in a split, so it is the differences within a split that tell them apart.
+
+accuracy = pd.DataFrame({name: result["test_accuracy"] for name, result in results.items()})
+fig, ax = plt.subplots(figsize=(6, 4), layout="constrained")
+ax.plot(accuracy.columns, accuracy.T, "o-", color="C0", alpha=0.5)
+ax.set(ylabel="Accuracy", title="A line is a split")
+plt.show()
+
+# %%
+# Would more texts help?
+# ----------------------
+# The classes take turns in what :class:`~sksetfit.FewShotSplit` draws, so that a quarter of its rows are two texts of
+# each class, and half of them four. The bands are a standard deviation to either side.
+
+fig, ax = plt.subplots(figsize=(6, 4), layout="constrained")
+for place, (name, clf) in enumerate(classifiers.items()):
+    display = LearningCurveDisplay.from_estimator(
+        clf,
+        X,
+        y,
+        cv=cv,
+        train_sizes=[0.25, 0.5, 1.0],
+        score_type="test",
+        score_name="Accuracy",
+        ax=ax,
+        line_kw={"color": f"C{place}", "marker": "os^"[place]},
+        fill_between_kw={"color": f"C{place}", "alpha": 0.2},
+    )
+    display.lines_[0].set_label(name)
+    sizes, means = display.train_sizes, display.test_scores.mean(axis=1)
+    print(f"{name:16}", *(f"  {size} texts {mean:.1%}" for size, mean in zip(sizes, means, strict=True)))
+ax.legend()
+ax.set(xlabel="Labelled texts", xticks=sizes)
+plt.show()
+folder.cleanup()
