@@ -25,8 +25,8 @@ def example_parser(docstring: str | None) -> argparse.ArgumentParser:
     return parser
 
 
-def read_table(options: argparse.Namespace) -> pd.DataFrame:
-    """Return the rows that have a text and a label, all their columns with them.
+def read_table(options: argparse.Namespace, *, label_needed: bool = True) -> pd.DataFrame:
+    """Return the rows that have a text and, where it is needed, a label; all their columns with them.
 
     Raises
     ------
@@ -44,11 +44,13 @@ def read_table(options: argparse.Namespace) -> pd.DataFrame:
     for option, column in (("--text", options.text), ("--label", options.label)):
         if column not in table.columns:
             raise SystemExit(f"{option}: there is no column {column!r}, but {', '.join(map(repr, table.columns))}.")
-    whole = table.dropna(subset=[options.text, options.label]).reset_index(drop=True)
+    needed = [options.text, options.label] if label_needed else [options.text]
+    whole = table.dropna(subset=needed).reset_index(drop=True)
     if len(whole) < len(table):
-        print(f"{len(table) - len(whole)} of {len(table)} rows have no text or no label and are left out")
+        lack = "no text or no label" if label_needed else "no text"
+        print(f"{len(table) - len(whole)} of {len(table)} rows have {lack} and are left out")
     labels = whole[options.label]
-    if labels.dtype.kind == "f" and (labels % 1 == 0).all():  # whole numbers, one of them missing
+    if label_needed and labels.dtype.kind == "f" and (labels % 1 == 0).all():  # whole numbers, one of them missing
         whole[options.label] = labels.astype(int)
     return whole
 

@@ -9,8 +9,7 @@ each with :class:`~sksetfit.MultiLabelThresholdClassifier` and compares three wa
 
 # %%
 # Each cell of the column holds all labels of a text, with a separator between them. A text without labels is a text
-# like any other: most texts lack most labels, and the classifier has to know them. In a file of your own write the
-# separator alone for it, because rows whose cell is empty are left out as not labelled yet.
+# like any other: most texts lack most labels, and the classifier has to know them. Its cell is empty.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -28,9 +27,9 @@ parser.set_defaults(label="tags")
 parser.add_argument("--separator", default=";", help="what stands between the labels of a text (%(default)s)")
 options = parser.parse_args()
 
-table = read_table(options)
+table = read_table(options, label_needed=False)
 X = table[options.text]
-cells = table[options.label].astype(str).str.split(options.separator)
+cells = table[options.label].fillna("").astype(str).str.split(options.separator)
 binarizer = MultiLabelBinarizer()
 matrix = binarizer.fit_transform([{name.strip() for name in cell if name.strip()} for cell in cells])
 y = pd.DataFrame(matrix, columns=binarizer.classes_)

@@ -42,6 +42,12 @@ def test_rows_without_text_or_label_are_left_out_and_counted(own_data, file, cap
     assert "2 of 4 rows" in capsys.readouterr().out
 
 
+def test_rows_without_label_are_kept_where_none_is_needed(own_data, file, capsys):
+    options = options_of(own_data, "--data", file, "--text", "words", "--label", "topic")
+    assert own_data.read_table(options, label_needed=False)["words"].tolist() == ["a", "c", "d"]
+    assert "1 of 4 rows have no text and are left out" in capsys.readouterr().out
+
+
 def test_a_label_may_be_called_none(own_data, tmp_path):
     (tmp_path / "own.csv").write_text("text,category\na,None\nb,NA\n")
     _, labels = own_data.read_texts(options_of(own_data, "--data", tmp_path / "own.csv"))
