@@ -86,9 +86,16 @@ html_sidebars = {"index": []}
 
 def without_foreign_links(app: Any, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
     """Leave the words of links that methods inherited from scikit-learn have into its own pages."""
-    lines[:] = [re.sub(r":ref:`([^<`]*?) ?(<[^>]*>)?`", r"\1", line) for line in lines]
+    lines[:] = [re.sub(r":(?:ref|term):`([^<`]*?) ?(<[^>]*>)?`", r"\1", line) for line in lines]
+
+
+def with_links_to_the_gallery(app: Any, name: str, source: list[str]) -> None:
+    """Lead from an example to its page, where a code-hosting site leads to the script."""
+    script = r"\]\(\.\./examples/(?!benchmarks/|own_data)([\w/]+)\.py\)"
+    source[0] = re.sub(script, r"](auto_examples/\1.rst)", source[0])
 
 
 def setup(app: Any) -> None:
     """Connect to Sphinx; before numpydoc, which makes sections of the lines."""
     app.connect("autodoc-process-docstring", without_foreign_links, priority=400)
+    app.connect("source-read", with_links_to_the_gallery)

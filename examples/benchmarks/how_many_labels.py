@@ -80,9 +80,11 @@ def draw(results: pd.DataFrame, file: Path) -> None:
     from matplotlib.figure import Figure
 
     names = results["set"].unique()
-    figure = Figure(figsize=(3 * len(names), 3.6), layout="constrained")
-    axes = figure.subplots(1, len(names), sharey=True, squeeze=False)[0]
-    for axis, name in zip(axes, names, strict=True):
+    figure = Figure(figsize=(8, 3 * -(-len(names) // 2)), layout="constrained")
+    axes = figure.subplots(-(-len(names) // 2), 2, sharey=True, squeeze=False).ravel()
+    for axis in axes[len(names) :]:
+        axis.remove()
+    for axis, name in zip(axes, names, strict=False):
         of_set = results[results["set"] == name]
         for method, (colour, style) in LOOKS.items():
             curve = 100 * of_set[of_set["method"] == method].groupby("shots")["accuracy"].mean()
@@ -92,7 +94,7 @@ def draw(results: pd.DataFrame, file: Path) -> None:
         axis.set_xticks(shots, shots)
         axis.minorticks_off()
         axis.grid(alpha=0.3)
-    axes[0].set_ylabel("accuracy in %")
+    figure.supylabel("accuracy in %")
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
     figure.savefig(file, dpi=120)
 
