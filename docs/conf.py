@@ -54,7 +54,7 @@ sphinx_gallery_conf = {
     "filename_pattern": r"/plot_",
     "ignore_pattern": r"(own_data|__init__)\.py",
     "subsection_order": ["../examples/ticket_project", "../examples/service"],
-    "within_subsection_order": "FileNameSortKey",
+    "within_subsection_order": "NumberOfCodeLinesSortKey",  # the simplest first
     "doc_module": ("sksetfit",),
     "backreferences_dir": "api/examples",
     "reference_url": {"sksetfit": None},

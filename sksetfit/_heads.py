@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import update_wrapper
 from types import MethodType
-from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
+from typing import Any, Concatenate, Generic, Literal, ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,8 @@ from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from sksetfit._validation import shown
 
-STRATEGIES: dict[str, type[BaseEstimator]] = {
+Strategy = Literal["one-vs-rest", "multi-output", "classifier-chain"]
+STRATEGIES: dict[Strategy, type[BaseEstimator]] = {
     "one-vs-rest": OneVsRestClassifier,
     "multi-output": MultiOutputClassifier,
     "classifier-chain": ClassifierChain,
@@ -160,7 +161,7 @@ def fit_head(head: Any, embeddings: NDArray[Any], y: NDArray[Any], weights: NDAr
 
 def build_head(
     head: BaseEstimator | None,
-    strategy: str,
+    strategy: Strategy,
     *,
     multi_label: bool,
     n_texts: float,

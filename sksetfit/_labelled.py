@@ -60,7 +60,9 @@ def check_labelled(X: Any, y: Any, sample_weight: Any = None, class_weight: Any 
         If the texts, targets or weights are not what they must be.
     """
     texts = check_texts(X)
-    labelled = Labelled(texts, check_targets(y, len(texts)), check_sample_weight(sample_weight, len(texts)))
+    targets = check_targets(y, len(texts))
+    _check_order(texts, targets)
+    labelled = Labelled(texts, targets, check_sample_weight(sample_weight, len(texts)))
     rows = counted_rows(labelled.weights, labelled.targets)
     labelled = labelled if rows is None else labelled.take(rows)
     if class_weight == "balanced" and not labelled.targets.multi_label:
@@ -70,6 +72,18 @@ def check_labelled(X: Any, y: Any, sample_weight: Any = None, class_weight: Any 
         return labelled
     weights = by_class if labelled.weights is None else by_class * labelled.weights
     return Labelled(labelled.texts, labelled.targets, weights)
+
+
+def _check_order(texts: list[str], targets: Targets) -> None:
+    """Raise ValueError where the labels look like texts and the texts like labels."""
+    n_rows, n_texts = len(texts), len(set(texts))
+    words = not targets.multi_label and isinstance(targets.y[0], str)
+    if words and len(targets.classes) == n_rows >= 4 and n_texts < n_rows:
+        raise ValueError(
+            f"X and y look swapped: y has another label in each of its {n_rows} rows and X only {n_texts} different "
+            f"text{'s' * (n_texts > 1)}, got {shown(texts[0])} as the first text and {shown(targets.y[0])} as its "
+            f"label. Pass the texts first: fit(texts, labels)."
+        )
 
 
 def check_validation_data(X_val: Any, y_val: Any, targets: Targets) -> tuple[list[str], NDArray[Any]]:

@@ -18,14 +18,14 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from sksetfit._heads import STRATEGIES, is_multi_label
+from sksetfit._heads import STRATEGIES, Strategy, is_multi_label
 
 _N_PROBES = 256  # embeddings on which a relabelled head is compared with the one it was made of
 
 
 def as_ours(
     head: Any, labels: list[Any] | None, n_dimensions: int, name: str
-) -> tuple[str, BaseEstimator | None, BaseEstimator, NDArray[Any]]:
+) -> tuple[Strategy, BaseEstimator | None, BaseEstimator, NDArray[Any]]:
     """Return the strategy, the unfitted head for a next fit, the head that answers our classes, and these classes."""
     kind, inner = type(head).__name__, None
     try:
@@ -49,7 +49,7 @@ def as_ours(
     return "one-vs-rest", inner, head, head.classes_
 
 
-def _strategy(head: BaseEstimator) -> str | None:
+def _strategy(head: BaseEstimator) -> Strategy | None:
     """Return the multi-label strategy that the head is, None for one label per text."""
     return next((name for name, kind in STRATEGIES.items() if type(head) is kind and is_multi_label(head)), None)
 

@@ -88,7 +88,14 @@ class TuningCurveDisplay:
         self.score_name = score_name
 
     @classmethod
-    def from_estimator(cls, estimator: Any, *, ax: Axes | None = None, score_name: str | None = None) -> Self:
+    def from_estimator(
+        cls,
+        estimator: Any,
+        *,
+        ax: Axes | None = None,
+        score_name: str | None = None,
+        line_kw: dict[str, Any] | None = None,
+    ) -> Self:
         """Draw the curves of a fitted estimator.
 
         Parameters
@@ -99,6 +106,8 @@ class TuningCurveDisplay:
             Where to draw; None makes a figure.
         score_name : str or None, default=None
             What the scores are called; None takes the name of the estimator's ``scoring``, or "accuracy".
+        line_kw : dict or None, default=None
+            For matplotlib's `plot`, of the line of the loss; goes before what is set here.
 
         Returns
         -------
@@ -107,11 +116,14 @@ class TuningCurveDisplay:
 
         Raises
         ------
+        ImportError
+            If matplotlib is not installed.
         NotFittedError
             If the estimator is not fitted.
         TypeError
             If it is another estimator.
         """
+        check_matplotlib_support(f"{cls.__name__}.from_estimator")
         if not (hasattr(estimator, "label_texts") or hasattr(estimator, "teacher")):
             raise TypeError(
                 f"estimator must be a SetFitClassifier or SetFitEncoder, or a DistilledSetFitClassifier, got "
@@ -125,20 +137,27 @@ class TuningCurveDisplay:
             validation_scores=getattr(estimator, "validation_scores_", ()),
             score_name=score_name or {None: "accuracy"}.get(scoring, scoring if isinstance(scoring, str) else "score"),
         )
-        return display.plot(ax)
+        return display.plot(ax, line_kw=line_kw)
 
-    def plot(self, ax: Axes | None = None) -> Self:
+    def plot(self, ax: Axes | None = None, *, line_kw: dict[str, Any] | None = None) -> Self:
         """Draw the curves.
 
         Parameters
         ----------
         ax : matplotlib Axes or None, default=None
             Where to draw; None makes a figure.
+        line_kw : dict or None, default=None
+            For matplotlib's `plot`, of the line of the loss; goes before what is set here.
 
         Returns
         -------
         TuningCurveDisplay
             With what was drawn in its attributes.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
         """
         check_matplotlib_support(f"{type(self).__name__}.plot")
         from matplotlib import pyplot
@@ -147,7 +166,7 @@ class TuningCurveDisplay:
         axes: Any = pyplot.subplots()[1] if ax is None else ax
         self.ax_, self.figure_ = axes, axes.figure
         steps = np.arange(1, len(self.loss_curve) + 1)
-        self.line_ = self.ax_.plot(steps, self.loss_curve, color="C0", label="loss")[0]
+        self.line_ = self.ax_.plot(steps, self.loss_curve, **{"color": "C0", "label": "loss"} | (line_kw or {}))[0]
         self.ax_.set(xlabel="step", ylabel="loss")
         self.ax_.xaxis.set_major_locator(MaxNLocator(integer=True))
         self.score_ax_ = None

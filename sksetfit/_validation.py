@@ -68,9 +68,9 @@ def check_sequence(values: Any, name: str, of: str) -> None:
     """Raise TypeError for what has no rows, or has them in no order, with the way to a sequence."""
     kind = type(values).__name__
     if isinstance(values, (str, bytes, bytearray, memoryview)):
-        raise TypeError(
-            f"{name} must be a sequence of {of}s, got a single {kind}: {shown(values)}. Wrap it in a list: [{of}]."
-        )
+        # Of texts a single one makes sense, of labels only the name of a column does.
+        way = "Wrap it in a list: [text]." if of == "text" else "Pass the column itself, e.g. table['label']."
+        raise TypeError(f"{name} must be a sequence of {of}s, got a single {kind}: {shown(values)}. {way}")
     sized = hasattr(values, "__len__") or hasattr(values, "__array__")
     if sized and not isinstance(values, (type, Mapping, Set)) and getattr(values, "shape", None) != ():
         return

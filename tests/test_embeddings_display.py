@@ -1,7 +1,10 @@
 """The picture of embeddings."""
 
+import sys
+
 import matplotlib
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
@@ -62,6 +65,89 @@ def test_more_classes_than_colours_differ_by_their_marks():
     display = EmbeddingsDisplay.from_embeddings(embeddings, np.arange(60) % 30)
     looks = {(str(s.get_facecolor()), str(s.get_paths()[0].vertices)) for s in display.scatters_}
     assert len(looks) == 30
+
+
+EQUAL = {
+    "nothing but 0": np.zeros((8, 384)),
+    "nothing but 1": np.ones((12, 5)),
+    "all but equal": np.full((8, 5), 0.5, dtype=np.float32) + np.linspace(0, 1e-9, 8)[:, np.newaxis],
+    "two equal ones": np.ones((2, 3)),
+    "one column": np.arange(8.0)[:, np.newaxis],
+}
+
+
+@pytest.mark.parametrize("embeddings", EQUAL.values(), ids=EQUAL)
+def test_embeddings_without_a_spread_have_places_as_well(embeddings):
+    display = EmbeddingsDisplay.from_embeddings(embeddings)
+    assert display.points.shape == (len(embeddings), 2)
+    assert np.isfinite(display.points).all()
+
+
+def test_equal_texts_are_drawn(fitted):
+    assert np.isfinite(EmbeddingsDisplay.from_estimator(fitted, ["a song"] * 4, list("abab")).points).all()
+
+
+@pytest.mark.parametrize(
+    "y",
+    [list("ab") * 6, tuple("ab") * 6, pd.Series(list("ab") * 6, index=range(5, 17)), [True, False] * 6, [0.5, 2] * 6],
+    ids=["list", "tuple", "series", "bool", "float"],
+)
+def test_labels_of_any_container_and_kind_have_their_points(y):
+    points = np.random.RandomState(0).normal(size=(12, 2))
+    display = EmbeddingsDisplay(points=points, y=y).plot()
+    drawn = {scatter.get_label(): np.asarray(scatter.get_offsets()) for scatter in display.scatters_}
+    assert drawn.keys() == set(map(str, y))
+    np.testing.assert_allclose(drawn[str(list(y)[1])], points[1::2])
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (["a", "b", None, "b"], "y has a missing label at row 2: got None"),
+        (["a", "b", "a", float("nan")], "y has a missing label at row 3: got nan"),
+        (np.array([0, np.nan, 1, 1]), "y has a missing label at row 1: got nan"),
+        (["a", "b", 1, "b"], "y mixes labels of several kinds: 'a' at row 0, 1 at row 2"),
+        (["a", "b"], r"inconsistent numbers of samples \[4, 2\]"),
+    ],
+)
+def test_labels_that_have_no_colour_are_refused_before_anything_is_drawn(y, message):
+    points = np.random.RandomState(0).normal(size=(4, 2))
+    with pytest.raises(ValueError, match=message):
+        EmbeddingsDisplay(points=points, y=y).plot()
+    with pytest.raises(ValueError, match=message):
+        EmbeddingsDisplay.from_embeddings(points, y)
+    assert not pyplot.get_fignums()
+
+
+def test_a_label_that_begins_with_an_underscore_stands_in_the_legend():
+    display = EmbeddingsDisplay(points=np.zeros((3, 2)), y=["_none", "_other", "song"]).plot()
+    assert [text.get_text() for text in display.ax_.get_legend().get_texts()] == ["_none", "_other", "song"]
+
+
+def test_the_look_of_the_points_is_the_callers_where_it_is_given(fitted):
+    look = {"s": 40, "color": "black", "linewidths": 2}
+    for display in (
+        EmbeddingsDisplay.from_estimator(fitted, X, Y, scatter_kw=look),
+        EmbeddingsDisplay.from_embeddings(np.eye(18), Y, scatter_kw=look),
+        EmbeddingsDisplay(points=np.zeros((18, 2)), y=Y).plot(scatter_kw=look),
+    ):
+        for scatter in display.scatters_:
+            assert (scatter.get_sizes(), scatter.get_linewidths()) == ([40], [2])
+            assert (scatter.get_facecolor(), scatter.get_alpha()) == (pytest.approx(np.array([[0, 0, 0, 0.8]])), 0.8)
+
+
+def test_without_matplotlib_it_is_said_before_any_text_is_encoded(monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(ImportError, match=r"EmbeddingsDisplay.from_estimator requires matplotlib"):
+        EmbeddingsDisplay.from_estimator(SetFitClassifier(), X, Y)
+    with pytest.raises(ImportError, match=r"EmbeddingsDisplay.from_embeddings requires matplotlib"):
+        EmbeddingsDisplay.from_embeddings(np.zeros((1, 2)))
+
+
+def test_a_dollar_in_a_label_is_a_dollar(tmp_path):
+    display = EmbeddingsDisplay.from_embeddings(np.random.RandomState(0).normal(size=(6, 3)), ["$\\bad$", "5 $"] * 3)
+    display.figure_.savefig(tmp_path / "picture.png")
+    assert [text.get_text() for text in display.ax_.get_legend().get_texts()] == ["\\$\\bad\\$", "5 \\$"]
 
 
 def test_two_texts_are_enough(fitted):

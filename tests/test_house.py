@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib import pyplot
+from packaging.requirements import Requirement
 from packaging.version import Version
 from sklearn.datasets import make_multilabel_classification
 from sklearn.linear_model import LogisticRegression
@@ -51,6 +52,7 @@ FLOORS = {
     "_risk_coverage": 0,
     "_schema": 0,
     "_setfit_heads": 0,
+    "_setfit_names": 0,
     "_spread": 0,
     "_staging": 0,
     "_targets": 0,
@@ -171,6 +173,16 @@ def test_imports_never_go_in_a_circle():
 def test_a_room_knows_the_libraries_of_its_floor_only(room):
     foreign = {found.library for found in IMPORTS if found.room == room} - sys.stdlib_module_names - {"sksetfit"}
     assert foreign <= LIBRARIES[FLOORS[room]]
+
+
+def test_every_library_that_is_imported_is_a_dependency():
+    build = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8"))
+    declared = {Requirement(line).name.replace("-", "_") for line in build["project"]["dependencies"]}
+    imported = {found.library for found in IMPORTS} - sys.stdlib_module_names - {"sksetfit"}
+    assert {"tqdm", "torch"} <= imported
+    asked_for_where_it_is_used = {"matplotlib"}
+    names = {"sklearn": "scikit_learn"}
+    assert {names.get(library, library) for library in imported - asked_for_where_it_is_used} == declared
 
 
 def is_heavy(found):

@@ -1,5 +1,7 @@
 """The picture of a tuning."""
 
+import sys
+
 import matplotlib
 import numpy as np
 import pytest
@@ -47,6 +49,22 @@ def test_axes_and_names_of_the_users_own_are_used(stopped):
     display = TuningCurveDisplay.from_estimator(stopped, ax=axes, score_name="F1")
     assert display.ax_ is axes
     assert display.score_ax_.get_ylabel() == "F1"
+
+
+def test_the_look_of_the_loss_is_the_callers_where_it_is_given(stopped):
+    look = {"color": "black", "linestyle": ":"}
+    for display in (
+        TuningCurveDisplay.from_estimator(stopped, line_kw=look),
+        TuningCurveDisplay(loss_curve=np.ones(3)).plot(line_kw=look),
+    ):
+        assert (display.line_.get_color(), display.line_.get_linestyle()) == ("black", ":")
+        assert display.line_.get_label() == "loss"
+
+
+def test_without_matplotlib_it_is_said_first(monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(ImportError, match=r"TuningCurveDisplay.from_estimator requires matplotlib"):
+        TuningCurveDisplay.from_estimator(SetFitClassifier())
 
 
 @pytest.mark.parametrize(("scoring", "name"), [(None, "accuracy"), (len, "score"), ("roc_auc", "roc_auc")])

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 from types import UnionType
-from typing import Any, get_args, get_origin
+from typing import Any, Literal, Union, get_args, get_origin
 
 import matplotlib
 import numpy as np
@@ -29,7 +29,9 @@ def is_of(value, stated):
     origin, inner = get_origin(stated), get_args(stated)
     if stated is Any:
         return True
-    if origin is UnionType:
+    if origin is Literal:
+        return value in inner
+    if origin in {Union, UnionType}:
         return any(is_of(value, each) for each in inner)
     if origin is np.ndarray:
         (kind,) = get_args(inner[1])
@@ -63,6 +65,7 @@ def test_the_check_at_run_time_sees_another_type():
     assert not is_of([1], list[str])
     assert not is_of({"a": [1]}, dict[Any, list[str]])
     assert not is_of(1.0, int | str)
+    assert not is_of("many", int | Literal["auto"])
 
 
 def test_the_types_of_data_hold(at_run_time):

@@ -377,7 +377,7 @@ BINARIZE = "MultiLabelBinarizer"
 # What is wrong, the error, and what its message holds, in order. Each is for four texts.
 BAD_TARGETS = {
     "None": (None, ValueError, "requires y to be passed, but the target y is None"),
-    "a bare string": ("abab", TypeError, "y must be a sequence of labels, got a single str: 'abab'.", "[label]"),
+    "a bare string": ("abab", TypeError, "y must be a sequence of labels, got a single str: 'abab'.", "table['label']"),
     "bytes": (b"abab", TypeError, "y must be a sequence of labels, got a single bytes: b'abab'."),
     "a memoryview": (memoryview(b"abab"), TypeError, "y must be a sequence of labels, got a single memoryview"),
     "a number": (1, TypeError, "y must be a sequence of labels, got int: 1.", NO_SEQUENCE),

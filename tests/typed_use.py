@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, assert_type
+from typing import Any, Literal, assert_type
 
 import numpy as np
 import pandas as pd
@@ -81,7 +81,8 @@ def classifier(model: str) -> SetFitClassifier:
     )
     assert_type(clf.fit(X, Y), SetFitClassifier)
     assert_type(clf.set_params(early_stopping=False, scoring=None).fit(X, Y, [1.0] * len(X)), SetFitClassifier)
-    assert_type(clf.max_steps, int | str)
+    assert_type(clf.max_steps, int | Literal["auto"])
+    assert_type(clf.loss, Literal["supcon", "cosine"])
     assert_type(clf.predict(X), NDArray[Any])
     assert_type(clf.predict_proba(X), NDArray[np.floating])
     assert_type(clf.decision_function(X), NDArray[np.floating])
@@ -91,16 +92,25 @@ def classifier(model: str) -> SetFitClassifier:
     assert_type(clf.loss_curve_, NDArray[np.float64])
     assert_type(clf.validation_scores_, NDArray[np.float64])
     assert_type(clf.validation_steps_, NDArray[np.int64])
+    with suppress(ImportError):
+        from sksetfit import SetFitModel  # type: ignore[attr-defined]  # noqa: F401
     with suppress(TypeError):
         SetFitClassifier(max_step=3)  # type: ignore[call-arg]
     SetFitClassifier(batch_size="24")  # type: ignore[arg-type]
+    SetFitClassifier(loss="triplet")  # type: ignore[arg-type]
+    SetFitClassifier(max_steps="many")  # type: ignore[arg-type]
+    SetFitClassifier(precision="float16")  # type: ignore[arg-type]
+    SetFitClassifier(backend="onnx")  # type: ignore[arg-type]
+    SetFitClassifier(multi_target_strategy="chain")  # type: ignore[arg-type]
     return clf
 
 
 def encoder(model: str) -> None:
     fitted = SetFitEncoder(model, max_steps=1, label_texts=None, memory=None, random_state=0).fit(X, Y)
     assert_type(fitted, SetFitEncoder)
-    assert_type(fitted.transform(X), NDArray[np.float32])
+    assert_type(fitted.transform(X), Any)  # an ndarray, or the frame that set_output asks for
+    SetFitEncoder(loss="triplet")  # type: ignore[arg-type]
+    SetFitEncoder(max_steps="many")  # type: ignore[arg-type]
     assert_type(fitted.label_texts_, dict[Any, list[str]])
     assert_type(fitted.n_steps_, int)
     assert_type(fitted.class_count_, NDArray[np.int64])
@@ -119,6 +129,7 @@ def heads_and_those_around(clf: SetFitClassifier) -> None:
     assert_type(head.predict(clf.encoder_.transform(X)), NDArray[Any])
     student = DistilledSetFitClassifier(clf, n_layers=1, max_steps=1, random_state=0).fit(X)
     assert_type(student, DistilledSetFitClassifier)
+    DistilledSetFitClassifier(clf, precision="float16")  # type: ignore[arg-type]
     assert_type(student.predict_proba(X), NDArray[np.floating])
     assert_type(student.loss_curve_, NDArray[np.float64])
     sure = RejectClassifier(clf, coverage=0.5, cv="prefit").fit(X, Y)
@@ -162,7 +173,9 @@ def pictures(clf: SetFitClassifier, ax: Axes) -> None:
     assert_type(risk, RiskCoverageDisplay)
     assert_type(risk.plot(ax=None).ax_, Axes)
     assert_type(RiskCoverageDisplay.from_predictions(Y, clf.predict_proba(X)), RiskCoverageDisplay)
-    points = EmbeddingsDisplay.from_estimator(clf.encoder_, X, Y, ax=ax)
+    assert_type(tuning.plot(line_kw={"linestyle": ":"}), TuningCurveDisplay)
+    points = EmbeddingsDisplay.from_estimator(clf.encoder_, X, Y, ax=ax, scatter_kw={"s": 4})
+    assert_type(EmbeddingsDisplay(points=np.ones((8, 2)), y=Y).plot().scatters_, list[PathCollection])
     assert_type(points, EmbeddingsDisplay)
     assert_type(points.ax_, Axes)
     assert_type(points.scatters_, list[PathCollection])
