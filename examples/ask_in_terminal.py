@@ -26,14 +26,16 @@ from __future__ import annotations
 import argparse
 import csv
 import difflib
+import os
 import shutil
 import textwrap
 import time
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 import pandas as pd
-from own_data import example_parser, read_table
+from own_data import example_parser, printable, read_table
 from skactiveml.classifier import SklearnClassifier
 from skactiveml.pool import Clue
 
@@ -46,32 +48,53 @@ POOL = 1000  # of how many texts at most the next ones are chosen: all of these 
 
 def read_pool(options: argparse.Namespace) -> tuple[list[str], dict[str, str]]:
     """Return the texts, each once, and the labels of those that have one."""
-    column = options.label
-    options.label = options.text  # so that texts without a label are not left out
-    table = read_table(options)
+    column, options.label = options.label, None  # the file may have no labels
+    table = read_table(options, label_needed=False)
     table[options.text] = table[options.text].astype(str)
     known: dict[str, str] = {}
     if options.data is None:
         options.labels = options.labels or sorted(table[column].unique())  # all that is told of the shipped labels
-    elif column in table:
+    elif column in table and column != options.text:
         known = table.set_index(options.text)[column].dropna().convert_dtypes().astype(str).to_dict()
-    if options.answers.exists():
-        answers = pd.read_csv(options.answers, dtype=str, keep_default_na=False)
-        if list(answers) != ["text", "label"]:
-            raise SystemExit(f"--answers: {options.answers} is no file of answers. Name another.")
+    if options.answers.exists() and options.answers.stat().st_size:
+        answers = read_answers(options.answers)
         known |= answers[answers["label"] != ""].set_index("text")["label"].to_dict()
     return list(dict.fromkeys(table[options.text])), known
 
 
+def read_answers(file: Path) -> pd.DataFrame:
+    try:
+        answers = pd.read_csv(file, dtype=str, keep_default_na=False)
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        why = (
+            f"--answers: {file} cannot be read: {str(error).strip()}. Where its last line breaks off, delete that line"
+        )
+        raise SystemExit(f"{why} in an editor; or name another file.") from None
+    if list(answers) != ["text", "label"] or not isinstance(answers.index, pd.RangeIndex):
+        raise SystemExit(f"--answers: {file} is no file of answers. Name another.")
+    return answers
+
+
 def add_answer(file: Path, text: str, label: str) -> None:
-    is_new = not file.exists()
+    before = file.read_bytes() if file.exists() else b""
     with file.open("a", newline="", encoding="utf-8") as stream:
-        csv.writer(stream).writerows([["text", "label"]] * is_new + [[text, label]])
+        if before and not before.endswith(b"\n"):  # a line that was cut off spoils itself and not the next
+            stream.write("\r\n")
+        csv.writer(stream).writerows([["text", "label"]] * (not before) + [[text, label]])
+        keep(stream)
+
+
+def keep(stream: TextIO) -> None:
+    """Have what was written survive when the machine stops."""
+    stream.flush()
+    os.fsync(stream.fileno())
 
 
 def drop_last_answer(file: Path) -> None:
     partial = file.with_name(f".{file.name}.partial")  # and renamed, so that no answer is lost in a crash
-    pd.read_csv(file, dtype=str, keep_default_na=False)[:-1].to_csv(partial, index=False)
+    with partial.open("w", newline="", encoding="utf-8") as stream:
+        read_answers(file)[:-1].to_csv(stream, index=False, lineterminator="\r\n")  # which has a "\r" in a text quoted
+        keep(stream)
     partial.replace(file)
 
 
@@ -116,7 +139,7 @@ def read_answer(choices: dict[str, str], labels: list[str]) -> tuple[str, str]:
         if found:
             return "label", found[0]
         if typed in ("", "?"):
-            print(f"{HELP}\nLabels: {', '.join(labels)}")
+            print(f"{HELP}\nLabels: {', '.join(map(printable, labels))}")
             continue
         near = difflib.get_close_matches(typed, labels, n=1)
         meant = f", but {near[0]!r} is one" if near else ""
@@ -126,9 +149,8 @@ def read_answer(choices: dict[str, str], labels: list[str]) -> tuple[str, str]:
 
 def ask(text: str, clf: SetFitClassifier | None, labels: list[str]) -> tuple[str, str, str]:
     """Return what to do, the label that was given and the one that the classifier takes for the likeliest."""
-    shown = "".join(letter if letter.isprintable() else " " for letter in text)  # nothing that steers the terminal
     width = shutil.get_terminal_size().columns - 4
-    print("\n" + textwrap.fill(shown, width, initial_indent="  ", subsequent_indent="  "))
+    print("\n" + textwrap.fill(printable(text), width, initial_indent="  ", subsequent_indent="  "))
     likeliest, chances = labels[:3], [""] * 3
     if clf is not None:
         proba = clf.predict_proba([text])[0]
@@ -136,7 +158,7 @@ def ask(text: str, clf: SetFitClassifier | None, labels: list[str]) -> tuple[str
         likeliest, chances = clf.classes_[best].tolist(), [f"{100 * p:3.0f} %" for p in proba[best]]
     keys = "abc" if any(label.isdigit() for label in labels) else "123"  # so that a number is a label or a choice
     for key, label, chance in zip(keys, likeliest, chances, strict=False):
-        print(f"    {key}  {label:20} {chance}".rstrip())
+        print(f"    {key}  {printable(label):20} {chance}".rstrip())
     guess = "" if clf is None else likeliest[0]
     return *read_answer(dict(zip(keys, likeliest, strict=False)), labels), guess
 
@@ -173,8 +195,16 @@ def ask_all(
 def main(arguments: list[str] | None = None) -> None:
     parser = example_parser(__doc__)
     parser.add_argument("--labels", nargs="+", default=[], metavar="NAME", help="labels that there will be")
-    parser.add_argument("--answers", type=Path, default="answers.csv", metavar="FILE.csv", help="(%(default)s)")
-    parser.add_argument("--output", type=Path, default="model.skops", metavar="FILE.skops", help="(%(default)s)")
+    parser.add_argument(
+        "--answers",
+        type=Path,
+        default="answers.csv",
+        metavar="FILE.csv",
+        help="the answers, kept and gone on with (%(default)s)",
+    )
+    parser.add_argument(
+        "--output", type=Path, default="model.skops", metavar="FILE.skops", help="the model (%(default)s)"
+    )
     parser.add_argument("--per-round", type=int, default=10, metavar="N", help="texts between two fits (%(default)s)")
     parser.add_argument("--warm-start", action="store_true", help="go on with the model: half the time, a little worse")
     options = parser.parse_args(arguments)
@@ -193,6 +223,9 @@ def main(arguments: list[str] | None = None) -> None:
             go_on = bool(queue) and ask_all(queue, clf, known, done, options)
     except (EOFError, KeyboardInterrupt):
         print()
+    if options.output.exists() and not any(label for _, label, _ in done):
+        print(f"Nothing was answered; {options.output} is left as it is.")
+        return
     try:
         clf = clf if known == fitted_on else fit(options, known, clf)
     except KeyboardInterrupt:

@@ -11,9 +11,13 @@ columns stay as they are, and four are added: ``predicted_label``, which is empt
 
     python batch_scoring.py --data archive.csv --text COLUMN --trained tickets.skops --output labelled.csv
 
-What is finished lies in a folder beside the output until all is: the output appears whole or not at all, and the same
-command goes on where it was interrupted. Without ``--trained`` a classifier is trained first on eight texts of each
-label of ``--data``, or of the tickets.
+The whole file is looked through before anything is answered. What is finished lies in a folder beside the output until
+all is: the output appears whole or not at all, and the same command goes on where it was interrupted. Without
+``--trained`` a classifier is trained first on eight texts of each label of ``--data``, or of the tickets, and kept
+beside the output; to go on, name it by ``--trained``.
+
+A text that begins with ``=``, ``+``, ``-`` or ``@`` is a formula where a spreadsheet opens the output: have columns of
+strangers' texts imported as text.
 """
 
 from __future__ import annotations
@@ -22,20 +26,22 @@ import argparse
 import hashlib
 import json
 import logging
+import os
 import shutil
 import tempfile
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
-from own_data import example_parser, read_table, read_texts
+from own_data import example_parser, need_column, read_table, read_texts, with_commas
 from tqdm import tqdm
 
 from sksetfit import FewShotSplit, RejectClassifier, SetFitClassifier, dump, load
 
-ANSWER = {"predicted_label": "str", "likeliest_label": "str", "probability": "float64", "not_sure": "boolean"}
+ANSWER = {"predicted_label": "string", "likeliest_label": "string", "probability": "float64", "not_sure": "boolean"}
 
 
 # %%
@@ -52,7 +58,7 @@ def answers(texts: pd.Series, classifier: SetFitClassifier, min_confidence: floa
         return found
     probabilities = classifier.predict_proba(present)
     confidence = probabilities.max(axis=1)
-    labels = pd.Series(classifier.classes_[probabilities.argmax(axis=1)], index=present.index).astype("str")
+    labels = pd.Series(classifier.classes_[probabilities.argmax(axis=1)], index=present.index).astype("string")
     sure = confidence >= min_confidence
     found.loc[present.index, "predicted_label"] = labels.where(sure)
     found.loc[present.index, "likeliest_label"] = labels
@@ -105,7 +111,48 @@ ENGINES = {"pandas": pandas_engine, "dask": dask_engine}
 # Everything is read as text, so that no chunk takes for a number what another takes for a word.
 
 
-def score(options: argparse.Namespace, file: Path) -> None:
+@contextmanager
+def readable(file: Path) -> Iterator[None]:
+    """End with what is wrong with the file and what to do."""
+    try:
+        yield
+    except UnicodeDecodeError:
+        raise SystemExit(f"--data: {file} is not written in UTF-8. Convert it, by iconv or in a spreadsheet.") from None
+    except (pd.errors.ParserError, pd.errors.ParserWarning, pd.errors.EmptyDataError, OSError, EOFError) as error:
+        raise SystemExit(
+            f"--data: {file} cannot be read as a table: {str(error).strip()}. {with_commas(file)}"
+        ) from None
+
+
+def header(file: Path) -> list[str]:
+    """Return the names of the columns as they stand in the file: pandas would mend them."""
+    how = {"header": None, "nrows": 1, "dtype": "str", "keep_default_na": False, "skip_blank_lines": False}
+    with readable(file):
+        return pd.read_csv(file, **how).loc[0].tolist()
+
+
+def chunks(options: argparse.Namespace, file: Path) -> Iterator[pd.DataFrame]:
+    blank = len(header(file)) > 1  # where there is one column only, a blank line is a row without a text
+    # Without index_col=False the first column would name the rows where these have a comma at their end.
+    how = {"dtype": "str", "keep_default_na": False, "skip_blank_lines": blank, "index_col": False}
+    with readable(file), pd.read_csv(file, chunksize=options.chunk, **how) as reader:
+        yield from reader
+
+
+def check(options: argparse.Namespace, file: Path) -> int:
+    """Return the number of rows of a file that can be labelled, or end with what is wrong with it."""
+    names = header(file)
+    need_column(pd.DataFrame(columns=names), "--text", options.text, file)
+    if taken := sorted(set(names) & set(ANSWER)):
+        raise SystemExit(f"{file} has a column {taken[0]!r} already; rename it.")
+    if twice := [name for number, name in enumerate(names) if name in ["", *names[:number]]]:
+        raise SystemExit(f"--data: {file} has a column {twice[0]!r} that has no name, or that of another. Rename it.")
+    with readable(file), warnings.catch_warnings():
+        warnings.simplefilter("error", pd.errors.ParserWarning)  # of cells beyond those of the header
+        return sum(map(len, chunks(options, file)))
+
+
+def score(options: argparse.Namespace, file: Path, n_rows: int) -> None:
     """Answer all texts of a file, and write the output once they are."""
     classifier = load(options.trained)
     learned = classifier.threshold_ if isinstance(classifier, RejectClassifier) else 0.0
@@ -113,24 +160,25 @@ def score(options: argparse.Namespace, file: Path) -> None:
     parts = folder_of_parts(options, file)
     n_texts, began = 0, time.perf_counter()
     with (
-        file.open("rb") as stream,
-        pd.read_csv(stream, chunksize=options.chunk, dtype="str", keep_default_na=False) as chunks,
-        tqdm(total=file.stat().st_size, unit="B", unit_scale=True, disable=None) as progress,
+        unless_gone(parts),
+        tqdm(total=n_rows, unit=" rows", disable=None) as progress,
         ENGINES[options.engine](classifier, min_confidence, options.workers) as engine,
     ):
-        for number, chunk in enumerate(chunks):
+        for number, chunk in enumerate(chunks(options, file)):
             part = parts / f"{number:08}.parquet"
             if not part.exists():
                 whole = pd.concat([chunk, engine(chunk[options.text]).astype(ANSWER)], axis=1)
-                whole.to_parquet(part.with_suffix(".partial"), index=False)
-                part.with_suffix(".partial").rename(part)
+                with whole_file(part) as partial:
+                    whole.to_parquet(partial, index=False)
                 n_texts += len(chunk)
-            progress.update(stream.tell() - progress.n)
+            progress.update(len(chunk))
     seconds = time.perf_counter() - began
-    finished = sorted(parts.glob("*.parquet"))
-    found = pd.concat(pd.read_parquet(part, columns=list(ANSWER)[2:]) for part in finished)
-    join(finished, options.output)
-    shutil.rmtree(parts)
+    with unless_gone(parts):
+        finished = sorted(parts.glob("*.parquet"))
+        found = pd.concat(pd.read_parquet(part, columns=list(ANSWER)[2:]) for part in finished)
+        with whole_file(options.output, parts) as partial:
+            join(finished, partial, options.output.suffix)
+        shutil.rmtree(parts.rename(f"{parts}.{os.getpid()}"))  # so that all of it is gone at once
     n_missing, n_not_sure = found["probability"].isna().sum(), found["not_sure"].sum()
     print(f"{options.output}: {len(found)} rows, {n_not_sure} of them not sure, {n_missing} without a text")
     if n_texts:
@@ -138,38 +186,55 @@ def score(options: argparse.Namespace, file: Path) -> None:
         print(f"{n_texts} rows in {seconds:.1f} seconds, {n_texts / seconds:.0f} per second{started}")
 
 
+@contextmanager
+def whole_file(file: Path, folder: Path | None = None) -> Iterator[Path]:
+    """Yield where to write, a name that no other run uses; what is there gets its own name when it is whole."""
+    partial = (folder or file.parent) / f"{file.name}.{os.getpid()}.partial"
+    yield partial
+    partial.replace(file)
+
+
+@contextmanager
+def unless_gone(parts: Path) -> Iterator[None]:
+    """End with the reason if the folder of chunks is taken away meanwhile."""
+    try:
+        yield
+    except (OSError, ValueError):  # without a file, and without any
+        if parts.exists():
+            raise
+        raise SystemExit(f"{parts} is gone: another run of this command has finished, or it was deleted.") from None
+
+
 def folder_of_parts(options: argparse.Namespace, file: Path) -> Path:
-    """Return the folder of finished chunks: a new one, or that of a run with the same file, model and options."""
-    first = pd.read_csv(file, nrows=0).columns
-    if options.text not in first:
-        raise SystemExit(f"--text: there is no column {options.text!r}, but {', '.join(map(repr, first))}.")
-    if taken := sorted(set(first) & set(ANSWER)):
-        raise SystemExit(f"{file} has a column {taken[0]!r} already; rename it.")
-    size, changed = file.stat().st_size, file.stat().st_mtime_ns
-    model = hashlib.sha256(options.trained.read_bytes()).hexdigest()
-    about = json.dumps([size, changed, model, options.text, options.chunk, options.min_confidence])
+    """Return the folder of finished chunks: a new one, or that of a run with the same texts, model and options."""
+    digests = []
+    for each in (file, options.trained):
+        with each.open("rb") as stream:
+            digests.append(hashlib.file_digest(stream, "sha256").hexdigest())
+    about = json.dumps([*digests, options.text, options.chunk, options.min_confidence])
     parts = options.output.with_name(f"{options.output.name}.parts")
-    if parts.exists() and (parts / "about.json").read_text() != about:
-        raise SystemExit(f"{parts} holds chunks of another file, model or option. Delete it to begin anew.")
     parts.mkdir(exist_ok=True)
-    (parts / "about.json").write_text(about)
+    told = parts / "about.json"
+    if not told.exists() and not any(parts.glob("*.parquet")):
+        with whole_file(told) as partial:
+            partial.write_text(about)
+    if not told.exists() or told.read_text() != about:
+        raise SystemExit(f"{parts} holds chunks of another file, model or option. Delete it to begin anew.")
     return parts
 
 
-def join(parts: list[Path], output: Path) -> None:
-    """Write the parts as one file, under its name when it is whole."""
+def join(parts: list[Path], file: Path, suffix: str) -> None:
+    """Write the parts as one file."""
     import pyarrow.parquet as pq
 
-    partial = output.with_name(f"{output.name}.partial")
-    if output.suffix == ".parquet":
-        with pq.ParquetWriter(partial, pq.read_schema(parts[0])) as writer:
+    if suffix == ".parquet":
+        with pq.ParquetWriter(file, pq.read_schema(parts[0])) as writer:
             for part in parts:
                 writer.write_table(pq.read_table(part))
     else:
-        with partial.open("w", encoding="utf-8", newline="") as file:
-            for number, part in enumerate(parts):
-                pd.read_parquet(part).to_csv(file, index=False, header=number == 0)
-    partial.rename(output)
+        with file.open("w", encoding="utf-8", newline="") as stream:
+            for number, part in enumerate(parts):  # with "\r\n", a "\r" in a text is quoted too
+                pd.read_parquet(part).to_csv(stream, index=False, header=number == 0, lineterminator="\r\n")
 
 
 # %%
@@ -185,6 +250,23 @@ def train(options: argparse.Namespace) -> None:
     dump(SetFitClassifier(options.model, random_state=0).fit(X.iloc[few], y.iloc[few]), options.trained)
 
 
+def check_options(options: argparse.Namespace) -> None:
+    """End if an option cannot be meant."""
+    if options.output.suffix not in (".csv", ".parquet"):
+        raise SystemExit(f"--output: {options.output} must end in .csv or .parquet.")
+    if not options.output.parent.is_dir():
+        raise SystemExit(f"--output: there is no folder {options.output.parent}. Make it first.")
+    if options.output.exists():
+        raise SystemExit(f"--output: {options.output} is there already.")
+    if min(options.chunk, options.workers) < 1:
+        raise SystemExit(f"--chunk and --workers must be 1 or more, got {options.chunk} and {options.workers}.")
+    if not 0 <= (options.min_confidence or 0) <= 1:
+        raise SystemExit(f"--min-confidence must be between 0 and 1, got {options.min_confidence}.")
+    for given in (options.data, options.trained):
+        if given is not None and not given.is_file():
+            raise SystemExit(f"There is no file {given}.")
+
+
 def main(arguments: list[str] | None = None) -> None:
     parser = example_parser(__doc__)
     parser.add_argument("--trained", type=Path, metavar="model.skops", help="a classifier that sksetfit.dump wrote")
@@ -194,24 +276,19 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--chunk", type=int, default=4000, help="rows that are in memory at once (%(default)s)")
     parser.add_argument("--min-confidence", type=float, metavar="P", help="below it, the answer is not sure")
     options = parser.parse_args(arguments)
-    if options.output.exists():
-        raise SystemExit(f"--output: {options.output} is there already.")
-    if not 0 <= (options.min_confidence or 0) <= 1:
-        raise SystemExit(f"--min-confidence must be between 0 and 1, got {options.min_confidence}.")
+    check_options(options)
     with tempfile.TemporaryDirectory() as folder:
         file = options.data
-        for given in (options.data, options.trained):
-            if given is not None and not given.is_file():
-                raise SystemExit(f"There is no file {given}.")
         if file is None:
             file = Path(folder) / "tickets.csv"
             read_table(options).to_csv(file, index=False)
+        n_rows = check(options, file)
         if options.trained is None:
             options.trained = options.output.with_suffix(".skops")
             if options.trained.exists():
                 raise SystemExit(f"{options.trained} is there already: use it by --trained, or delete it.")
             train(options)
-        score(options, file)
+        score(options, file, n_rows)
 
 
 if __name__ == "__main__":

@@ -19,8 +19,8 @@ X, y = read_texts(options)
 X, y = X.to_numpy(), y.to_numpy()
 
 # %%
-# Eight texts of each class are for training; of the others, 300 at most are drawn.
-train, rest = next(FewShotSplit(n_per_class=8, n_splits=1, random_state=0).split(X, y))
+# Eight texts of each class are for training, or all of a class that has fewer; of the others, 300 at most are drawn.
+train, rest = next(FewShotSplit(n_per_class=8, too_few="take_all", random_state=0).split(X, y))
 test = rest if len(rest) <= 300 else train_test_split(rest, train_size=300, random_state=0)[0]
 
 # %%

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pandas as pd
-from own_data import example_parser, read_table
+from own_data import example_parser, need_column, read_table
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
@@ -42,8 +42,8 @@ if options.data is None:
     table["device"] = tags["mobile"].map({0: "desktop", 1: "mobile"})
 
 y = table[options.label]
-if unknown := set(options.columns or []) - set(table):
-    raise SystemExit(f"--columns: there is no column {', '.join(unknown)}, but {', '.join(table)}.")
+for name in options.columns or []:
+    need_column(table, "--columns", name, options.data)
 columns = table[options.columns] if options.columns else table.drop(columns=[options.text, options.label])
 numbers = columns.select_dtypes("number").columns.tolist()
 categories = [name for name in columns if name not in numbers and (options.columns or columns[name].nunique() <= 20)]

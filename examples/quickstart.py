@@ -2,21 +2,22 @@
 ==============================================================================
 
 ``make quickstart`` runs this from a fresh clone, or, in an environment that has ``sksetfit[offline]``,
-``python examples/quickstart.py``. No network is used.
+``python examples/quickstart.py``. No network is used. With ``--data FILE.csv --text COLUMN --label COLUMN`` it takes
+your texts.
 """
 
 from __future__ import annotations
 
-import os
+import json
 import subprocess
 import sys
 import tempfile
 import time
+from pathlib import Path
 
-import numpy as np
-from sklearn.model_selection import train_test_split
+from own_data import example_parser, read_texts
 
-from sksetfit import SetFitClassifier, dump, load, load_tickets
+from sksetfit import FewShotSplit, SetFitClassifier, dump, load
 
 NEW_TICKETS = [
     "i was billed for march although i left in february",
@@ -26,40 +27,43 @@ NEW_TICKETS = [
 
 
 def main() -> None:
-    X, y = load_tickets(return_X_y=True)
-    n_classes = len(np.unique(y))
-    X_train, X_test, y_train, y_test = train_test_split(X, y, train_size=8 * n_classes, stratify=y, random_state=1)
-    print(f"{len(X_train)} tickets to learn from, 8 of each of {n_classes} categories; {len(X_test)} to be tested on\n")
+    parser = example_parser(__doc__)
+    parser.add_argument("--answer", type=Path, metavar="FILE", help="only load this file, and answer texts from stdin")
+    options = parser.parse_args()
+    if options.answer is not None:
+        print_answers(load(options.answer), json.load(sys.stdin))
+        return
+
+    X, y = read_texts(options)
+    train, test = next(FewShotSplit(n_per_class=8, too_few="take_all", random_state=1).split(X, y))
+    X_train, y_train, X_test, y_test = X[train], y[train], X[test], y[test]
+    print(f"{len(train)} texts to learn from, up to 8 of each of {y.nunique()} classes; {len(test)} to be tested on\n")
 
     start = time.perf_counter()
-    clf = SetFitClassifier(random_state=0, verbose=1).fit(X_train, y_train)
+    clf = SetFitClassifier(options.model, random_state=0, verbose=1).fit(X_train, y_train)
     print(f"trained in {time.perf_counter() - start:.0f} seconds\n")
 
-    frozen = SetFitClassifier(max_steps=0, label_texts=None).fit(X_train, y_train)
+    frozen = SetFitClassifier(options.model, max_steps=0, label_texts=None).fit(X_train, y_train)
     print(f"accuracy of logistic regression on the untuned model  {frozen.score(X_test, y_test):6.1%}")
     print(f"accuracy of SetFitClassifier                          {clf.score(X_test, y_test):6.1%}")
     print("(one split of many; docs/results.md has means over several and other data)\n")
 
-    print_answers(clf)
+    new_texts = NEW_TICKETS if options.data is None else X_test[:3].tolist()
+    print_answers(clf, new_texts)
 
     with tempfile.TemporaryDirectory() as folder:
-        file = os.path.join(folder, "tickets.skops")
+        file = Path(folder) / "model.skops"
         dump(clf, file)
-        size = os.path.getsize(file) / 1e6
-        print(
-            f"\nsaved to one file of {size:.0f} MB; a fresh process loads it and gives the same answers:\n", flush=True
-        )
-        subprocess.run([sys.executable, __file__, file], check=True)
+        size = file.stat().st_size / 1e6
+        print(f"\nsaved to one file of {size:.0f} MB; a fresh process loads it and answers the same:\n", flush=True)
+        command = [sys.executable, __file__, "--answer", str(file)]
+        subprocess.run(command, input=json.dumps(new_texts), text=True, check=True)
 
 
-def print_answers(clf: SetFitClassifier) -> None:
-    probabilities = clf.predict_proba(NEW_TICKETS)
-    for text, label, row in zip(NEW_TICKETS, clf.predict(NEW_TICKETS), probabilities, strict=True):
-        print(f"{label:16} {row.max():4.0%}  {text}")
+def print_answers(clf: SetFitClassifier, texts: list[str]) -> None:
+    for text, label, row in zip(texts, clf.predict(texts), clf.predict_proba(texts), strict=True):
+        print(f"{label:16} {row.max():4.0%}  {' '.join(text.split())[:90]}")
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        print_answers(load(sys.argv[1]))
-    else:
-        main()
+    main()

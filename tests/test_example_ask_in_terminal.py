@@ -170,6 +170,50 @@ def test_nothing_of_a_text_steers_the_terminal(session, capsys):
     assert '[31mbread, "soup"' in " ".join(printed.split())
 
 
+def test_nothing_of_a_label_steers_the_terminal(session, capsys):
+    session(["?", "q"], "--labels", "\x1b[2Jfood", "music\u202e")
+    printed = capsys.readouterr().out
+    assert "[2Jfood" in printed
+    assert not {"\x1b", "\u202e"} & set(printed)
+
+
+@pytest.mark.parametrize("torn", ["text,label\r\nso", "text,label\r\nsoup,food"])
+def test_a_line_that_was_cut_off_does_not_spoil_the_next(session, tmp_path, torn):
+    (tmp_path / "answers.csv").write_text(torn, newline="")
+    found = session(["music", "q"], *LABELS)
+    assert len(found) == 2
+    assert found["label"][1] == "music"
+
+
+@pytest.mark.parametrize("torn", ['text,label\r\n"soup with, br', "\r\n"])
+def test_a_file_that_cannot_be_read_is_named_with_what_to_do(session, tmp_path, torn):
+    (tmp_path / "answers.csv").write_text(torn, newline="")
+    with pytest.raises(SystemExit, match=r"--answers: answers.csv cannot be read: .* delete that line"):
+        session(["music"], *LABELS)
+
+
+def test_an_empty_file_of_answers_is_begun(session, tmp_path):
+    (tmp_path / "answers.csv").touch()
+    assert session(["music", "q"], *LABELS)["label"].tolist() == ["music"]
+
+
+def test_a_line_end_in_a_text_outlives_an_undo(example, tmp_path):
+    file = tmp_path / "answers.csv"
+    for text in ("soup\rand wine", "milk\r\nand\ntea", "bread"):
+        example.add_answer(file, text, "food")
+    example.drop_last_answer(file)
+    assert example.read_answers(file)["text"].tolist() == ["soup\rand wine", "milk\r\nand\ntea"]
+
+
+def test_a_model_is_left_as_it_is_where_nothing_was_answered(session, tmp_path, capsys):
+    (tmp_path / "model.skops").write_bytes(b"mine")
+    session(["s", "q"], *LABELS)
+    assert (tmp_path / "model.skops").read_bytes() == b"mine"
+    assert "Nothing was answered; model.skops is left as it is." in capsys.readouterr().out
+    session(["food", "q"], *LABELS)
+    assert (tmp_path / "model.skops").read_bytes() != b"mine"
+
+
 def read_until(terminal, wanted, printed=""):
     while wanted not in printed:
         printed += os.read(terminal, 4096).decode()

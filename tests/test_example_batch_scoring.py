@@ -1,6 +1,7 @@
 """The example that labels a large file in chunks: the same answers from both engines, whole or not at all."""
 
 import importlib
+import shutil
 import subprocess
 import sys
 from functools import partial
@@ -153,6 +154,40 @@ def test_chunks_of_another_run_are_not_mixed_in(example, arguments, interrupted,
     assert not output.exists()
 
 
+def test_a_run_that_ended_before_it_told_what_it_is_counts_as_none(example, arguments, output):
+    folder = output.with_name("labelled.csv.parts")
+    folder.mkdir()
+    (folder / "about.json.1.partial").write_text("[")
+    example.main(arguments)
+    assert len(read(output)) == 50
+    assert not folder.exists()
+
+
+def test_chunks_of_which_nothing_is_told_are_not_mixed_in(example, arguments, interrupted, output):
+    (output.with_name("labelled.csv.parts") / "about.json").unlink()
+    with pytest.raises(SystemExit, match="holds chunks of another"):
+        example.main(arguments)
+
+
+def test_a_file_with_the_same_texts_is_the_same_file(example, arguments, file, interrupted, output, tmp_path):
+    again = shutil.copyfile(file, tmp_path / "again.csv")
+    example.main([*arguments, "--data", str(again)])
+    assert interrupted == [20, 20, 20, 10]
+    assert len(read(output)) == 50
+
+
+def test_a_run_that_another_has_finished_says_so(example, arguments, output, monkeypatch):
+    answers = example.answers
+
+    def while_another_ends(*arguments):
+        shutil.rmtree(output.with_name("labelled.csv.parts"))
+        return answers(*arguments)
+
+    monkeypatch.setattr(example, "answers", while_another_ends)
+    with pytest.raises(SystemExit, match="another run of this command has finished"):
+        example.main(arguments)
+
+
 def test_an_output_that_is_there_is_not_overwritten(example, arguments, output):
     output.write_text("mine")
     with pytest.raises(SystemExit, match="is there already"):
@@ -163,16 +198,52 @@ def test_an_output_that_is_there_is_not_overwritten(example, arguments, output):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--text", "word"], "there is no column 'word', but 'number', 'words', 'more'"),
+        (["--text", "word"], "no column 'word', but 'number', 'words', 'more'"),
         (["--data", "nowhere.csv"], "no file nowhere.csv"),
         (["--trained", "nowhere.skops"], "no file nowhere.skops"),
         (["--min-confidence", "90"], "between 0 and 1, got 90"),
+        (["--chunk", "0"], "must be 1 or more, got 0"),
+        (["--output", "labelled.csv.gz"], "must end in .csv or .parquet"),
+        (["--output", "nowhere/labelled.csv"], "there is no folder nowhere"),
     ],
 )
 def test_what_cannot_be_labelled_is_named_before_anything_is_written(example, arguments, options, message, tmp_path):
     with pytest.raises(SystemExit, match=message):
         example.main([*arguments, *options])
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"words,more\nbread,1,2\nsoup,1,2\n", "cannot be read as a table: Length of header or names does not match"),
+        (b"words,more\nbread,1\nsoup,1,2\n", "cannot be read as a table"),
+        (b"words,more,\nbread,1,\n", "a column '' that has no name"),
+        (b"words,more,more\nbread,1,2\n", "a column 'more' that has no name, or that of another"),
+        (b"words\nbread\n\xe9clair\n", "not written in UTF-8"),
+        (b"", "cannot be read as a table"),
+    ],
+)
+def test_a_file_that_is_no_table_is_refused_before_anything_is_written(
+    example, arguments, content, message, output, tmp_path
+):
+    (tmp_path / "own.csv").write_bytes(content)
+    with pytest.raises(SystemExit, match=message):
+        example.main([*arguments, "--data", str(tmp_path / "own.csv")])
+    assert [path.name for path in tmp_path.iterdir()] == ["own.csv"]
+
+
+def test_every_line_of_one_column_is_a_row_and_line_ends_in_texts_are_kept(example, arguments, output, tmp_path):
+    rows = ["bread", "", 'soup\rand "wine"', "", "milk\r\n=1+1", "tea\nand"]
+    (tmp_path / "own.csv").write_bytes(b'words\nbread\n\n"soup\rand ""wine"""\n\n"milk\r\n=1+1"\n"tea\nand"\n')
+    example.main([*arguments, "--data", str(tmp_path / "own.csv")])
+    assert read(output)["words"].tolist() == rows
+
+
+def test_a_compressed_file_is_read(example, arguments, file, output, tmp_path):
+    pd.read_csv(file, dtype="str", keep_default_na=False).to_csv(tmp_path / "own.csv.gz", index=False)
+    example.main([*arguments, "--data", str(tmp_path / "own.csv.gz")])
+    assert len(read(output)) == 50
 
 
 def test_a_column_that_would_be_written_over_is_named(example, arguments, tmp_path):

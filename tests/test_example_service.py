@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -13,6 +14,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -119,6 +121,42 @@ def test_a_failure_is_told_to_its_batch_only_and_quotes_no_text(example, shoutin
 def test_answers_that_are_too_few_are_a_failure(example):
     (found,) = batched(example, lambda texts: texts[1:], all_of(["a", "b"]))
     assert isinstance(found, example.BatchFailedError)
+
+
+class PanicError(BaseException):
+    """What compiled code raises is not always an Exception."""
+
+
+def test_a_panic_is_a_failure_of_its_batch_and_not_the_end(example, caplog):
+    def panicking(texts):
+        if "bad" in texts:
+            raise PanicError(f"one of {texts} is bad")
+        return texts
+
+    async def ask(batcher):
+        with pytest.raises(example.BatchFailedError):
+            await batcher.answer(["a secret", "bad"])
+        assert batcher.is_running
+        return await batcher.answer(["a"])
+
+    assert batched(example, panicking, ask) == ["a"]
+    assert "PanicError in a batch of 2 texts" in caplog.text
+    assert "a secret" not in caplog.text
+
+
+def test_nothing_waits_for_a_task_that_has_ended(example, shouting):
+    async def main():
+        with ThreadPoolExecutor(1) as thread:
+            batcher = example.batching.Batcher(thread, shouting, max_texts=1, wait_seconds=0, max_waiting=9)
+            await asyncio.sleep(0)
+            batcher._task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await batcher._task
+            assert not batcher.is_running
+            with pytest.raises(example.BatchFailedError):
+                await batcher.answer(["a"])
+
+    asyncio.run(main())
 
 
 def test_a_request_that_is_cancelled_leaves_the_queue_and_its_batch(example, shouting):
@@ -339,6 +377,20 @@ def test_what_is_no_question_is_refused_with_the_reason_and_not_quoted(client, b
     assert counted(client, "classifier_texts_total") == before
 
 
+def test_many_wrong_texts_are_one_error(example, gate):
+    with served(example, "any") as (client, _):
+        body = b'{"texts": [' + b"1," * 300_000 + b"1]}"
+        began = time.perf_counter()
+        answer = client.post("/predict", content=body, headers={"Content-Type": "application/json"})
+        assert time.perf_counter() - began < 5
+    assert answer.status_code == 422
+    assert len(answer.json()["detail"]) == 1
+
+
+def test_no_other_address_is_redirected_to(client):
+    assert client.post("/predict/", json={"texts": ["a"]}).status_code == 404
+
+
 def test_a_body_that_nests_deeply_is_refused(client):
     answer = client.post("/predict", content=b"[" * 990, headers={"Content-Type": "application/json"})
     assert answer.status_code == 400
@@ -432,6 +484,16 @@ def test_it_is_ready_when_the_model_has_answered_and_not_before(example, gate):
         assert ask(client, "a").status_code == 200
 
 
+def test_it_is_not_healthy_once_nothing_is_answered_any_more(example, gate):
+    with served(example, "any") as (client, server):
+        until(lambda: is_ready(client))
+        service = server.config.app.state.service
+        running, service.batcher = service.batcher, SimpleNamespace(is_running=False, n_waiting=0)
+        answer = client.get("/health")
+        service.batcher = running
+    assert (answer.status_code, answer.json()) == (503, {"status": "failed"})
+
+
 def test_a_file_that_is_no_model_is_never_ready(example, tmp_path, caplog):
     (tmp_path / "model.skops").write_bytes(b"nothing")
     failures = []
@@ -474,13 +536,28 @@ def test_requests_under_way_are_answered_when_it_is_stopped(example, gate):
 # The command
 
 
-def test_a_file_that_is_there_is_served_and_not_trained_over(example, tmp_path, monkeypatch, capsys):
-    monkeypatch.syspath_prepend(FOLDER.parent)
+def test_a_file_that_is_there_is_served_and_not_trained_over(example, tmp_path):
     with pytest.raises(SystemExit, match="There is no file"):
-        example.main([str(tmp_path / "nowhere.skops")])
+        example.main([str(tmp_path / "nowhere.skops"), "--port", "0"])
     (tmp_path / "there.skops").touch()
     with pytest.raises(SystemExit, match="is there already"):
-        example.main([str(tmp_path / "there.skops"), "--data", "any.csv"])
+        example.main([str(tmp_path / "there.skops"), "--data", "any.csv", "--port", "0"])
+
+
+def test_a_port_that_is_taken_is_told_before_anything_else(example, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        with pytest.raises(SystemExit, match=f"cannot listen on 127.0.0.1, port {port}: .*in use"):
+            example.main([str(tmp_path / "nowhere.skops"), "--port", port])
+    with pytest.raises(SystemExit, match="--port must be a number up to 65535, got 70000"):
+        example.main([str(tmp_path / "nowhere.skops"), "--port", "70000"])
+
+
+def test_a_copied_folder_says_what_it_needs_to_train(example, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, "own_data", None)  # as where it was not copied
+    with pytest.raises(SystemExit, match=r"copy examples/own_data.py beside service.py"):
+        example.main(["--port", "0"])
 
 
 @pytest.fixture
@@ -540,10 +617,11 @@ def test_the_command_trains_serves_and_stops(alone, tiny_model, tmp_path):
 def test_the_load_test_writes_a_row_for_each_number_of_clients(file, tmp_path):
     texts, labels = make_texts(5)
     pd.DataFrame({"words": texts, "topic": labels}).to_csv(tmp_path / "own.csv", index=False)
-    options = ["--data", tmp_path / "own.csv", "--text", "words", "--label", "topic"]
+    options = ["--data", tmp_path / "own.csv", "--text", "words"]
     options += ["--clients", "1", "3", "--requests", "12", "--seconds", "5", "--rounds", "2"]
     options += ["--results", tmp_path / "rows.csv"]
-    command = [sys.executable, FOLDER / "load_test.py", file, *options]
+    copied = shutil.copytree(FOLDER, tmp_path / "copied")  # which needs nothing that lies beside it
+    command = [sys.executable, copied / "load_test.py", file, *options]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
     rows = pd.read_csv(tmp_path / "rows.csv")

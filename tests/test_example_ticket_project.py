@@ -81,6 +81,9 @@ def test_the_balance_and_the_plan_are_printed(file, tiny_model, tmp_path, capsys
     assert re.search(r"food +10\nmusic +10\nsport +10\n", printed)
     assert "24 to train on, 6 for validation, 60 put aside for the test" in printed
     assert "right in validation" in printed
+    for name, option, kind in [("score", "--mistakes", "mistakes"), ("suggest", "--output", "suggested")]:
+        command = rf"^    python \S*{name}\.py \S*own\.skops {' '.join(COLUMNS)} {option} \S*own\.{kind}\.csv$"
+        assert re.search(command, printed, re.MULTILINE)
 
 
 def test_a_label_with_one_drawn_text_does_not_stand_in_the_way(table, tiny_model, tmp_path):
@@ -132,6 +135,8 @@ def test_open_tickets_get_a_comment_and_the_sure_ones_a_label(trained_well, tabl
     assert (written["assigned"] == likeliest)[assigned].all()
     printed = capsys.readouterr().out
     assert f"{assigned.sum()} of 30 open tickets are assigned" in printed
+    for row in written.head().itertuples():
+        assert f"\n{row.words}\n    {row.comment}{'; assigned' * bool(row.assigned)}\n" in printed
     assert re.search(r"of 30 other closed tickets would be assigned automatically, \d+\.\d% of them rightly", printed)
     assert not list(tmp_path.glob(".*.partial"))
 
@@ -156,7 +161,12 @@ def test_nothing_is_assigned_where_the_precision_is_out_of_reach(trained, tmp_pa
     written = pd.read_csv(tmp_path / "new.csv", keep_default_na=False)
     assert (written["assigned"] == "").all()
     assert written["comment"].str.startswith("suggested: ").all()
-    assert "Nothing is assigned. No threshold reaches precision=1.0" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "Nothing is assigned. No threshold reaches precision=1.0" in printed
+    assert "What helps: more closed tickets by --data, a lower --precision, or --confidence-level 0" in printed
+    assert "least confidence" not in printed
+    for row in written.head().itertuples():
+        assert f"\n{row.words}\n    {row.comment}\n" in printed
 
 
 def test_a_ticket_without_text_gets_no_comment(trained_well, table, tmp_path):
@@ -229,7 +239,14 @@ def test_every_week_costs_and_a_model_is_in_use(weekly, tmp_path, capsys):
     assert results[results["week"] == 1].groupby("week")["accuracy"].nunique().eq(1).all()
     assert set(load(model).classes_) == {"food", "music", "sport"}
     assert imread(picture).std() > 0.01
-    assert len(re.findall(r"^week \d   fresh fit", capsys.readouterr().out, flags=re.MULTILINE)) == 3
+    printed = capsys.readouterr().out
+    assert len(re.findall(r"^week \d   fresh fit", printed, flags=re.MULTILINE)) == 3
+    assert "28 tickets to train on; an accuracy is of 6 test tickets, 16.7 points each" in printed
+    assert re.search(
+        rf"first model +\d+\.\d+ +{results['accuracy'][results['way'] == 'first model'].mean():.2f}\d* +1$",
+        printed,
+        re.MULTILINE,
+    )
 
 
 def test_a_worse_model_is_not_taken_and_the_one_in_use_stays_as_it_is(weekly, monkeypatch):
@@ -271,7 +288,7 @@ def test_with_dates_the_newest_tickets_come_last_and_weeks_are_those_of_the_cale
     ("options", "message"),
     [
         (["--window", "100"], "--window: there are 90 tickets, and 100 are to be trained on"),
-        (["--date", "day"], "--date: there is no column 'day', but 'id', 'words', 'topic', 'closed'"),
+        (["--date", "day"], "--date: .*own.csv has no column 'day', but 'id', 'words', 'topic', 'closed'"),
         (["--date", "words"], "--date: dates must be written as 2026-11-22"),
     ],
 )

@@ -30,8 +30,9 @@ def run_alone(script, *options, **environment):
 
 @pytest.fixture
 def own_data(tmp_path, tiny_model):
-    """Options for a file with other columns, of 3 classes of 20 texts, and the tiny model."""
+    """Options for a file with other columns, of 3 classes of 20 texts and one of 3, and the tiny model."""
     texts, topics = make_texts(20)
+    texts, topics = [*texts, "one drum", "two lemons, one ball", "ten"], [*topics, *3 * ["rare"]]
     tags = [
         ";".join([topic, *["short"] * (len(text) < 30), *["loud"] * ("drum" in text)])
         for text, topic in zip(texts, topics, strict=True)
@@ -42,20 +43,53 @@ def own_data(tmp_path, tiny_model):
     return ["--data", str(tmp_path / "own.csv"), "--text", "words", "--label", "topic", "--model", tiny_model]
 
 
-@pytest.mark.parametrize("script", PICTURED, ids=lambda script: script.stem)
-def test_an_example_with_pictures_runs_on_other_data(script, own_data, tmp_path, monkeypatch, capsys):
-    if script.stem == "plot_multi_label":
-        own_data[own_data.index("topic")] = "marks"
-    monkeypatch.setattr(sys, "argv", [str(script), *own_data])
+@pytest.fixture
+def run_here(tmp_path, monkeypatch):
+    """Call with a script and its options; return how many pictures it made."""
     monkeypatch.syspath_prepend(EXAMPLES)
     monkeypatch.chdir(tmp_path)
     plt.switch_backend("agg")
-    try:
-        runpy.run_path(str(script), run_name="__main__")
-        assert plt.get_fignums()
-    finally:
-        plt.close("all")
+
+    def run(script, options):
+        monkeypatch.setattr(sys, "argv", [str(EXAMPLES / script), *options])
+        runpy.run_path(str(EXAMPLES / script), run_name="__main__")
+        return len(plt.get_fignums())
+
+    yield run
+    plt.close("all")
+
+
+@pytest.mark.parametrize("script", PICTURED, ids=lambda script: script.stem)
+def test_an_example_with_pictures_runs_on_other_data(script, own_data, run_here, capsys):
+    if script.stem == "plot_multi_label":
+        own_data[own_data.index("topic")] = "marks"
+    assert run_here(script, own_data)
     assert capsys.readouterr().out
+
+
+@pytest.mark.parametrize("script", ["plot_grid_search.py", "plot_optuna_search.py"])
+def test_a_search_says_at_once_that_there_is_no_such_model(script, own_data, run_here):
+    own_data[-1] = "no-such-folder/model"
+    with pytest.raises((OSError, ValueError), match="no-such-folder/model"):
+        run_here(script, own_data)
+
+
+@pytest.mark.parametrize("script", ["plot_grid_search.py", "plot_embeddings.py"])
+def test_a_class_of_a_single_text_does_not_stand_in_the_way(script, own_data, run_here, capsys):
+    table = pd.read_csv(own_data[1])
+    table.loc[table["words"] == "ten", "topic"] = "single"
+    table.to_csv(own_data[1], index=False)
+    assert run_here(script, own_data)
+    assert ("left out, with a single text: single" in capsys.readouterr().out) == (script == "plot_grid_search.py")
+
+
+def test_the_quickstart_answers_other_data_and_a_fresh_process_agrees(own_data, run_here, capfd):
+    run_here("quickstart.py", own_data)
+    printed = capfd.readouterr().out
+    assert "27 texts to learn from, up to 8 of each of 4 classes; 36 to be tested on" in printed
+    answers = re.findall(r"^\w+ +\d+%  .*$", printed, flags=re.MULTILINE)
+    assert len(answers) == 6
+    assert answers[:3] == answers[3:]
 
 
 @pytest.mark.slow

@@ -1,8 +1,10 @@
 """What the examples read."""
 
 import importlib.util
+import re
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 SCRIPT = Path(__file__).parents[1] / "examples" / "own_data.py"
@@ -48,6 +50,32 @@ def test_rows_without_label_are_kept_where_none_is_needed(own_data, file, capsys
     assert "1 of 4 rows have no text and are left out" in capsys.readouterr().out
 
 
+def test_a_comma_at_the_end_of_rows_does_not_shift_the_columns(own_data, tmp_path):
+    (tmp_path / "own.csv").write_text("id,text,category\n1,goal,sport,\n2,bread,food,\n")
+    texts, labels = own_data.read_texts(options_of(own_data, "--data", tmp_path / "own.csv"))
+    assert (texts.tolist(), labels.tolist()) == (["goal", "bread"], ["sport", "food"])
+
+
+@pytest.mark.parametrize("rows", ["1,goal, and out,sport\n", "1,goal,sport\n2,bread, and butter,food\n"])
+def test_texts_with_commas_that_are_not_in_quotes_are_told(own_data, tmp_path, rows):
+    (tmp_path / "own.csv").write_text(f"id,text,category\n{rows}")
+    with pytest.raises(SystemExit, match="texts that have commas be in quotes"):
+        own_data.read_texts(options_of(own_data, "--data", tmp_path / "own.csv"))
+
+
+def test_a_table_is_written_whole_and_not_over_what_was_read(own_data, tmp_path):
+    table = pd.DataFrame({"text": ["one\rline", "two\nlines", ""], "label": ["a", "b,c", "d"]})
+    own_data.write_csv(table, tmp_path / "out.csv", "--output", None)
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "out.csv", keep_default_na=False), table)
+    with pytest.raises(SystemExit, match="is the file that was read"):
+        own_data.write_csv(table, tmp_path / "out.csv", "--output", tmp_path / "out.csv")
+    assert [path.name for path in tmp_path.iterdir()] == ["out.csv"]
+
+
+def test_nothing_in_a_text_steers_the_terminal(own_data):
+    assert own_data.printable("\x1b[2Jred\x07\u202e") == " [2Jred  "
+
+
 def test_a_label_may_be_called_none(own_data, tmp_path):
     (tmp_path / "own.csv").write_text("text,category\na,None\nb,NA\n")
     _, labels = own_data.read_texts(options_of(own_data, "--data", tmp_path / "own.csv"))
@@ -63,13 +91,54 @@ def test_numbers_stay_whole_numbers_where_a_label_is_missing(own_data, tmp_path)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--text", "word", "--label", "topic"], "--text: there is no column 'word', but 'words', 'topic', 'more'"),
-        (["--text", "words", "--label", "theme"], "--label: there is no column 'theme'"),
+        (
+            ["--text", "word", "--label", "topic"],
+            r"--text: .*own\.csv has no column 'word', but 'words', 'topic', 'more'\.$",
+        ),
+        (["--text", "words", "--label", "theme"], r"--label: .*own\.csv has no column 'theme'"),
+        (["--text", "words", "--label", "words"], "--label: 'words' is the column of the texts"),
     ],
 )
 def test_a_column_that_is_not_there_is_named_with_those_that_are(own_data, file, arguments, message):
     with pytest.raises(SystemExit, match=message):
         own_data.read_texts(options_of(own_data, "--data", file, *arguments))
+
+
+def test_a_column_that_the_tickets_lack_is_said_of_them(own_data):
+    with pytest.raises(SystemExit, match="--label: the shipped tickets have no column 'topic', but 'text', 'category'"):
+        own_data.read_texts(options_of(own_data, "--label", "topic"))
+
+
+@pytest.mark.parametrize("row", ["no comma;x", "a comma, one;x", "some, commas, three, in all;x"])
+def test_a_file_with_semicolons_is_told_how_to_be_converted(own_data, tmp_path, monkeypatch, row):
+    monkeypatch.chdir(tmp_path)
+    Path("own.csv").write_text(f"text;category\nb;y\n{row}\n")
+    with pytest.raises(SystemExit, match="must be separated by commas") as ended:
+        own_data.read_texts(options_of(own_data, "--data", "own.csv"))
+    code = re.search(r'python -c "(.*)"$', str(ended.value))[1]
+    exec(code, {})
+    texts, labels = own_data.read_texts(options_of(own_data, "--data", "new.csv"))
+    assert texts.tolist() == ["b", row[:-2]]
+    assert labels.tolist() == ["y", "x"]
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-16"])
+def test_a_file_in_another_encoding_is_named_with_what_to_do(own_data, tmp_path, encoding):
+    (tmp_path / "own.csv").write_text("text,category\nGrüße,x\n", encoding=encoding)
+    with pytest.raises(SystemExit, match=r"--data: .*own\.csv is not in UTF-8\. .*\n +iconv -f"):
+        own_data.read_texts(options_of(own_data, "--data", tmp_path / "own.csv"))
+
+
+def test_an_empty_file_is_named(own_data, tmp_path):
+    (tmp_path / "own.csv").touch()
+    with pytest.raises(SystemExit, match=r"--data: .*own\.csv cannot be read as a table: No columns"):
+        own_data.read_texts(options_of(own_data, "--data", tmp_path / "own.csv"))
+
+
+def test_an_example_that_loads_a_file_takes_no_model(own_data, capsys):
+    with pytest.raises(SystemExit):
+        own_data.example_parser("Loads a file.", model=False).parse_args(["--model", "x"])
+    assert "unrecognized arguments: --model" in capsys.readouterr().err
 
 
 def test_a_file_that_is_not_there_is_named(own_data):

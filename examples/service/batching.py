@@ -83,10 +83,17 @@ class Batcher:
         """The number of texts that wait."""
         return sum(len(request.texts) for request in self._queue)
 
+    @property
+    def is_running(self) -> bool:
+        """Whether texts are answered."""
+        return not self._task.done()
+
     async def answer(self, texts: list[str]) -> list[Any]:
         """Return the answers to these texts, once a batch with them has been answered."""
         if self._closing or self.n_waiting + len(texts) > self.max_waiting:
             raise QueueFullError
+        if not self.is_running:
+            raise BatchFailedError
         request = _Request(texts)
         self._queue.append(request)
         self._look()
@@ -136,7 +143,9 @@ class Batcher:
                 own = list(islice(answers, len(request.texts)))
                 if not request.answers.done():  # is done where the request was cancelled
                     request.answers.set_result(own)
-        except Exception as error:
+        except BaseException as error:  # a panic of compiled code is no Exception, and must not end the task
+            if self._task.cancelling():
+                raise
             # The places in the code, not the message: that may quote a text.
             places = "".join(traceback.format_tb(error.__traceback__))
             logger.error("%s in a batch of %d texts\n%s", type(error).__name__, len(texts), places)

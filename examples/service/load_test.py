@@ -16,8 +16,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import importlib.metadata
 import itertools
 import os
+import platform
 import re
 import signal
 import socket
@@ -33,6 +35,8 @@ from typing import Any
 import httpx
 import numpy as np
 import pandas as pd
+
+from sksetfit import load_tickets
 
 HERE = Path(__file__).parent
 TO_START = 120  # seconds
@@ -156,10 +160,9 @@ def measure(options: argparse.Namespace, texts: list[str]) -> Iterator[dict[str,
 
 
 def main(arguments: list[str] | None = None) -> None:
-    from common import machine, versions
-    from own_data import example_parser, read_texts
-
-    parser = example_parser(__doc__)
+    parser = argparse.ArgumentParser(description="How many requests the service answers, with batching and without")
+    parser.add_argument("--data", type=Path, metavar="FILE.csv", help="texts to ask; otherwise the shipped tickets")
+    parser.add_argument("--text", default="text", metavar="COLUMN", help="the column of texts (%(default)s)")
     parser.add_argument("file", type=Path, metavar="model.skops")
     parser.add_argument("--clients", type=int, nargs="+", default=[1, 4, 16, 64])
     parser.add_argument("--requests", type=int, default=1000, help="the most of each row (%(default)s)")
@@ -170,7 +173,10 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     if not options.file.is_file():
         raise SystemExit(f"There is no file {options.file}: service.py makes one.")
-    texts = read_texts(options)[0].sample(frac=1, random_state=0).tolist()
+    table = load_tickets(as_frame=True).frame if options.data is None else pd.read_csv(options.data, dtype="str")
+    if options.text not in table:
+        raise SystemExit(f"--text: there is no column {options.text!r}, but {', '.join(map(repr, table))}.")
+    texts = table[options.text].dropna().sample(frac=1, random_state=0).tolist()
     rows = []
     for row in measure(options, texts):
         print(" ".join(f"{name} {value}" for name, value in row.items()), flush=True)
@@ -178,18 +184,21 @@ def main(arguments: list[str] | None = None) -> None:
     found = pd.DataFrame(rows)
     medians = found.drop(columns="round").groupby(["way", "clients"], sort=False).median().round(1)
     print(f"\nmedians of {options.rounds} rounds\n\n{medians.to_string()}")
-    about = {"threads": options.threads, "versions": f"{versions('sksetfit')}; {others()}"}
-    about |= {"date": datetime.now(UTC).isoformat(timespec="minutes"), "machine": machine()}
+    about = {
+        "threads": options.threads,
+        "versions": versions(),
+        "date": datetime.now(UTC).isoformat(timespec="minutes"),
+    }
+    about |= {"machine": f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores"}
     found.assign(**about).to_csv(options.results, index=False)
 
 
-def others() -> str:
-    from importlib.metadata import version
-
-    return "; ".join(f"{name} {version(name)}" for name in ("fastapi", "uvicorn", "httpx"))
+def versions() -> str:
+    packages = ["sksetfit", "torch", "sentence-transformers", "transformers", "fastapi", "uvicorn", "httpx"]
+    found = [f"{name} {importlib.metadata.version(name)}" for name in packages]
+    return "; ".join([*found, f"python {platform.python_version()}"])
 
 
 if __name__ == "__main__":
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    sys.path[:0] = [str(HERE.parent), str(HERE.parent / "benchmarks")]
     main()

@@ -20,13 +20,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
+import socket
 import sys
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -39,7 +40,7 @@ from fastapi.responses import JSONResponse
 from middleware import BodyLimit, Measured
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client import generate_latest as metrics_as_text
-from pydantic import BaseModel
+from pydantic import BaseModel, FailFast
 
 from sksetfit import FewShotSplit, RejectClassifier, SetFitClassifier, dump
 
@@ -59,7 +60,7 @@ class Limits:
 
 
 class Texts(BaseModel):
-    texts: list[str]
+    texts: Annotated[list[str], FailFast()]  # else each of 500,000 wrong ones is an error of its own
 
 
 class Answers(BaseModel):
@@ -167,10 +168,10 @@ async def unless_gone(request: Request, answering: Any) -> list[Answer]:
 async def health(request: Request, response: Response) -> dict[str, str]:
     """Tell whether texts are answered: 200 if so, 503 if not yet or never."""
     service: Service = request.app.state.service
-    if service.batcher is not None:
+    if service.batcher is not None and service.batcher.is_running:
         return {"status": "ready"}
     response.status_code = 503
-    return {"status": "loading" if service.failure is None else "failed"}
+    return {"status": "loading" if service.batcher is None and service.failure is None else "failed"}
 
 
 @router.get("/metrics")
@@ -181,7 +182,7 @@ async def metrics(request: Request) -> Response:
 
 async def invalid(request: Request, error: Any) -> JSONResponse:
     """Say what is wrong with a body, without quoting it."""
-    return JSONResponse({"detail": [{"loc": one["loc"], "msg": one["msg"]} for one in error.errors()]}, 422)
+    return JSONResponse({"detail": [{"loc": one["loc"], "msg": one["msg"]} for one in error.errors()[:3]]}, 422)
 
 
 def create_app(
@@ -217,7 +218,9 @@ def create_app(
             try:
                 await service.load(thread, Path(model_path), min_confidence)
                 logger.info("%s is loaded", model_path)
-            except Exception as error:
+            except BaseException as error:  # a panic of compiled code is no Exception
+                if isinstance(error, asyncio.CancelledError):
+                    raise
                 service.failure = str(error)
                 logger.error("%s cannot be served: %s", model_path, error)
                 on_failure()
@@ -229,7 +232,7 @@ def create_app(
             await service.batcher.close()
         thread.shutdown()
 
-    app = FastAPI(title="Text classification", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app = FastAPI(title="Text classification", lifespan=lifespan, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.service = service
     app.include_router(router)
     app.add_exception_handler(RequestValidationError, invalid)
@@ -245,8 +248,12 @@ def create_app(
 
 def train(options: argparse.Namespace, file: Path) -> None:
     """Train on eight texts of each class, find on others when it is sure enough, and keep it."""
-    from own_data import read_texts
-
+    try:
+        from own_data import read_texts
+    except ModuleNotFoundError:
+        raise SystemExit(
+            "To train, copy examples/own_data.py beside service.py; or name a file that sksetfit.dump wrote."
+        ) from None
     X, y = read_texts(options)
     split = FewShotSplit(8, n_splits=1, too_few="take_all", random_state=options.seed)
     few, others = next(split.split(X, y))
@@ -275,10 +282,25 @@ def model_file(options: argparse.Namespace) -> Path:
     return file
 
 
-def main(arguments: list[str] | None = None) -> None:
-    from own_data import example_parser
+def need_port(host: str, port: int) -> None:
+    """End if nobody can listen there, before anything that takes long."""
+    if port not in range(65536):
+        raise SystemExit(f"--port must be a number up to 65535, got {port}.")
+    try:
+        socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
+    except OSError as error:
+        raise SystemExit(f"--port: the service cannot listen on {host}, port {port}: {error}. Name another.") from None
 
-    parser = example_parser(__doc__)
+
+def read_options(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="A saved classifier as a service")
+    parser.add_argument(
+        "--data", type=Path, metavar="FILE.csv", help="texts to train on; otherwise the shipped tickets"
+    )
+    parser.add_argument("--text", default="text", metavar="COLUMN", help="the column of texts (%(default)s)")
+    parser.add_argument("--label", default="category", metavar="COLUMN", help="the column of labels (%(default)s)")
+    model = SetFitClassifier().model
+    parser.add_argument("--model", default=model, help="the Sentence Transformer to train (%(default)s)")
     parser.add_argument("file", nargs="?", type=Path, metavar="model.skops", help="a file that sksetfit.dump wrote")
     parser.add_argument("--host", default="127.0.0.1", help="whom to listen to (%(default)s: this machine only)")
     parser.add_argument("--port", type=int, default=8000)
@@ -287,7 +309,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--batch", type=int, default=Limits.batch, help="texts answered together (%(default)s)")
     parser.add_argument("--wait-ms", type=float, default=1000 * Limits.wait_seconds, help="for others (%(default)s)")
     parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args(arguments)
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    options = read_options(arguments)
+    need_port(options.host, options.port)
     app = create_app(
         model_file(options),
         min_confidence=options.min_confidence,
@@ -307,5 +334,5 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).parents[1]))  # where own_data is
+    sys.path.append(str(Path(__file__).parent.parent))  # where own_data is, unless it was copied along
     main()

@@ -33,12 +33,10 @@ from sklearn.base import clone
 from sksetfit import SetFitClassifier, dump
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))  # where own_data.py lies
-from own_data import example_parser, read_table
+from own_data import example_parser, need_column, read_table
 
 
 def in_order_of_dates(table: pd.DataFrame, column: str) -> pd.DataFrame:
-    if column not in table:
-        raise SystemExit(f"--date: there is no column {column!r}, but {', '.join(map(repr, table))}.")
     try:
         dates = pd.to_datetime(table[column], format="ISO8601", utc=True)
     except ValueError as error:
@@ -54,6 +52,7 @@ def windows(options: argparse.Namespace) -> list[pd.DataFrame]:
     if options.date is None:
         ends = list(range(len(table), 0, -options.per_week))[::-1]
     else:
+        need_column(table, "--date", options.date, options.data)
         table = in_order_of_dates(table, options.date)
         ends = table.groupby(pd.Grouper(key=options.date, freq="W")).size().cumsum().unique().tolist()
     if len(table) < options.window:
@@ -71,6 +70,8 @@ def simulate(options: argparse.Namespace) -> tuple[pd.DataFrame, dict[str, SetFi
     """Return what each week cost and brought, and the models in use at the end."""
     rows, in_use = [], {}
     n_train, n_known = round(0.7 * options.window), round(0.85 * options.window)
+    n_test = options.window - n_known
+    print(f"{n_train} tickets to train on; an accuracy is of {n_test} test tickets, {100 / n_test:.1f} points each\n")
     parts = slice(n_train), slice(n_train, n_known), slice(n_known, None)
     for week, window in enumerate(windows(options), start=1):
         train, validation, test = ((window[options.text][part], window[options.label][part]) for part in parts)
@@ -119,12 +120,15 @@ def main(arguments: list[str] | None = None) -> pd.DataFrame:
     parser.add_argument("--window", type=int, default=150, metavar="N", help="newest tickets to use (%(default)s)")
     parser.add_argument("--per-week", type=int, default=50, metavar="N", help="tickets of a week without --date (50)")
     parser.add_argument("--weeks", type=int, default=6, metavar="N", help="the last N weeks (%(default)s)")
-    parser.add_argument("--figure", type=Path, metavar="FILE.png")
+    parser.add_argument("--figure", type=Path, metavar="FILE.png", help="draw cost and accuracy of each week")
     parser.add_argument("--output", type=Path, metavar="FILE.skops", help="save the last fresh fit that was kept")
     options = parser.parse_args(arguments)
     results, in_use = simulate(options)
-    print("\nProcessor seconds of all fits, mean accuracy of the model in use, number of models that were taken:\n")
-    print(results.groupby("way", sort=False).agg({"seconds": "sum", "accuracy": "mean", "kept": "sum"}).round(3))
+    print("\nseconds   processor time of all fits; the first model is not fitted again after week 1")
+    print("accuracy  of the model in use, the mean of the weeks")
+    print("taken     weeks in which a new model came into use, the first among them: it was no worse in validation\n")
+    summary = results.groupby("way", sort=False).agg({"seconds": "sum", "accuracy": "mean", "kept": "sum"})
+    print(summary.rename(columns={"kept": "taken"}).rename_axis(None).round(3).to_string())
     if options.figure is not None:
         draw(results, options.figure)
     if options.output is not None:

@@ -4,7 +4,8 @@ Score a saved model and list what it gets wrong
 
 Loads what ``train.py`` has saved and scores it on the tickets that were put aside, or on those of ``--data``. Each
 wrong prediction is printed, the most confident first. Look there for labels that are wrong themselves, and for labels
-that mean nearly the same.
+that mean nearly the same. In the file of ``--mistakes``, a spreadsheet takes a text that begins with ``=``, ``+``,
+``-`` or ``@`` for a formula: import that column as text.
 
 .. code-block:: bash
 
@@ -26,11 +27,11 @@ from sklearn.metrics import accuracy_score, classification_report
 from sksetfit import load
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))  # where own_data.py lies
-from own_data import example_parser, read_table
+from own_data import example_parser, printable, read_table, write_csv
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = example_parser(__doc__)
+    parser = example_parser(__doc__, model=False)
     parser.add_argument("file", type=Path, metavar="FILE.skops", help="what train.py saved")
     parser.add_argument("--mistakes", type=Path, metavar="FILE.csv", help="where to write the wrong predictions")
     options = parser.parse_args(arguments)
@@ -49,10 +50,10 @@ def main(arguments: list[str] | None = None) -> None:
     mistakes = tickets[y != predicted].sort_values("confidence", ascending=False, kind="stable")
     print(f"{len(mistakes)} are wrong, the most confident first:\n")
     for text, label, answer, confidence in mistakes[[options.text, options.label, "predicted", "confidence"]].values:
-        print(f"{confidence:4.0%}  {answer}, labelled {label}")
-        print(textwrap.fill(str(text), 110, initial_indent=6 * " ", subsequent_indent=6 * " "))
+        print(f"{confidence:4.0%}  {printable(answer)}, labelled {printable(label)}")
+        print(textwrap.fill(printable(text), 110, initial_indent=6 * " ", subsequent_indent=6 * " "))
     if options.mistakes is not None:
-        mistakes.to_csv(options.mistakes, index=False)
+        write_csv(mistakes, options.mistakes, "--mistakes", options.data)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,8 @@ Suggest labels for open tickets, and assign the sure ones
 
 Open tickets get two more columns: a comment for staff to judge, ``suggested: billing (83 %), then refund (9 %)``, and
 the label itself where the model is sure enough. How sure that is, :class:`~sksetfit.RejectClassifier` learns from
-closed tickets that the model was not trained on, so that the wanted share of what is assigned is right.
+closed tickets that the model was not trained on, so that the wanted share of what is assigned is right. A spreadsheet
+takes a ticket that begins with ``=``, ``+``, ``-`` or ``@`` for a formula: import that column as text.
 
 .. code-block:: bash
 
@@ -32,16 +33,13 @@ from sklearn.model_selection import train_test_split
 from sksetfit import RejectClassifier, SetFitClassifier, load
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))  # where own_data.py lies
-from own_data import example_parser, read_table
+from own_data import example_parser, need_column, printable, read_csv, read_table, write_csv
 
 
 def read_open(options: argparse.Namespace) -> pd.DataFrame:
     """Return the open tickets, every cell as it stands in the file."""
-    if not options.open.is_file():
-        raise SystemExit(f"--open: there is no file {options.open}.")
-    tickets = pd.read_csv(options.open, dtype=str, keep_default_na=False)
-    if options.text not in tickets:
-        raise SystemExit(f"--text: {options.open} has no column {options.text!r}, but {', '.join(map(repr, tickets))}.")
+    tickets = read_csv(options.open, "--open", dtype=str, keep_default_na=False)
+    need_column(tickets, "--text", options.text, options.open)
     return tickets
 
 
@@ -56,6 +54,8 @@ def threshold(clf: SetFitClassifier, closed: pd.DataFrame, options: argparse.Nam
             return sure.fit(closed[options.text], closed[options.label]).threshold_
         except UserWarning as missed:
             print(f"Nothing is assigned. {str(missed).split(' The one')[0]}")
+            unbound = ", or --confidence-level 0, which counts without a margin" if options.confidence_level else ""
+            print(f"What helps: more closed tickets by --data, a lower --precision{unbound}.\n")
             return np.inf
 
 
@@ -78,18 +78,8 @@ def suggestions(
     return tickets
 
 
-def write_whole(tickets: pd.DataFrame, file: Path) -> None:
-    """Write a CSV under another name and rename it, so that nothing half-written is ever found there."""
-    partial = file.with_name(f".{file.name}.partial")
-    try:
-        tickets.to_csv(partial, index=False)
-        partial.replace(file)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
 def main(arguments: list[str] | None = None) -> None:
-    parser = example_parser(__doc__)
+    parser = example_parser(__doc__, model=False)
     parser.add_argument("file", type=Path, metavar="FILE.skops", help="what train.py saved")
     parser.add_argument("--open", type=Path, metavar="FILE.csv", help="open tickets; their other columns are kept")
     parser.add_argument("--output", type=Path, required=True, metavar="FILE.csv", help="a new file")
@@ -107,18 +97,19 @@ def main(arguments: list[str] | None = None) -> None:
     clf = load(options.file)
 
     surest = threshold(clf, choosing, options)
-    judged = suggestions(clf, judging, options, surest)
-    assigned = judged[judged["assigned"] != ""]
-    print(f"{surest:.2f} is the least confidence at which a label is assigned, chosen on {len(choosing)} tickets")
-    print(f"{len(assigned)} of {len(judged)} other closed tickets would be assigned automatically", end="")
-    right = assigned["assigned"] == assigned[options.label].astype(str)
-    print(f", {right.mean():.1%} of them rightly" if len(assigned) else "")
+    if surest < np.inf:
+        judged = suggestions(clf, judging, options, surest)
+        assigned = judged[judged["assigned"] != ""]
+        print(f"{surest:.2f} is the least confidence at which a label is assigned, chosen on {len(choosing)} tickets")
+        print(f"{len(assigned)} of {len(judged)} other closed tickets would be assigned automatically", end="")
+        right = assigned["assigned"] == assigned[options.label].astype(str)
+        print(f", {right.mean():.1%} of them rightly" if len(assigned) else "")
 
     tickets = suggestions(clf, tickets, options, surest)
-    write_whole(tickets, options.output)
+    write_csv(tickets, options.output, "--output", options.open)
     print(f"{(tickets['assigned'] != '').sum()} of {len(tickets)} open tickets are assigned in {options.output}:\n")
-    for comment, assigned_label in tickets[["comment", "assigned"]].head().values:
-        print(f"{assigned_label or '-':20}  {comment}")
+    for text, comment, label in tickets[[options.text, "comment", "assigned"]].head().values:
+        print(f"{' '.join(printable(text).split())[:110]}\n    {printable(comment)}{'; assigned' if label else ''}")
 
 
 if __name__ == "__main__":

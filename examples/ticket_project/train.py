@@ -3,7 +3,8 @@ Train on a hundred tickets and save the model
 =============================================
 
 A hundred labelled tickets are drawn, a fifth of them kept for validation. The model that is saved is then fitted on all
-hundred. The tickets that were not drawn are written beside it, for ``score.py`` and ``suggest.py``:
+hundred. The tickets that were not drawn are written beside it, for ``score.py`` and ``suggest.py``, whose commands are
+printed at the end:
 
 .. code-block:: bash
 
@@ -17,6 +18,8 @@ hundred. The tickets that were not drawn are written beside it, for ``score.py``
 
 from __future__ import annotations
 
+import argparse
+import shlex
 import sys
 import time
 from pathlib import Path
@@ -27,7 +30,7 @@ from sklearn.model_selection import train_test_split
 from sksetfit import SetFitClassifier, dump
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))  # where own_data.py lies
-from own_data import example_parser, read_table
+from own_data import example_parser, read_table, write_csv
 
 SEED = 42
 
@@ -39,9 +42,13 @@ def in_shares(y: pd.Series, n_test: int) -> pd.Series | None:
 
 def main(arguments: list[str] | None = None) -> None:
     parser = example_parser(__doc__)
-    parser.add_argument("--output", type=Path, default="tickets.skops", metavar="FILE.skops", help="(%(default)s)")
+    where = "where to write the model; the tickets put aside go to FILE.test.csv (%(default)s)"
+    parser.add_argument("--output", type=Path, default="tickets.skops", metavar="FILE.skops", help=where)
     parser.add_argument("--n-texts", type=int, default=100, metavar="N", help="how many to draw (%(default)s)")
     options = parser.parse_args(arguments)
+    test_file = options.output.with_suffix(".test.csv")
+    if options.data is not None and options.data.resolve() in {options.output.resolve(), test_file.resolve()}:
+        raise SystemExit(f"--output: {options.data} would be written over. Name another.")
     table = read_table(options)
     drawn, rest = train_test_split(
         table, train_size=options.n_texts, stratify=in_shares(table[options.label], options.n_texts), random_state=SEED
@@ -64,10 +71,18 @@ def main(arguments: list[str] | None = None) -> None:
     start = time.perf_counter()
     clf.fit(X, y)
     print(f"{clf.n_steps_} steps on all {len(X)} in {time.perf_counter() - start:.0f} s")
+    test_file.unlink(missing_ok=True)  # of an older model: it may hold what this one was trained on
     dump(clf, options.output)
-    test_file = options.output.with_suffix(".test.csv")
-    rest.to_csv(test_file, index=False)
-    print(f"model in {options.output}, tickets put aside in {test_file}")
+    write_csv(rest, test_file, "--output", options.data)
+    print(f"model in {options.output}, tickets put aside in {test_file}\n\nWhat comes next:\n")
+    print_command("score.py", options, "--mistakes", options.output.with_suffix(".mistakes.csv"))
+    print_command("suggest.py", options, "--output", options.output.with_suffix(".suggested.csv"))
+
+
+def print_command(script: str, options: argparse.Namespace, *more: object) -> None:
+    columns = ["--text", options.text, "--label", options.label]
+    command = ["python", Path(sys.argv[0]).with_name(script), options.output, *columns, *more]
+    print(f"    {shlex.join(map(str, command))}")
 
 
 if __name__ == "__main__":
