@@ -1,6 +1,6 @@
 """Every block of Python in the README and on the pages of docs/ runs, and the pages make a site without a warning.
 
-Pages of a minute run in `make test-all` only. Blocks that begin with "# setfit" are code of the reference, which
+Long pages run in `make test-all` only. Blocks that begin with "# setfit" are code of the reference, which
 test_coming_from_setfit.py runs.
 """
 
@@ -18,7 +18,15 @@ from hub_stand_in import quiet_client, stand_in_for_the_hub
 hub = pytest.fixture(stand_in_for_the_hub)
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
-SLOW = {"coming_from_setfit", "decisions", "scaling", "smaller_models"}  # a minute each
+SLOW = {  # about half a minute each, or more
+    "coming_from_setfit",
+    "decisions",
+    "probabilities",
+    "scaling",
+    "sharing",
+    "smaller_models",
+    "training",
+}
 
 
 def blocks(page):
