@@ -1,7 +1,9 @@
 """A tiny Sentence Transformer with random weights, so that the tests run offline and in seconds."""
 
+import importlib.util
 import os
 import string
+from pathlib import Path
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # before anything imports huggingface_hub, which reads it once
 
@@ -16,6 +18,7 @@ needs_sklearn_1_8 = pytest.mark.skipif(
     Version(sklearn.__version__) < Version("1.8"), reason="scikit-learn cannot below 1.8"
 )
 
+EXAMPLES = Path(__file__).parents[1] / "examples"
 TOPICS = {
     "food": ["bread", "cheese", "apple", "soup", "rice", "lemon", "pasta", "butter", "salad", "honey"],
     "music": ["violin", "drum", "song", "opera", "guitar", "choir", "flute", "melody", "piano", "jazz"],
@@ -65,6 +68,17 @@ def write_tiny_transformer(kind, folder):
     with torch.random.fork_rng():
         torch.manual_seed(0)
         AutoModel.from_config(config).save_pretrained(folder)
+
+
+def load_example(name):
+    """Import a script of examples/, which finds own_data.py there as it does when it is run."""
+    script = EXAMPLES / name
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(EXAMPLES)
+        spec = importlib.util.spec_from_file_location(f"example_{script.stem}", script)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture(scope="session")

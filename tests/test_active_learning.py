@@ -1,27 +1,19 @@
 """The example on active learning, on the tiny model."""
 
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.image import imread
 
-from conftest import make_texts
+from conftest import load_example, make_texts
 from sksetfit import SetFitClassifier
 
 pytest.importorskip("skactiveml", reason="the extra examples is not installed")
 
-SCRIPT = Path(__file__).parents[1] / "examples" / "active_learning.py"
-
 
 @pytest.fixture(scope="module")
 def example():
-    spec = importlib.util.spec_from_file_location("active_learning_example", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_example("active_learning.py")
 
 
 @pytest.fixture

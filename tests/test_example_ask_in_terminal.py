@@ -1,6 +1,5 @@
 """A person labels texts in the terminal; here the person is a list of lines, and once a real terminal."""
 
-import importlib.util
 import io
 import os
 import pty
@@ -12,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from conftest import make_texts
+from conftest import load_example, make_texts
 from sksetfit import load
 
 pytest.importorskip("skactiveml", reason="the extra examples is not installed")
@@ -23,12 +22,7 @@ LABELS = ["--labels", "food", "music", "sport"]
 
 @pytest.fixture(scope="module")
 def example():
-    sys.path.insert(0, str(SCRIPT.parent))  # where own_data.py lies
-    spec = importlib.util.spec_from_file_location("ask_in_terminal", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    sys.path.remove(str(SCRIPT.parent))
-    return module
+    return load_example("ask_in_terminal.py")
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """The example that pushes to the Hugging Face Hub, with the real client and a stand-in for the Hub."""
 
-import importlib.util
 import os
 import re
 import subprocess
@@ -11,7 +10,7 @@ import pandas as pd
 import pytest
 
 import hub_stand_in
-from conftest import make_texts
+from conftest import load_example, make_texts
 from hub_stand_in import READER, WRITER, HubStandIn, RefusedError, quiet_client, stand_in_for_the_hub
 from sksetfit import load
 
@@ -37,12 +36,7 @@ def hub(hub_alone, monkeypatch):
 
 @pytest.fixture(scope="module")
 def example():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(SCRIPT.parent)
-        spec = importlib.util.spec_from_file_location("push_to_hub_example", SCRIPT)
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-    return module
+    return load_example("push_to_hub.py")
 
 
 @pytest.fixture

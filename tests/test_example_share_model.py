@@ -1,6 +1,5 @@
 """The example that shares a model as one file, on the tiny model."""
 
-import importlib.util
 import os
 import re
 import subprocess
@@ -10,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from conftest import make_texts
+from conftest import load_example, make_texts
 from sksetfit import load
 
 SCRIPT = Path(__file__).parents[1] / "examples" / "share_model.py"
@@ -18,12 +17,7 @@ SCRIPT = Path(__file__).parents[1] / "examples" / "share_model.py"
 
 @pytest.fixture(scope="module")
 def example():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(SCRIPT.parent)
-        spec = importlib.util.spec_from_file_location("share_model", SCRIPT)
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-    return module
+    return load_example("share_model.py")
 
 
 @pytest.fixture

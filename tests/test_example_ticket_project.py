@@ -1,6 +1,5 @@
 """The ticket team's scripts, one after another, on other columns and the tiny model."""
 
-import importlib.util
 import os
 import re
 import subprocess
@@ -12,7 +11,7 @@ import pandas as pd
 import pytest
 from matplotlib.image import imread
 
-from conftest import make_texts
+from conftest import load_example, make_texts
 from sksetfit import SetFitClassifier, dump, load
 
 FOLDER = Path(__file__).parents[1] / "examples" / "ticket_project"
@@ -20,10 +19,7 @@ COLUMNS = ["--text", "words", "--label", "topic"]
 
 
 def script(name):
-    spec = importlib.util.spec_from_file_location(f"ticket_project_{name}", FOLDER / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_example(f"ticket_project/{name}.py")
 
 
 @pytest.fixture(autouse=True)

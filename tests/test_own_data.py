@@ -1,21 +1,17 @@
 """What the examples read."""
 
-import importlib.util
 import re
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-SCRIPT = Path(__file__).parents[1] / "examples" / "own_data.py"
+from conftest import load_example
 
 
 @pytest.fixture(scope="module")
 def own_data():
-    spec = importlib.util.spec_from_file_location("own_data", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_example("own_data.py")
 
 
 @pytest.fixture
