@@ -114,7 +114,12 @@ def read_table(options: argparse.Namespace, *, label_needed: bool = True) -> pd.
     return whole
 
 
-def read_texts(options: argparse.Namespace) -> tuple[pd.Series, pd.Series]:
-    """Return the texts and their labels, a Series each."""
+def read_texts(options: argparse.Namespace, *, at_least: int = 1) -> tuple[pd.Series, pd.Series]:
+    """Return the texts and their labels, a Series each, without the classes that have fewer texts than ``at_least``."""
     table = read_table(options)
+    counts = table[options.label].value_counts()
+    if rare := counts.index[counts < at_least].tolist():
+        few = "a single text" if at_least == 2 else f"fewer than {at_least} texts"
+        print(f"left out, with {few}: {', '.join(map(str, rare))}")
+        table = table[~table[options.label].isin(rare)]
     return table[options.text], table[options.label]

@@ -25,11 +25,7 @@ from sklearn.svm import SVC
 from sksetfit import FewShotSplit, SetFitClassifier
 
 options = example_parser(__doc__).parse_args()
-X, y = read_texts(options)
-single = y.value_counts().loc[lambda counts: counts < 2].index.tolist()
-if single:
-    print(f"left out, with a single text: {', '.join(map(str, single))}")
-X, y = X[~y.isin(single)].to_numpy(), y[~y.isin(single)].to_numpy()
+X, y = (column.to_numpy() for column in read_texts(options, at_least=2))
 train, test = next(FewShotSplit(16, too_few="take_all", random_state=0).split(X, y))
 print(f"{len(train)} texts of {len(np.unique(y))} classes to search on, {len(test)} to test on")
 

@@ -29,12 +29,7 @@ parser = example_parser(__doc__)
 parser.add_argument("--precision", type=float, default=0.9, help="the share of answers to be right (%(default)s)")
 options = parser.parse_args()
 
-X, y = read_texts(options)
-counts = y.value_counts()
-rare = counts.index[counts < 16].tolist()
-if rare:
-    print(f"left out, with fewer than 16 texts: {', '.join(map(str, rare))}")
-X, y = X[~y.isin(rare)].to_numpy(), y[~y.isin(rare)].to_numpy()
+X, y = (column.to_numpy() for column in read_texts(options, at_least=16))
 
 train, rest = next(FewShotSplit(n_per_class=8, random_state=0).split(X, y))
 X_train, y_train = X[train], y[train]

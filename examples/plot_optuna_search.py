@@ -30,11 +30,7 @@ parser = example_parser(__doc__)
 parser.add_argument("--trials", type=int, default=10, help="how many candidates to try (%(default)s)")
 parser.add_argument("--verbose", action="store_true", help="show what Optuna logs")
 options = parser.parse_args()
-X, y = read_texts(options)
-single = y.value_counts().loc[lambda counts: counts < 2].index.tolist()
-if single:
-    print(f"left out, with a single text: {', '.join(map(str, single))}")
-X, y = X[~y.isin(single)].to_numpy(), y[~y.isin(single)].to_numpy()
+X, y = (column.to_numpy() for column in read_texts(options, at_least=2))
 train, test = next(FewShotSplit(16, too_few="take_all", random_state=0).split(X, y))
 print(f"{len(train)} texts of {len(np.unique(y))} classes to search on, {len(test)} to test on")
 
