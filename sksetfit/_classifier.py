@@ -109,9 +109,9 @@ class SetFitClassifier(CallbackSupportMixin, HeadOnEmbeddings, BaseEstimator):
         ``scorer(classifier, X, y)``; None means accuracy. Validation texts count alike, whatever ``sample_weight``
         says. Only read with early stopping.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
-        "auto" tunes in bfloat16 where the processor or GPU multiplies it natively and predicts in float32; "float32"
-        and "bfloat16" do both in one. In bfloat16 an embedding depends a little, in the third digit, on the texts that
-        are encoded along with it.
+        "auto" tunes in bfloat16 where the processor or GPU multiplies it faster than float32, and predicts in float32;
+        "float32" and "bfloat16" do both in one. In bfloat16 an embedding depends a little, in the third digit, on the
+        texts that are encoded along with it.
     backend : {"torch", "openvino"}, default="torch"
         What computes embeddings for predictions; tuning is torch's. "openvino", through sentence-transformers and on
         the processor, is quicker for single texts; it needs ``pip install 'sksetfit[openvino]'`` and, in each process,

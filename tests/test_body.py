@@ -88,9 +88,19 @@ def test_bfloat16_is_near_float32(body):
     assert 0 < np.abs(exact - rough).max() < 0.05
 
 
-@pytest.mark.parametrize(("native", "precision"), [(True, "bfloat16"), (False, "float32")])
-def test_auto_precision_follows_the_processor(body, monkeypatch, native, precision):
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": native}, raising=False)
+@pytest.mark.parametrize(
+    ("capabilities", "precision"),
+    [
+        ({"avx512_bf16": True, "avx512_fp16": False}, "bfloat16"),  # AMD from Zen 4 on
+        ({"avx512_bf16": True, "avx512_fp16": True, "amx_bf16": True}, "bfloat16"),  # Intel from Sapphire Rapids on
+        ({"avx512_bf16": True, "avx512_fp16": True, "amx_bf16": False}, "float32"),  # the same without AMX
+        ({"bf16": True}, "bfloat16"),  # ARM
+        ({"avx512_bf16": False, "cpu_name": "amx_bf16"}, "float32"),
+        ({}, "float32"),
+    ],
+)
+def test_auto_precision_is_bfloat16_where_it_is_faster(body, monkeypatch, capabilities, precision):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
     assert body.training_precision("auto") == precision
 
 
