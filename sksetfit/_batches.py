@@ -10,8 +10,6 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-PASSES, MIN_STEPS, MAX_STEPS = 3, 24, 250
-
 
 class _Deck:
     """Deals items in random order; reshuffles when all have been dealt, so that each is dealt equally often."""
@@ -120,10 +118,3 @@ def merge_duplicates(texts: Sequence[str], indicator: NDArray[np.bool_]) -> tupl
     merged = np.zeros((len(place), indicator.shape[1]), dtype=bool)
     np.logical_or.at(merged, [place[text] for text in texts], indicator)
     return list(place), merged
-
-
-def planned_steps(
-    n_texts: int, batch_size: int, passes: int = PASSES, least: int = MIN_STEPS, most: int = MAX_STEPS
-) -> int:
-    """Return how many steps tune well: a few passes over the texts, within bounds."""
-    return int(np.clip(round(passes * n_texts / batch_size), least, most))

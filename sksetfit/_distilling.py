@@ -17,17 +17,18 @@ from numpy.typing import NDArray
 from sentence_transformers.sentence_transformer.modules import Dense
 from torch import Tensor, nn
 
-from sksetfit._batches import balanced_batches, planned_steps
+from sksetfit._batches import balanced_batches
 from sksetfit._body import Body, building, distinct, threads
 from sksetfit._body_source import chosen_device, load_body
 from sksetfit._finetune import finetune
 from sksetfit._layers import with_fewer_layers
 from sksetfit._memory import give_back_freed_memory
+from sksetfit._schedule import STATIC_LEARNING_RATE, planned_steps
 from sksetfit._static_body import STATIC, StaticBody, last_normalize, of_seen_tokens, static_body_of
 
 # Vectors of tokens take a higher rate and more passes, which cost next to nothing.
 PASSES, LEARNING_RATE = 3, 5e-4
-STATIC_PASSES, STATIC_LEARNING_RATE = 6, 3e-3
+STATIC_PASSES = 6
 MIN_STEPS, MAX_STEPS = 50, 1000
 RIDGE = 0.3  # in shares of the mean square: measured between 60 and 1,000 texts of 384 dimensions
 MIN_TEXTS = 1000  # from which the map of another model is learned, however few the steps

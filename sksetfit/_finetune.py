@@ -1,6 +1,6 @@
 """The tuning loop: batches of tokenised texts, the gradient of a loss of their embeddings, AdamW.
 
-Floor 1: knows torch, and of this package the body and the gradients.
+Floor 1: knows torch, and of this package the body, the gradients and the schedule.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from tqdm import tqdm
 from sksetfit._body import Body, Tokens, autocast, threads
 from sksetfit._gradients import Gradients, LossOfBatch, LossWithWeights
 from sksetfit._layers import freeze_lowest
+from sksetfit._schedule import warmup_then_linear
 
 
 @torch.inference_mode(False)  # which also switches gradients on, where a caller has switched them off
@@ -55,7 +56,7 @@ def finetune(
         if isinstance(loss, LossWithWeights):
             groups.append({"params": list(loss.parameters()), "lr": loss.learning_rate})
         optimizer = torch.optim.AdamW(groups, lr=learning_rate, weight_decay=weight_decay, fused=True)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _warmup_then_linear(n_steps, warmup_proportion))
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, warmup_then_linear(n_steps, warmup_proportion))
         gradients = Gradients(body, precision)
         for batch in bar or batches:
             losses.append(gradients.add(tokens, batch, loss))
@@ -82,12 +83,3 @@ def _check_finite(body: Body, tokens: Tokens, when: str, learning_rate: float) -
 
 def _diverged(how: str, learning_rate: float) -> ValueError:
     return ValueError(f"The tuning diverged: {how}. Lower learning_rate (it was {learning_rate}).")
-
-
-def _warmup_then_linear(n_steps: int, warmup_proportion: float) -> Any:
-    n_warmup = max(1, round(warmup_proportion * n_steps))
-
-    def factor(step: int) -> float:
-        return min((step + 1) / n_warmup, (n_steps - step) / max(n_steps - n_warmup, 1), 1.0)
-
-    return factor

@@ -206,6 +206,7 @@ def _facts(clf: HeadOnEmbeddings, train: _Train | None, *, show_training_texts: 
         own |= {"model": body_name} if own["model"] not in (None, "static") else {}
     else:  # the encoder's parameters are those of the fit: the classifier's may have been set since
         own |= encoder.get_params() | {"model": body_name, "head": clf.head_}
+        own["learning_rate"] = getattr(encoder, "learning_rate_", encoder.learning_rate)  # what "auto" chose
     # scikit-learn's "deprecated" stands for no value at all.
     of_head = {name: value for name, value in clf.head_.get_params().items() if str(value) != "deprecated"}
     return Facts(

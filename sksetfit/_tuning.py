@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from sksetfit._batches import balanced_batches, merge_duplicates, planned_steps
+from sksetfit._batches import balanced_batches, merge_duplicates
 from sksetfit._body import Body
 from sksetfit._body_source import chosen_device, identity, load_body
 from sksetfit._body_state import body_to_state
@@ -28,6 +28,7 @@ from sksetfit._label_texts import label_rows, names_are_informative
 from sksetfit._labelled import Labelled
 from sksetfit._losses import contrastive_loss
 from sksetfit._memory import give_back_freed_memory
+from sksetfit._schedule import STATIC_LEARNING_RATE, learning_rate_of, planned_steps
 from sksetfit._tuning_cache import KeptBody, key_of, remembered
 from sksetfit._validation import local_random_state
 from sksetfit._version import versions
@@ -44,7 +45,7 @@ class Recipe(NamedTuple):
     loss: str
     max_steps: int | str
     batch_size: int
-    learning_rate: float
+    learning_rate: float | str
     warmup_proportion: float
     weight_decay: float
     max_seq_length: int | None
@@ -54,10 +55,11 @@ class Recipe(NamedTuple):
 
 
 class Tuned(NamedTuple):
-    """What a tuning has made: the body, the label texts that took part, the loss of each step, and the scorings."""
+    """What a tuning has made: body, label texts that took part, learning rate, loss of each step, and scorings."""
 
     body: Any
     label_texts: dict[Any, list[str]]
+    learning_rate: float
     loss_curve: NDArray[np.float64]
     validation_steps: NDArray[np.int64]
     validation_scores: NDArray[np.float64]
@@ -126,6 +128,7 @@ class Tuning:
         tokens, n_cut = body.tokenize(texts)
         precision = body.training_precision(self.recipe.precision)
         n_steps = self._n_steps(len(texts), warm=start is not None)
+        learning_rate = self._learning_rate(body)
         if self.verbose:
             n_label_texts = sum(map(len, label_texts.values()))
             print(f"[sksetfit] {n_label_texts} label texts of {len(label_texts)} classes take part")
@@ -136,6 +139,7 @@ class Tuning:
                 f"in {precision} on {body.device}, about "
                 f"{_expected_seconds(body, texts[: self.recipe.batch_size], n_steps, precision)} s"
             )
+            print(f"[sksetfit] learning_rate={learning_rate:.3g}{self._why_this_rate(body)}")
         watches: list[Watch] = [each for each in (self.early_stopping, self.watch) if each is not None]
         for each in watches:
             each.start(body, label_texts, n_steps)
@@ -145,14 +149,17 @@ class Tuning:
             balanced_batches(indicator, n_steps, self.recipe.batch_size, rng),
             self._loss(body, indicator, weights),
             n_steps=n_steps,
+            learning_rate=learning_rate,
+            warmup_proportion=self.recipe.warmup_proportion,
+            weight_decay=self.recipe.weight_decay,
             precision=precision,
             after_step=partial(_tell, watches, n_steps) if watches else None,
             progress=bool(self.verbose),
-            **{name: getattr(self.recipe, name) for name in _OF_THE_LOOP},
         )
         scorings = ([], []) if self.early_stopping is None else self.early_stopping.end(loss_curve.tolist())
         give_back_freed_memory()
-        return Tuned(body, label_texts, loss_curve, np.array(scorings[0], dtype=np.int64), np.array(scorings[1]))
+        steps, scores = np.array(scorings[0], dtype=np.int64), np.array(scorings[1])
+        return Tuned(body, label_texts, learning_rate, loss_curve, steps, scores)
 
     def run_once(self, memory: Any) -> Tuned:
         """Do what `run` does, unless the memory holds what the same tuning has made before.
@@ -178,8 +185,8 @@ class Tuning:
         if not isinstance(tuned, Tuned):
             raise ValueError(f"memory={memory!r} holds something else under the key of this tuning: clear it.")
         body = KeptBody(**tuned.body, device=chosen_device(self.recipe.device))
-        curves: Any = [np.array(each) for each in tuned[2:]]  # copies, of what may be mapped from the memory's file
-        return Tuned(body, tuned.label_texts, *curves)
+        curves: Any = [np.array(each) for each in tuned[3:]]  # copies, of what may be mapped from the memory's file
+        return Tuned(body, tuned.label_texts, tuned.learning_rate, *curves)
 
     def _loss(self, body: Body, indicator: NDArray[np.bool_], weights: NDArray[np.float64] | None) -> LossOfBatch:
         loss = contrastive_loss(self.recipe.loss, indicator, weights)
@@ -220,6 +227,17 @@ class Tuning:
         n_steps = planned_steps(n_texts, self.recipe.batch_size)
         return n_steps // WARM_SHARE if warm else n_steps
 
+    def _learning_rate(self, body: Body) -> float:
+        if self.recipe.learning_rate != "auto":
+            return float(self.recipe.learning_rate)
+        return learning_rate_of(body.transformer.config.hidden_size) if body.has_layers else STATIC_LEARNING_RATE
+
+    def _why_this_rate(self, body: Body) -> str:
+        if self.recipe.learning_rate != "auto":
+            return ""
+        kind = f"a width of {body.transformer.config.hidden_size}" if body.has_layers else "static embeddings"
+        return f' ("auto" for {kind})'
+
     def _label_texts(self, body: Body, rng: np.random.RandomState) -> dict[Any, list[str]]:
         """Return the label texts, none of them where "auto" finds that they say nothing about the texts."""
         if self.recipe.label_texts != "auto" or not self.candidates:
@@ -235,9 +253,6 @@ class Tuning:
         if self.verbose:
             print('[sksetfit] label_texts="auto": the class names do not match the texts and are left out')
         return {}
-
-
-_OF_THE_LOOP = ("learning_rate", "warmup_proportion", "weight_decay")
 
 
 def _tell(watches: list[Watch], n_steps: int, losses: list[float]) -> bool:

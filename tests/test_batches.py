@@ -3,15 +3,7 @@ import itertools
 import numpy as np
 import pytest
 
-from sksetfit._batches import (
-    MAX_STEPS,
-    MIN_STEPS,
-    PASSES,
-    balanced_batches,
-    merge_duplicates,
-    planned_steps,
-    split_by_length,
-)
+from sksetfit._batches import balanced_batches, merge_duplicates, split_by_length
 
 # Texts per class, and the batch size: all classes fit, do not divide it, do not fit, are unequal, are singletons.
 SIZES = [
@@ -207,26 +199,3 @@ def test_texts_without_duplicates_stay_as_they_are():
     texts, merged = merge_duplicates(["a", "b", "c"], indicator)
     assert texts == ["a", "b", "c"]
     np.testing.assert_array_equal(merged, indicator)
-
-
-@pytest.mark.parametrize(
-    ("n_texts", "batch_size", "steps"),
-    [
-        (2, 24, MIN_STEPS),
-        (16, 24, MIN_STEPS),
-        (240, 24, PASSES * 10),
-        (250, 24, round(PASSES * 250 / 24)),
-        (10**6, 24, MAX_STEPS),
-        (10**9, 2, MAX_STEPS),
-    ],
-)
-def test_the_plan_is_a_few_passes_within_bounds(n_texts, batch_size, steps):
-    assert planned_steps(n_texts, batch_size) == steps
-    assert type(planned_steps(n_texts, batch_size)) is int
-
-
-def test_the_plan_never_shrinks_with_more_texts():
-    plans = [planned_steps(n_texts, 24) for n_texts in range(1, 3000, 7)]
-    assert plans == sorted(plans)
-    assert plans[0] == MIN_STEPS
-    assert plans[-1] == MAX_STEPS

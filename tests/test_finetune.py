@@ -6,7 +6,7 @@ import torch
 from transformers import AutoConfig, AutoModel
 
 from conftest import make_texts
-from sksetfit import _finetune, _gradients
+from sksetfit import _gradients
 from sksetfit._batches import balanced_batches
 from sksetfit._body_source import load_body
 from sksetfit._finetune import finetune
@@ -90,18 +90,6 @@ def test_micro_batches_do_not_change_the_gradient(tiny_model, texts, monkeypatch
 def test_a_rate_that_is_too_high_ends_in_an_error_that_says_so(body, texts, n_steps, how):
     with pytest.raises(ValueError, match=rf"diverged: {how}.*Lower learning_rate \(it was 1e\+39\)"):
         tune(body, texts, learning_rate=1e39, n_steps=n_steps)
-
-
-@pytest.mark.parametrize(("n_steps", "proportion"), [(1, 0.1), (10, 0.0), (10, 0.1), (10, 0.5), (10, 1.0)])
-def test_the_learning_rate_rises_and_then_falls(n_steps, proportion):
-    factor = _finetune._warmup_then_linear(n_steps, proportion)
-    factors = [factor(step) for step in range(n_steps)]
-    top = int(np.argmax(factors))
-    assert max(factors) == 1
-    assert min(factors) > 0
-    assert top == max(0, round(proportion * n_steps) - 1)
-    assert factors[: top + 1] == sorted(factors[: top + 1])
-    assert factors[top:] == sorted(factors[top:], reverse=True)
 
 
 def test_a_bar_is_shown_only_where_it_is_asked_for(body, texts, capsys):

@@ -50,6 +50,7 @@ FLOORS = {
     "_parts": 0,
     "_reject": 0,
     "_risk_coverage": 0,
+    "_schedule": 0,
     "_schema": 0,
     "_setfit_heads": 0,
     "_setfit_names": 0,
