@@ -7,6 +7,7 @@ is encoded once per step however many pairs it is in.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -15,6 +16,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 Loss = Callable[[Tensor, Tensor, Tensor | None], Tensor]
+
+ANCHOR_TEMPERATURE = 0.1
 
 
 def label_overlap(indicator: Tensor) -> Tensor:
@@ -117,14 +120,75 @@ def _mean(values: Tensor, weights: Tensor) -> Tensor:
 LOSSES: dict[str, Loss] = {"supcon": supervised_contrastive, "cosine": cosine_similarity}
 
 
+class Anchors(NamedTuple):
+    """Fixed embeddings of the classes that have label texts.
+
+    Attributes
+    ----------
+    embeddings : Tensor of shape (n_anchors, n_dimensions)
+        The mean embedding of the label texts of each of these classes, on the body before the tuning.
+    classes : ndarray of shape (n_anchors,)
+        Which columns of the indicator matrix they are of.
+    """
+
+    embeddings: Tensor
+    classes: NDArray[np.intp]
+
+    @classmethod
+    def of(cls, embeddings: NDArray[np.float32], indicator: NDArray[np.bool_], device: torch.device) -> Anchors:
+        """Return the anchors of label texts with these embeddings, of the classes that ``indicator`` says."""
+        classes = np.flatnonzero(indicator.any(axis=0))
+        sums = indicator[:, classes].T.astype(np.float32) @ embeddings
+        return cls(torch.from_numpy(sums / indicator[:, classes].sum(axis=0)[:, None]).float().to(device), classes)
+
+
+def anchor_cross_entropy(
+    embeddings: Tensor,
+    anchors: Tensor,
+    indicator: Tensor,
+    weights: Tensor | None = None,
+    temperature: float = ANCHOR_TEMPERATURE,
+) -> Tensor:
+    """Cross-entropy of the classes of texts, where the logits are cosine similarities to fixed anchors.
+
+    Parameters
+    ----------
+    embeddings : Tensor of shape (n_texts, n_dimensions), dtype float32
+    anchors : Tensor of shape (n_anchors, n_dimensions), dtype float32
+    indicator : Tensor of shape (n_texts, n_anchors), dtype bool
+        Which text has the class of which anchor. Texts of several share their probability; texts of none are left out.
+    weights : Tensor of shape (n_texts,) or None, default=None
+        How much each text counts; None: all alike.
+    temperature : float, default=0.1
+        What the similarities are divided by.
+
+    Returns
+    -------
+    Tensor of shape ()
+    """
+    has_anchor = indicator.any(dim=1)
+    if not has_anchor.any():
+        return embeddings.sum() * 0.0
+    logits = F.normalize(embeddings[has_anchor], dim=1) @ F.normalize(anchors, dim=1).T / temperature
+    target = F.normalize(indicator[has_anchor].float(), p=1, dim=1)
+    values = F.cross_entropy(logits, target, reduction="none")
+    return values.mean() if weights is None else _mean(values, weights[has_anchor])
+
+
 def contrastive_loss(
-    loss: str, indicator: NDArray[np.bool_], weights: NDArray[np.float64] | None
+    loss: str, indicator: NDArray[np.bool_], weights: NDArray[np.float64] | None, anchors: Anchors | None = None
 ) -> Callable[[Tensor, NDArray[np.intp]], Tensor]:
-    """Return the loss of this name as a function of embeddings and of the texts that they are of."""
+    """Return the loss of this name as a function of embeddings and of the texts that they are of.
+
+    Anchors add their cross-entropy to the supervised contrastive loss. The cosine loss stays setfit's objective.
+    """
 
     def loss_of(embeddings: Tensor, texts: NDArray[np.intp]) -> Tensor:
         labels = torch.from_numpy(indicator[texts]).to(embeddings.device)
         of_texts = None if weights is None else torch.from_numpy(weights[texts]).float().to(embeddings.device)
-        return LOSSES[loss](embeddings, label_overlap(labels), of_texts)
+        value = LOSSES[loss](embeddings, label_overlap(labels), of_texts)
+        if anchors is None or loss != "supcon":
+            return value
+        return value + anchor_cross_entropy(embeddings, anchors.embeddings, labels[:, anchors.classes], of_texts)
 
     return loss_of

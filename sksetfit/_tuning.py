@@ -26,7 +26,7 @@ from sksetfit._finetune import finetune
 from sksetfit._gradients import LossOfBatch, LossWithWeights
 from sksetfit._label_texts import label_rows, names_are_informative
 from sksetfit._labelled import Labelled
-from sksetfit._losses import contrastive_loss
+from sksetfit._losses import Anchors, contrastive_loss
 from sksetfit._memory import give_back_freed_memory
 from sksetfit._schedule import STATIC_LEARNING_RATE, learning_rate_of, planned_steps
 from sksetfit._tuning_cache import KeptBody, key_of, remembered
@@ -123,7 +123,7 @@ class Tuning:
         """Load a body, or copy the one to start from, and tune it."""
         rng = local_random_state(self.seed)
         body = self._load() if start is None else self._copied(start)
-        label_texts = self._label_texts(body, rng)
+        label_texts, anchors = self._label_texts(body, rng)
         texts, indicator, weights = _with_label_texts(self.labelled, label_texts)
         tokens, n_cut = body.tokenize(texts)
         precision = body.training_precision(self.recipe.precision)
@@ -147,7 +147,7 @@ class Tuning:
             body,
             tokens,
             balanced_batches(indicator, n_steps, self.recipe.batch_size, rng),
-            self._loss(body, indicator, weights),
+            self._loss(body, indicator, weights, anchors),
             n_steps=n_steps,
             learning_rate=learning_rate,
             warmup_proportion=self.recipe.warmup_proportion,
@@ -188,8 +188,14 @@ class Tuning:
         curves: Any = [np.array(each) for each in tuned[3:]]  # copies, of what may be mapped from the memory's file
         return Tuned(body, tuned.label_texts, tuned.learning_rate, *curves)
 
-    def _loss(self, body: Body, indicator: NDArray[np.bool_], weights: NDArray[np.float64] | None) -> LossOfBatch:
-        loss = contrastive_loss(self.recipe.loss, indicator, weights)
+    def _loss(
+        self,
+        body: Body,
+        indicator: NDArray[np.bool_],
+        weights: NDArray[np.float64] | None,
+        anchors: Anchors | None,
+    ) -> LossOfBatch:
+        loss = contrastive_loss(self.recipe.loss, indicator, weights, anchors)
         if self.head is None:
             return loss
         targets = self.labelled.targets
@@ -238,21 +244,22 @@ class Tuning:
         kind = f"a width of {body.transformer.config.hidden_size}" if body.has_layers else "static embeddings"
         return f' ("auto" for {kind})'
 
-    def _label_texts(self, body: Body, rng: np.random.RandomState) -> dict[Any, list[str]]:
-        """Return the label texts, none of them where "auto" finds that they say nothing about the texts."""
-        if self.recipe.label_texts != "auto" or not self.candidates:
-            return self.candidates
-        indicator = self.labelled.targets.indicator
+    def _label_texts(self, body: Body, rng: np.random.RandomState) -> tuple[dict[Any, list[str]], Anchors | None]:
+        """Return the label texts and their embeddings, none where "auto" finds that they do not match the texts."""
+        if not self.candidates:
+            return {}, None
         names, name_indicator = label_rows(self.candidates, self.labelled.targets.classes)
-        (sample,) = balanced_batches(indicator, 1, N_TEXTS_JUDGED, rng)
         precision = body.training_precision(self.recipe.precision)
-        by_texts = body.encode([self.labelled.texts[i] for i in sample], precision)
         by_names = body.encode(names, precision)
-        if names_are_informative(by_texts, indicator[sample], by_names, name_indicator):
-            return self.candidates
-        if self.verbose:
-            print('[sksetfit] label_texts="auto": the class names do not match the texts and are left out')
-        return {}
+        if self.recipe.label_texts == "auto":
+            indicator = self.labelled.targets.indicator
+            (sample,) = balanced_batches(indicator, 1, N_TEXTS_JUDGED, rng)
+            by_texts = body.encode([self.labelled.texts[i] for i in sample], precision)
+            if not names_are_informative(by_texts, indicator[sample], by_names, name_indicator):
+                if self.verbose:
+                    print('[sksetfit] label_texts="auto": the class names do not match the texts and are left out')
+                return {}, None
+        return self.candidates, Anchors.of(by_names, name_indicator, body.device)
 
 
 def _tell(watches: list[Watch], n_steps: int, losses: list[float]) -> bool:

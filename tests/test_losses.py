@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 import torch
 
-from sksetfit._losses import LOSSES, cosine_similarity, label_overlap, supervised_contrastive
+from sksetfit._losses import (
+    ANCHOR_TEMPERATURE,
+    LOSSES,
+    Anchors,
+    anchor_cross_entropy,
+    contrastive_loss,
+    cosine_similarity,
+    label_overlap,
+    supervised_contrastive,
+)
 
 TEMPERATURE = 0.15
 
@@ -200,3 +209,65 @@ def test_the_length_of_embeddings_and_the_order_of_texts_do_not_matter(loss, ind
     lengths = np.random.RandomState(1).uniform(0.5, 20, size=(len(indicator), 1))
     expected = loss_of(loss, embeddings, indicator).item()
     assert loss_of(loss, (embeddings * lengths)[order], indicator[order]).item() == pytest.approx(expected, rel=1e-6)
+
+
+# -- anchors: the embeddings of label texts before the tuning
+
+
+def plain_anchor_cross_entropy(embeddings, anchors, indicator, weights):
+    """Mean over texts with an anchored class: minus the mean log probability of their anchored classes."""
+    total = 0.0
+    for embedding, own, weight in zip(embeddings, indicator, weights, strict=True):
+        logits = [cosine_of(embedding, anchor) / ANCHOR_TEMPERATURE for anchor in anchors]
+        log_sum = math.log(sum(math.exp(logit) for logit in logits))
+        losses = [log_sum - logit for logit, is_own in zip(logits, own, strict=True) if is_own]
+        total += weight * sum(losses) / len(losses) if losses else 0.0
+    return total / sum(weight for own, weight in zip(indicator, weights, strict=True) if any(own))
+
+
+@pytest.mark.parametrize("weights", [None, [1.0, 2.0, 0.5, 3.0]])
+@pytest.mark.parametrize(
+    "indicator",
+    [
+        [[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 0, 0]],
+        [[1, 1, 0], [0, 0, 0], [0, 1, 1], [1, 1, 1]],  # several labels, and none
+    ],
+)
+def test_the_cross_entropy_of_anchors_is_its_formula(indicator, weights):
+    rng = np.random.RandomState(0)
+    embeddings, anchors = rng.normal(size=(4, 5)), rng.normal(size=(3, 5))
+    given = None if weights is None else torch.tensor(weights)
+    value = anchor_cross_entropy(
+        torch.tensor(embeddings), torch.tensor(anchors), torch.tensor(indicator, dtype=torch.bool), given
+    )
+    expected = plain_anchor_cross_entropy(embeddings, anchors, indicator, weights or [1.0] * 4)
+    assert value.item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_texts_without_an_anchored_class_have_no_part_in_the_loss_and_a_gradient_of_zero():
+    embeddings = torch.randn(2, 3, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    value = anchor_cross_entropy(embeddings, torch.eye(3), torch.zeros(2, 3, dtype=torch.bool))
+    value.backward()
+    assert value == 0
+    assert not embeddings.grad.any()
+
+
+def test_anchors_are_means_of_the_label_texts_of_each_class_that_has_some():
+    embeddings = np.array([[1, 0], [0, 1], [4, 4]], dtype=np.float32)
+    indicator = np.array([[0, 1, 0], [0, 1, 0], [0, 0, 1]], dtype=bool)
+    anchors = Anchors.of(embeddings, indicator, torch.device("cpu"))
+    assert anchors.classes.tolist() == [1, 2]
+    assert anchors.embeddings.tolist() == [[0.5, 0.5], [4, 4]]
+
+
+def test_anchors_add_to_the_supervised_contrastive_loss_only():
+    indicator = np.eye(2, dtype=bool)[[0, 0, 1, 1]]
+    embeddings = torch.randn(4, 3, generator=torch.Generator().manual_seed(0))
+    anchors = Anchors(torch.eye(2, 3), np.array([0, 1]))
+    texts = np.array([2, 0, 1])
+    for loss, adds in {"supcon": True, "cosine": False}.items():
+        plain = contrastive_loss(loss, indicator, None)(embeddings[texts], texts)
+        anchored = contrastive_loss(loss, indicator, None, anchors)(embeddings[texts], texts)
+        labels = torch.from_numpy(indicator[texts])
+        added = anchor_cross_entropy(embeddings[texts], anchors.embeddings, labels) if adds else 0.0
+        torch.testing.assert_close(anchored, plain + added)
