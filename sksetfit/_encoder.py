@@ -50,6 +50,8 @@ class SetFitEncoder(
         is not accepted: `clone` would copy it for every fold.
     label_texts : "auto", None or dict of {label: text or list of texts}, default="auto"
         Extra training texts made of the class names, which at few shots are worth several labelled texts per class.
+        With ``loss="supcon"`` their embeddings before the tuning are also fixed anchors: the cross-entropy of each
+        text's cosine similarities to them, divided by 0.1, is added to the loss.
         "auto" makes them of labels that are words (underscores become spaces), and drops them where the untuned body
         finds that the names do not tell the labelled texts apart. None uses none. A dict gives the texts of some or
         all labels (columns for multi-label targets); labels that are not in it get none, not even their name.

@@ -18,6 +18,8 @@ and, only where --methods names them,
     sksetfit, abbreviated names  the classes renamed before the fit: the first three letters of each word
     sksetfit, meaningless names  names of colours
     sksetfit, wrong names        the name of the next class
+    sksetfit, descriptions       label_texts={label: four short texts}, of the sets that DESCRIPTIONS has
+    sksetfit, rate R             SetFitClassifier(label_texts=None, learning_rate=R), for 2e-5, 5e-5, 1e-4 and 2e-4
     reference, its defaults      the package setfit with all pairs, the rarer kind repeated
 
 Those whose package is missing are skipped. All that a fit does is timed, loading the body included, after one
@@ -101,9 +103,46 @@ def fit_reference(texts: list[str], labels: list[str], seed: int, model: str, re
     return predict
 
 
+# Written from the names of the classes and training texts, before any test text was read.
+DESCRIPTIONS: dict[str, dict[str, list[str]]] = {
+    "sst2": {
+        "positive": ["a great film", "I enjoyed this movie", "funny, moving and well acted", "a positive review"],
+        "negative": ["a bad film", "I did not enjoy this movie", "dull, clumsy and badly acted", "a negative review"],
+    },
+    "cr": {
+        "positive": ["it works great", "I am happy with it", "good quality and easy to use", "a positive review"],
+        "negative": ["it does not work", "I am unhappy with it", "poor quality and hard to use", "a negative review"],
+    },
+    "trec": {
+        "abbreviation": ["abbreviation", "What does this abbreviation stand for?", "What is it short for?", "acronym"],
+        "description": ["definition", "What does this word mean?", "How does it work?", "Why does this happen?"],
+        "entity": ["a thing", "Which animal, plant, food or product?", "What is it called?", "Which language or game?"],
+        "human": ["a person", "Who was the first to do it?", "Which company or group made it?", "Whose name is it?"],
+        "location": ["a place", "Where is it?", "Which country, city or state?", "Which river or mountain?"],
+        "number": ["a number", "How many are there?", "When did it happen?", "How much, how far, how old?"],
+    },
+    "tickets": {
+        "apache": ["apache", "the web server httpd", "requests, modules and virtual hosts", "httpd.conf"],
+        "eclipse": ["eclipse", "the Java development environment", "an exception in a plugin or editor", "workspace"],
+        "firefox": ["firefox", "the web browser", "tabs, bookmarks and web pages", "Mozilla"],
+        "linux": ["linux", "the operating system kernel", "a driver or hardware does not work", "kernel panic at boot"],
+        "openoffice": ["openoffice", "the office suite", "documents, spreadsheets and printing", "writer and calc"],
+    },
+}
+
+
 class Method(NamedTuple):
-    fit: Callable[[list[str], list[str], int, str], Predict]
+    fit: Callable[..., Predict]
     package: str
+    is_described: bool = False  # whether its fit gets the descriptions of the set
+
+    def of_set(self, name: str) -> Callable[[list[str], list[str], int, str], Predict]:
+        """Return the fit for the set of this name."""
+        if not self.is_described:
+            return self.fit
+        if name not in DESCRIPTIONS:
+            raise InapplicableError("it has no descriptions")
+        return partial(self.fit, label_texts=DESCRIPTIONS[name])
 
 
 METHODS = {
@@ -115,6 +154,11 @@ METHODS = {
 COMPARED = list(METHODS)
 METHODS["sksetfit, float32"] = Method(partial(fit_sksetfit, precision="float32"), "sksetfit")
 METHODS["reference, its defaults"] = Method(partial(fit_reference, recipe={}), "setfit")
+METHODS["sksetfit, descriptions"] = Method(fit_sksetfit, "sksetfit", is_described=True)
+METHODS |= {
+    f"sksetfit, rate {rate:.0e}": Method(partial(fit_sksetfit, label_texts=None, learning_rate=rate), "sksetfit")
+    for rate in (2e-5, 5e-5, 1e-4, 2e-4)
+}
 METHODS |= {f"sksetfit, {name} names": Method(partial(fit_renamed, renaming=name), "sksetfit") for name in RENAMINGS}
 
 
@@ -122,8 +166,10 @@ def model_name(model: str) -> str:
     return Path(model).resolve().name if Path(model).is_dir() else model
 
 
-def measure(method: Method, sample: pd.DataFrame, test: pd.DataFrame, seed: int, model: str) -> dict[str, Any]:
-    predict, fit_times = timed("fit", method.fit, sample["text"].tolist(), sample["label"].tolist(), seed, model)
+def measure(
+    fit: Callable[..., Predict], sample: pd.DataFrame, test: pd.DataFrame, seed: int, model: str
+) -> dict[str, Any]:
+    predict, fit_times = timed("fit", fit, sample["text"].tolist(), sample["label"].tolist(), seed, model)
     predictions, predict_times = timed("predict", predict, test["text"].tolist())
     accuracy = round(float(np.mean(np.asarray(predictions) == test["label"].to_numpy())), 4)
     return {"test_rows": len(test), "accuracy": accuracy, **fit_times, **predict_times}
@@ -162,7 +208,7 @@ def run(options: argparse.Namespace) -> None:
                     method.fit(["good", "great", "bad", "awful"], ["yes", "yes", "no", "no"], seed, options.model)
                     warm.add(name)
                 try:
-                    row = measure(method, sample, test, seed, options.model)
+                    row = measure(method.of_set(set_name), sample, test, seed, options.model)
                 except InapplicableError as error:
                     print(f"{set_name} {seed} {name}: skipped, {error}", flush=True)
                     continue
