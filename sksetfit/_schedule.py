@@ -1,4 +1,4 @@
-"""How long and how fast a body is tuned: the number of steps, the learning rate and its schedule.
+"""How long and how fast a body is tuned: batch size, number of steps, learning rate and its schedule.
 
 Floor 0: knows numpy.
 """
@@ -10,8 +10,14 @@ from collections.abc import Callable
 import numpy as np
 
 PASSES, MIN_STEPS, MAX_STEPS = 3, 24, 250
+MIN_BATCH_SIZE, MAX_BATCH_SIZE = 24, 64
 LEARNING_RATE, WIDTH = 1e-4, 384  # the rate that measured best on all-MiniLM-L6-v2, and the width of its embeddings
 STATIC_LEARNING_RATE = 3e-3  # of static embeddings, which have a vector per token and no layers
+
+
+def batch_size_of(n_classes: int) -> int:
+    """Return the batch size: two texts of each class, within bounds."""
+    return int(np.clip(2 * n_classes, MIN_BATCH_SIZE, MAX_BATCH_SIZE))
 
 
 def planned_steps(

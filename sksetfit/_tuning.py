@@ -28,7 +28,7 @@ from sksetfit._label_texts import label_rows, names_are_informative
 from sksetfit._labelled import Labelled
 from sksetfit._losses import Anchors, contrastive_loss
 from sksetfit._memory import give_back_freed_memory
-from sksetfit._schedule import STATIC_LEARNING_RATE, learning_rate_of, planned_steps
+from sksetfit._schedule import STATIC_LEARNING_RATE, batch_size_of, learning_rate_of, planned_steps
 from sksetfit._tuning_cache import KeptBody, key_of, remembered
 from sksetfit._validation import local_random_state
 from sksetfit._version import versions
@@ -44,7 +44,7 @@ class Recipe(NamedTuple):
     label_texts: Any
     loss: str
     max_steps: int | str
-    batch_size: int
+    batch_size: int | str
     learning_rate: float | str
     warmup_proportion: float
     weight_decay: float
@@ -127,7 +127,8 @@ class Tuning:
         texts, indicator, weights = _with_label_texts(self.labelled, label_texts)
         tokens, n_cut = body.tokenize(texts)
         precision = body.training_precision(self.recipe.precision)
-        n_steps = self._n_steps(len(texts), warm=start is not None)
+        batch_size = self._batch_size(indicator.shape[1])
+        n_steps = self._n_steps(len(texts), batch_size, warm=start is not None)
         learning_rate = self._learning_rate(body)
         if self.verbose:
             n_label_texts = sum(map(len, label_texts.values()))
@@ -135,9 +136,9 @@ class Tuning:
             print(
                 f"[sksetfit] {len(texts)} distinct texts in {indicator.shape[1]} classes, label texts included, "
                 f"{n_cut} of them cut at {body.max_seq_length} tokens (max_seq_length): {n_steps} tuning steps of at "
-                f"most {self.recipe.batch_size} texts{' with the loss of the head' if self.head else ''} "
+                f"most {batch_size} texts{' with the loss of the head' if self.head else ''} "
                 f"in {precision} on {body.device}, about "
-                f"{_expected_seconds(body, texts[: self.recipe.batch_size], n_steps, precision)} s"
+                f"{_expected_seconds(body, texts[:batch_size], n_steps, precision)} s"
             )
             print(f"[sksetfit] learning_rate={learning_rate:.3g}{self._why_this_rate(body)}")
         watches: list[Watch] = [each for each in (self.early_stopping, self.watch) if each is not None]
@@ -146,7 +147,7 @@ class Tuning:
         loss_curve = finetune(
             body,
             tokens,
-            balanced_batches(indicator, n_steps, self.recipe.batch_size, rng),
+            balanced_batches(indicator, n_steps, batch_size, rng),
             self._loss(body, indicator, weights, anchors),
             n_steps=n_steps,
             learning_rate=learning_rate,
@@ -223,14 +224,17 @@ class Tuning:
         body.name = uuid4().hex
         return body.to(chosen_device(self.recipe.device))
 
-    def _n_steps(self, n_texts: int, *, warm: bool) -> int:
+    def _batch_size(self, n_classes: int) -> int:
+        return batch_size_of(n_classes) if self.recipe.batch_size == "auto" else int(self.recipe.batch_size)
+
+    def _n_steps(self, n_texts: int, batch_size: int, *, warm: bool) -> int:
         if self.recipe.max_steps != "auto":
             return int(self.recipe.max_steps)
         if self.labelled.names_only:
             if self.verbose:
                 print('[sksetfit] max_steps="auto": all texts are made of class names, the body is left as it is')
             return 0
-        n_steps = planned_steps(n_texts, self.recipe.batch_size)
+        n_steps = planned_steps(n_texts, batch_size)
         return n_steps // WARM_SHARE if warm else n_steps
 
     def _learning_rate(self, body: Body) -> float:

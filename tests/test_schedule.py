@@ -7,6 +7,7 @@ from sksetfit._schedule import (
     MAX_STEPS,
     MIN_STEPS,
     PASSES,
+    batch_size_of,
     learning_rate_of,
     planned_steps,
     warmup_then_linear,
@@ -56,6 +57,17 @@ def test_the_learning_rate_rises_and_then_falls(n_steps, proportion):
 )
 def test_the_learning_rate_falls_with_the_width_of_the_body(width, rate):
     assert learning_rate_of(width) == pytest.approx(rate)
+
+
+@pytest.mark.parametrize(("n_classes", "batch_size"), [(1, 24), (12, 24), (13, 26), (32, 64), (1000, 64)])
+def test_a_batch_holds_two_texts_of_each_class_within_bounds(n_classes, batch_size):
+    assert batch_size_of(n_classes) == batch_size
+
+
+def test_the_plan_says_the_batch_size_that_auto_takes(tiny_model, capsys):
+    labels = [f"label {name}" for name in "abcdefghijklmnop"]
+    SetFitEncoder(tiny_model, max_steps=1, verbose=1, random_state=0).fit([f"text {i}" for i in range(32)], 2 * labels)
+    assert "at most 32 texts" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("estimator", [SetFitClassifier, SetFitEncoder])
