@@ -31,6 +31,7 @@ from sksetfit._memory import give_back_freed_memory
 from sksetfit._tuning_cache import KeptBody, key_of, remembered
 from sksetfit._validation import local_random_state
 from sksetfit._version import versions
+from sksetfit._windows import Tokens
 
 WARM_SHARE = 3  # of the steps of a fresh fit are enough to go on from a body that is tuned
 N_TEXTS_JUDGED = 512  # texts, of all classes alike, on which "auto" judges class names; more cost time and say no more
@@ -48,6 +49,7 @@ class Recipe(NamedTuple):
     warmup_proportion: float
     weight_decay: float
     max_seq_length: int | None
+    long_texts: str
     prompt: str | None
     precision: str
     device: str | None
@@ -121,20 +123,23 @@ class Tuning:
         """Load a body, or copy the one to start from, and tune it."""
         rng = local_random_state(self.seed)
         body = self._load() if start is None else self._copied(start)
+        body.long_texts = self.recipe.long_texts
         label_texts = self._label_texts(body, rng)
         texts, indicator, weights = _with_label_texts(self.labelled, label_texts)
-        tokens, n_cut = body.tokenize(texts)
+        windows = body.tokenize(texts)
         precision = body.training_precision(self.recipe.precision)
         n_steps = self._n_steps(len(texts), warm=start is not None)
+        batches = balanced_batches(indicator, n_steps, self.recipe.batch_size, rng)
+        tokens, batches = windows.one_each(batches, rng)
         if self.verbose:
             n_label_texts = sum(map(len, label_texts.values()))
             print(f"[sksetfit] {n_label_texts} label texts of {len(label_texts)} classes take part")
             print(
                 f"[sksetfit] {len(texts)} distinct texts in {indicator.shape[1]} classes, label texts included, "
-                f"{n_cut} of them cut at {body.max_seq_length} tokens (max_seq_length): {n_steps} tuning steps of at "
+                f"{windows.plan(body.long_texts, body.max_seq_length)}: {n_steps} tuning steps of at "
                 f"most {self.recipe.batch_size} texts{' with the loss of the head' if self.head else ''} "
                 f"in {precision} on {body.device}, about "
-                f"{_expected_seconds(body, texts[: self.recipe.batch_size], n_steps, precision)} s"
+                f"{_expected_seconds(body, tokens[: self.recipe.batch_size], n_steps, precision)} s"
             )
         watches: list[Watch] = [each for each in (self.early_stopping, self.watch) if each is not None]
         for each in watches:
@@ -142,7 +147,7 @@ class Tuning:
         loss_curve = finetune(
             body,
             tokens,
-            balanced_batches(indicator, n_steps, self.recipe.batch_size, rng),
+            batches,
             self._loss(body, indicator, weights),
             n_steps=n_steps,
             precision=precision,
@@ -269,9 +274,9 @@ def _with_label_texts(
     )  # a text that is there twice counts once
 
 
-def _expected_seconds(body: Body, some: list[str], n_steps: int, precision: str) -> int:
+def _expected_seconds(body: Body, some: Tokens, n_steps: int, precision: str) -> int:
     """Return about how many seconds the steps will take, judged by encoding some texts."""
-    body.encode(some, precision)  # the first time takes longer
+    body.encode_tokens(some, precision)  # the first time takes longer
     started = time.perf_counter()
-    body.encode(some, precision)
+    body.encode_tokens(some, precision)
     return round(3 * n_steps * (time.perf_counter() - started))  # the way back costs twice the way there

@@ -99,7 +99,7 @@ def test_every_kind_of_transformer_is_read_tuned_and_kept(tiny_model, tmp_path, 
 def tuned_layers(body):
     """Tune for two steps and return the numbers of the layers that changed."""
     before = {name: tensor.clone() for name, tensor in body.transformer.named_parameters()}
-    tokens, _ = body.tokenize(["bread", "tennis goal", "soup rice", "golf"])
+    tokens = body.tokenize(["bread", "tennis goal", "soup rice", "golf"]).tokens
     indicator = np.array([[1, 0], [0, 1], [1, 0], [0, 1]], dtype=bool)
     rates = {"learning_rate": 1e-2, "warmup_proportion": 0.1, "weight_decay": 0.01}
     loss = contrastive_loss("supcon", indicator, None)

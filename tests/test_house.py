@@ -79,6 +79,7 @@ FLOORS = {
     "_packing": 1,
     "_tuning": 1,
     "_tuning_cache": 1,
+    "_windows": 1,
     "_encoder": 2,
     "_torch_head": 2,
     "_classifier": 3,
