@@ -26,7 +26,7 @@ from transformers.utils import logging
 
 from sksetfit._batches import split_by_length
 from sksetfit._packing import packed_states, plain_is_quick, rounded_up, use_packing
-from sksetfit._windows import Tokens, Windows, pieces_in_order, split_into_windows
+from sksetfit._windows import Tokens, Windows, in_order, split_into_windows
 
 # Tokens per prediction batch, with any padding. A processor is quickest with what fits its caches, a GPU wants many.
 ENCODE_TOKENS, ENCODE_TOKENS_ELSEWHERE = 1024, 65536
@@ -90,6 +90,7 @@ class Body(nn.Module):
         # In tokens, without the special one that closes a text where there is one.
         self.prompt_length = len(alone.ids) - sum(alone.special_tokens_mask[-1:]) if prompt else 0
         self.packs = self.has_layers and use_packing(transformer)
+        self.n_long_texts = 0  # among those that it was tuned on: of more than max_seq_length tokens
         self.exports: dict[str, Any] = {}  # what OpenVINO made of it, by precision; never saved
         self.name = uuid4().hex  # of this body and no other, though it be tuned alike
         self.eval()
@@ -123,25 +124,25 @@ class Body(nn.Module):
         for start in range(0, len(texts), TOKENIZED_AT_ONCE):
             chunk = [self.prompt + text for text in texts[start : start + TOKENIZED_AT_ONCE]]
             for encoding in self._encodings(chunk):
-                ids, n_text_tokens, is_cut = self._windows_of(encoding)
+                pieces = [encoding, *encoding.overflowing]
+                ids, n_text_tokens, is_cut = self._windows_of(pieces)
                 if (highest := max(map(max, filter(None, ids)), default=0)) >= n_known:
                     raise ValueError(
                         f"The model's tokenizer and transformer do not fit together: a text holds token {highest}, and "
                         f"the transformer knows {n_known}."
                     )
-                windows.add(ids, n_text_tokens, is_cut=is_cut)
+                windows.add(ids, n_text_tokens, is_long=len(pieces) > 1, is_cut=is_cut)
         return windows
 
     def _encodings(self, texts: list[str]) -> list[Encoding]:
         encodings: list[Encoding] = self.tokenizer.encode_batch(texts)
         return encodings
 
-    def _windows_of(self, encoding: Encoding) -> tuple[list[list[int]], list[int], bool]:
-        """Return what `split_into_windows` returns, of a text that is truncated a single window."""
-        pieces = pieces_in_order(encoding, self.direction)
+    def _windows_of(self, pieces: list[Encoding]) -> tuple[list[list[int]], list[int], bool]:
+        """Return what `split_into_windows` returns, given what the tokenizer keeps of a text and what it cuts off."""
         if len(pieces) == 1 or self.long_texts == "truncate":
-            return [encoding.ids], [len(encoding)], len(pieces) > 1
-        return split_into_windows(pieces, self.max_seq_length, len(self.prompt))
+            return [pieces[0].ids], [len(pieces[0])], len(pieces) > 1
+        return split_into_windows(in_order(pieces, self.direction), self.max_seq_length, len(self.prompt))
 
     def forward(self, tokens: Tokens) -> Tensor:
         """Return the embeddings of a batch of tokenised texts, float32 of shape (n_texts, n_dimensions)."""

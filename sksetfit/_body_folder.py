@@ -129,13 +129,13 @@ class OpenVINOBody:
 
     @torch.inference_mode()
     def _encode_tokens(self, tokens: Tokens, body: Body) -> NDArray[np.float32]:
-        """Return the embeddings of windows, which sentence-transformers would not leave as they are."""
+        """Return the embeddings of windows, of which sentence-transformers would take texts only."""
         embeddings = np.empty((len(tokens), body.n_dimensions), dtype=np.float32)
         for part in split_by_length(np.array([len(ids) for ids in tokens]), ENCODE_TOKENS):
             input_ids, mask = body.padded([tokens[i] for i in part])
-            features = {"input_ids": input_ids, "attention_mask": mask.long()}
+            features: dict[str, Any] = {"input_ids": input_ids, "attention_mask": mask.long()}
             if body.prompt_length:
-                features["prompt_length"] = torch.tensor(body.prompt_length)
+                features["prompt_length"] = body.prompt_length
             embeddings[part] = self._model(features)["sentence_embedding"].float().numpy()
         return embeddings
 

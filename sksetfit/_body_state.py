@@ -20,7 +20,8 @@ from sksetfit._static_body import StaticBody, TokenTable
 
 # To change the form of the state: raise FORMAT, and let body_from_state read the old number too.
 FORMAT = 3
-_FORMAT_BEFORE_WINDOWS = 2  # without long_texts: what is behind max_seq_length tokens was cut off
+_FORMAT_BEFORE_WINDOWS = 2  # it lacks these, because long texts were always cut
+_BEFORE_WINDOWS = {"long_texts": "truncate", "n_long_texts": 0}
 _FIELDS: dict[str, type] = {
     "format": int,
     "transformer": dict,
@@ -29,6 +30,7 @@ _FIELDS: dict[str, type] = {
     "pad_token_id": int,
     "max_seq_length": int,
     "long_texts": str,
+    "n_long_texts": int,
     "prompt": str,
     "weights": dict,
 }
@@ -46,6 +48,7 @@ def body_to_state(body: Body) -> dict[str, Any]:
         "pad_token_id": body.pad_token_id,
         "max_seq_length": body.max_seq_length,
         "long_texts": body.long_texts,
+        "n_long_texts": body.n_long_texts,
         "prompt": body.prompt,
         "weights": {name: tensor.cpu().numpy() for name, tensor in body.state_dict().items()},
     }
@@ -60,7 +63,7 @@ def body_from_state(state: dict[str, Any], device: torch.device) -> Body:
         If the state is not one that `body_to_state` can have made.
     """
     if isinstance(state, dict) and state.get("format") == _FORMAT_BEFORE_WINDOWS:
-        state = {"long_texts": "truncate"} | state | {"format": FORMAT}
+        state = _BEFORE_WINDOWS | state | {"format": FORMAT}
     _check_fields(state)
     try:
         return _build(state).to(device)
@@ -112,7 +115,7 @@ def _build(state: dict[str, Any]) -> Body:
         max_seq_length=state["max_seq_length"],
         prompt=state["prompt"],
     )
-    body.long_texts = state["long_texts"]
+    body.long_texts, body.n_long_texts = state["long_texts"], state["n_long_texts"]
     body.encode(["", "a text"])  # which tells whether all of it fits together
     return body
 

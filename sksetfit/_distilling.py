@@ -69,7 +69,9 @@ def distil(
         student.long_texts = teacher.long_texts
         _begin(teacher, student, model, texts, wanted)
         batches = balanced_batches(np.zeros((len(texts), 1), dtype=bool), n_steps, batch_size, rng)
-        tokens, batches = student.tokenize(texts).one_each(batches, rng)
+        windows = student.tokenize(texts)
+        student.n_long_texts = windows.n_long
+        tokens, batches = windows.one_each(batches, rng)
         losses = _learn(
             student,
             tokens,

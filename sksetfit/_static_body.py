@@ -18,7 +18,7 @@ from tokenizers import Encoding, Tokenizer
 from torch import Tensor, nn
 
 from sksetfit._body import Body
-from sksetfit._windows import MAX_WINDOWS, Tokens, pieces_in_order
+from sksetfit._windows import MAX_WINDOWS, Tokens, in_order
 
 STATIC = "static"  # in the place of the type of a transformer
 RARITY = 1e-3  # the share of a token in all text from which on its vector is shortened, as in the paper
@@ -48,11 +48,11 @@ class StaticBody(Body):
         encodings: list[Encoding] = self.tokenizer.encode_batch_fast(texts, add_special_tokens=False)
         return encodings
 
-    def _windows_of(self, encoding: Encoding) -> tuple[list[list[int]], list[int], bool]:
+    def _windows_of(self, pieces: list[Encoding]) -> tuple[list[list[int]], list[int], bool]:
         """Return the tokens of a text; more than ``max_seq_length`` in one window, as they are averaged anyway."""
         if self.long_texts == "truncate":
-            return super()._windows_of(encoding)
-        ids = [id_ for piece in pieces_in_order(encoding, self.direction) for id_ in piece.ids]
+            return super()._windows_of(pieces)
+        ids = [id_ for piece in in_order(pieces, self.direction) for id_ in piece.ids]
         n_read = MAX_WINDOWS * self.max_seq_length
         return [ids[:n_read]], [len(ids)], len(ids) > n_read
 

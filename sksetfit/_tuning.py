@@ -127,6 +127,7 @@ class Tuning:
         label_texts = self._label_texts(body, rng)
         texts, indicator, weights = _with_label_texts(self.labelled, label_texts)
         windows = body.tokenize(texts)
+        body.n_long_texts = windows.n_long
         precision = body.training_precision(self.recipe.precision)
         n_steps = self._n_steps(len(texts), warm=start is not None)
         batches = balanced_batches(indicator, n_steps, self.recipe.batch_size, rng)

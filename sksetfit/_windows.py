@@ -27,6 +27,8 @@ class Windows:
         The token numbers of each window, prompt and special tokens included. Windows of one text are neighbours.
     rows : list of range
         The windows of each text.
+    n_long : int
+        The number of texts of more tokens than the body reads at once.
     n_cut : int
         The number of texts whose last tokens are in no window.
     """
@@ -34,15 +36,18 @@ class Windows:
     def __init__(self) -> None:
         self.tokens: Tokens = []
         self.rows: list[range] = []
-        self.n_cut = 0
+        self.n_long = self.n_cut = 0
         self._n_text_tokens: list[int] = []
 
-    def add(self, windows: Sequence[Sequence[int]], n_text_tokens: Sequence[int], *, is_cut: bool) -> None:
+    def add(
+        self, windows: Sequence[Sequence[int]], n_text_tokens: Sequence[int], *, is_long: bool, is_cut: bool
+    ) -> None:
         """Add a text: the token numbers of its windows, and how many of them are tokens of the text."""
         start = len(self.tokens)
         self.tokens += [np.asarray(ids, dtype=np.int32) for ids in windows]
         self.rows.append(range(start, len(self.tokens)))
         self._n_text_tokens += n_text_tokens
+        self.n_long += is_long
         self.n_cut += is_cut
 
     @property
@@ -55,10 +60,12 @@ class Windows:
         if long_texts == "truncate":
             return f"{self.n_cut} of them cut at {width} tokens (max_seq_length)"
         n_windows = sum(len(self.rows[text]) for text in self.split)
-        cut = f", {self.n_cut} of them cut after {MAX_WINDOWS} windows" if self.n_cut else ""
-        return (
-            f"{len(self.split)} of them split into {n_windows} windows of at most {width} tokens (max_seq_length){cut}"
-        )
+        parts = [
+            f"{self.n_long} of them longer than {width} tokens (max_seq_length)",
+            *([f"split into {n_windows} windows"] if n_windows else []),
+            *([f"{self.n_cut} of them cut after {MAX_WINDOWS} windows"] if self.n_cut else []),
+        ]
+        return ", ".join(parts)
 
     def means(self, embeddings: NDArray[np.float32], *, normalize: bool) -> NDArray[np.float32]:
         """Return the embedding of each text: the mean of those of its windows, weighted by their text tokens.
@@ -91,7 +98,9 @@ class Windows:
 
         def batches_with_next_windows() -> Iterator[NDArray[np.intp]]:
             for batch in batches:
-                for text in filter(left.__contains__, batch.tolist()):
+                for text in batch.tolist():
+                    if text not in left:
+                        continue
                     left[text] = left[text] or rng.permutation(self.rows[text]).tolist()
                     tokens[text] = self.tokens[left[text].pop()]
                 yield batch
@@ -99,9 +108,8 @@ class Windows:
         return tokens, batches_with_next_windows()
 
 
-def pieces_in_order(encoding: Encoding, direction: str) -> list[Encoding]:
-    """Return what was kept of a truncated text and what was cut off, in the order of the text."""
-    pieces = [encoding, *encoding.overflowing]
+def in_order(pieces: list[Encoding], direction: str) -> list[Encoding]:
+    """Return what a tokenizer keeps of a text and what it cuts off, in the order of the text."""
     return pieces if direction == "right" else pieces[::-1]
 
 
