@@ -75,11 +75,12 @@ class SetFitEncoder(
     max_seq_length : int or None, default=None
         The most tokens that the model reads at once, special tokens and prompt included. None takes the model's own
         number.
-    long_texts : {"truncate", "windows"}, default="truncate"
-        What is done with texts of more than ``max_seq_length`` tokens. "truncate" cuts off the rest. "windows" splits
-        them into windows of equal length, each with the prompt before it; the embedding of a text is the mean of those
-        of its windows, weighted by their numbers of tokens. A tuning step uses one window of a text, the next step
-        another one. At most 100 windows are read. A static model reads the tokens of these windows at once.
+    long_texts : {"windows", "truncate"}, default="windows"
+        How texts of more than ``max_seq_length`` tokens are read. "windows" splits them into windows of equal length,
+        with the prompt before each; the embedding of a text is the mean of those of its windows, weighted by their
+        numbers of tokens. A tuning step uses one window of a text, the next step another one. At most 100 windows are
+        read. "truncate" cuts off what follows the first ``max_seq_length`` tokens, which costs less time and, where
+        labels depend on whole texts, accuracy. A static model reads the tokens of all windows at once.
     prompt : str or None, default=None
         Stands before each text, as some models want it ("query: "). None takes the model's own default prompt, "" none.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
@@ -198,7 +199,7 @@ class SetFitEncoder(
         warmup_proportion: float = 0.1,
         weight_decay: float = 0.01,
         max_seq_length: int | None = None,
-        long_texts: Literal["truncate", "windows"] = "truncate",
+        long_texts: Literal["windows", "truncate"] = "windows",
         prompt: str | None = None,
         precision: Literal["auto", "float32", "bfloat16"] = "auto",
         backend: Literal["torch", "openvino"] = "torch",
