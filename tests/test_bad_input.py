@@ -359,7 +359,7 @@ LONG = " ".join(["bread"] * 62)  # with the two special tokens exactly what the 
 
 
 def test_texts_are_read_up_to_the_length_of_the_model(tiny_classifier):
-    classifier = tiny_classifier.fit([*X, LONG], [*Y, "food"])
+    classifier = tiny_classifier.set_params(long_texts="truncate").fit([*X, LONG], [*Y, "food"])
     embeddings = classifier.encoder_.transform([LONG, LONG + " violin drum", LONG[:-6]])
     np.testing.assert_array_equal(embeddings[0], embeddings[1])
     assert not np.array_equal(embeddings[0], embeddings[2])
@@ -370,7 +370,7 @@ def test_texts_are_read_up_to_the_length_of_the_model(tiny_classifier):
 def test_texts_that_are_cut_are_counted_under_verbose(tiny_model, capsys, kind, longer, count):
     estimator = {"classifier": SetFitClassifier, "encoder": SetFitEncoder}[kind]
     texts = [*X, LONG, *[LONG + end for end in longer]]
-    estimator(tiny_model, max_steps=1, verbose=1).fit(texts, [*Y, *["food"] * (len(texts) - 4)])
+    estimator(tiny_model, max_steps=1, long_texts="truncate", verbose=1).fit(texts, [*Y, *["food"] * (len(texts) - 4)])
     assert f"{count} of them cut at 64 tokens" in capsys.readouterr().out
 
 

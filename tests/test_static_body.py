@@ -361,7 +361,9 @@ def test_a_table_that_is_followed_by_what_reads_tokens_is_refused_when_it_is_loa
         load_modules(tmp_path, first, Pooling(16))
 
 
-@pytest.mark.parametrize("parameters", [{}, {"precision": "bfloat16"}, {"prompt": "opera: ", "max_seq_length": 9}])
+@pytest.mark.parametrize(
+    "parameters", [{}, {"precision": "bfloat16"}, {"prompt": "opera: ", "max_seq_length": 9, "long_texts": "truncate"}]
+)
 def test_a_classifier_tunes_a_table_and_is_saved(static_folder, tmp_path, parameters):
     X, y = make_texts(8)
     settings = {"max_steps": 20, "learning_rate": 0.05, "random_state": 0} | parameters
