@@ -17,7 +17,7 @@ from uuid import uuid4
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sentence_transformers.sentence_transformer.modules import Dense, Pooling
+from sentence_transformers.sentence_transformer.modules import Dense, Normalize, Pooling
 from threadpoolctl import threadpool_limits
 from tokenizers import Encoding, Tokenizer
 from torch import Tensor, nn
@@ -26,14 +26,13 @@ from transformers.utils import logging
 
 from sksetfit._batches import split_by_length
 from sksetfit._packing import packed_states, plain_is_quick, rounded_up, use_packing
+from sksetfit._windows import Tokens, Windows, in_order, split_into_windows
 
 # Tokens per prediction batch, with any padding. A processor is quickest with what fits its caches, a GPU wants many.
 ENCODE_TOKENS, ENCODE_TOKENS_ELSEWHERE = 1024, 65536
 MOST_OF_PROMPT = 2000  # characters; the longest instructions that models want have a few hundred
 MOST_TOKENS = 10**6  # of a text, where a model sets no bound itself
 TOKENIZED_AT_ONCE = 1000  # texts; what the tokenizer tells of each is many times larger than its token numbers
-
-Tokens = list[NDArray[np.int32]]
 
 
 class Body(nn.Module):
@@ -56,6 +55,7 @@ class Body(nn.Module):
     """
 
     has_layers = True
+    long_texts = "truncate"  # or "windows": what becomes of texts of more than max_seq_length tokens
 
     def __init__(
         self,
@@ -85,10 +85,12 @@ class Body(nn.Module):
         self.tail = nn.ModuleList(tail)
         self.pad_token_id = pad_token_id
         self.max_seq_length = max_seq_length
+        self.direction = direction  # from which side a text is read
         self.prompt = prompt
         # In tokens, without the special one that closes a text where there is one.
         self.prompt_length = len(alone.ids) - sum(alone.special_tokens_mask[-1:]) if prompt else 0
         self.packs = self.has_layers and use_packing(transformer)
+        self.n_long_texts = 0  # among those that it was tuned on: of more than max_seq_length tokens
         self.exports: dict[str, Any] = {}  # what OpenVINO made of it, by precision; never saved
         self.name = uuid4().hex  # of this body and no other, though it be tuned alike
         self.eval()
@@ -107,29 +109,40 @@ class Body(nn.Module):
                 n_dimensions = module.get_embedding_dimension()
         return n_dimensions
 
-    def tokenize(self, texts: Sequence[str]) -> tuple[Tokens, int]:
-        """Return the token numbers of each text, prompt and special tokens included, and how many texts were cut.
+    @property
+    def normalizes(self) -> bool:
+        """Whether all embeddings have unit length."""
+        return any(isinstance(module, Normalize) for module in self.tail[-1:])
 
-        What is behind ``max_seq_length`` tokens is cut off.
+    def tokenize(self, texts: Sequence[str]) -> Windows:
+        """Return the token numbers of each text, prompt and special tokens included.
+
+        What is behind ``max_seq_length`` tokens is cut off, or in further windows, as ``long_texts`` says.
         """
-        tokens, n_cut = [], 0
+        windows = Windows()
         n_known = self.transformer.config.vocab_size
         for start in range(0, len(texts), TOKENIZED_AT_ONCE):
             chunk = [self.prompt + text for text in texts[start : start + TOKENIZED_AT_ONCE]]
             for encoding in self._encodings(chunk):
-                ids = encoding.ids
-                if (highest := max(ids, default=0)) >= n_known:
+                pieces = [encoding, *encoding.overflowing]
+                ids, n_text_tokens, is_cut = self._windows_of(pieces)
+                if (highest := max(map(max, filter(None, ids)), default=0)) >= n_known:
                     raise ValueError(
                         f"The model's tokenizer and transformer do not fit together: a text holds token {highest}, and "
                         f"the transformer knows {n_known}."
                     )
-                tokens.append(np.asarray(ids, dtype=np.int32))
-                n_cut += bool(encoding.overflowing)
-        return tokens, n_cut
+                windows.add(ids, n_text_tokens, is_long=len(pieces) > 1, is_cut=is_cut)
+        return windows
 
     def _encodings(self, texts: list[str]) -> list[Encoding]:
         encodings: list[Encoding] = self.tokenizer.encode_batch(texts)
         return encodings
+
+    def _windows_of(self, pieces: list[Encoding]) -> tuple[list[list[int]], list[int], bool]:
+        """Return what `split_into_windows` returns, given what the tokenizer keeps of a text and what it cuts off."""
+        if len(pieces) == 1 or self.long_texts == "truncate":
+            return [pieces[0].ids], [len(pieces[0])], len(pieces) > 1
+        return split_into_windows(in_order(pieces, self.direction), self.max_seq_length, len(self.prompt))
 
     def forward(self, tokens: Tokens) -> Tensor:
         """Return the embeddings of a batch of tokenised texts, float32 of shape (n_texts, n_dimensions)."""
@@ -140,16 +153,20 @@ class Body(nn.Module):
 
     def _padded_states(self, tokens: Tokens) -> tuple[NDArray[np.intp], Tensor, Tensor]:
         """Return what `packed_states` returns, computed on texts that are padded to one length."""
+        input_ids, mask = (each.to(self.device) for each in self.padded(tokens))
+        with _quick_attention(self.transformer, input_ids.shape[1]):
+            output = self.transformer(input_ids=input_ids, attention_mask=mask.long(), return_dict=True)
+        return np.arange(len(tokens)), output.last_hidden_state, mask
+
+    def padded(self, tokens: Tokens) -> tuple[Tensor, Tensor]:
+        """Return the token numbers of texts padded to one length, and which of them are no padding."""
         width = min(rounded_up(max(map(len, tokens)), self.device), self.max_seq_length)
         input_ids = torch.full((len(tokens), width), self.pad_token_id)
         mask = torch.zeros(input_ids.shape, dtype=torch.bool)
         for row, ids in enumerate(tokens):
             input_ids[row, : len(ids)] = torch.from_numpy(ids)
             mask[row, : len(ids)] = True
-        input_ids, mask = input_ids.to(self.device), mask.to(self.device)
-        with _quick_attention(self.transformer, width):
-            output = self.transformer(input_ids=input_ids, attention_mask=mask.long(), return_dict=True)
-        return np.arange(len(tokens)), output.last_hidden_state, mask
+        return input_ids, mask
 
     def _embeddings(self, states: Tensor, mask: Tensor) -> Tensor:
         """Return the embeddings that the tail makes of the last hidden states."""
@@ -194,8 +211,8 @@ class Body(nn.Module):
             If they are not finite, or the tokenizer makes tokens that the transformer does not know.
         """
         once, rows = distinct(texts)
-        tokens, _ = self.tokenize(once)
-        return self.encode_tokens(tokens, precision)[rows]
+        windows = self.tokenize(once)
+        return windows.means(self.encode_tokens(windows.tokens, precision), normalize=self.normalizes)[rows]
 
     @torch.inference_mode()
     def encode_tokens(self, tokens: Tokens, precision: str = "float32") -> NDArray[np.float32]:

@@ -24,8 +24,10 @@ from sentence_transformers.sentence_transformer.modules import StaticEmbedding
 from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerFast
 
-from sksetfit._body import Body, building, distinct
+from sksetfit._batches import split_by_length
+from sksetfit._body import ENCODE_TOKENS, Body, building, distinct
 from sksetfit._static_body import StaticBody
+from sksetfit._windows import Tokens
 
 _TALKERS = ("sentence_transformers.backend.utils", "optimum.intel.openvino.modeling_base")
 
@@ -116,11 +118,26 @@ class OpenVINOBody:
                     folder, backend="openvino", device="cpu", local_files_only=True, model_kwargs=options
                 )
 
-    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Return the embeddings of texts in their order; each distinct text is encoded once."""
+    def encode(self, texts: Sequence[str], body: Body) -> NDArray[np.float32]:
+        """Return the embeddings of texts in their order, split as by the body; each distinct text is encoded once."""
         once, rows = distinct(texts)
-        embeddings: NDArray[np.float32] = self._model.encode(once, show_progress_bar=False)
+        if body.long_texts == "windows" and (windows := body.tokenize(once)).split:
+            embeddings = windows.means(self._encode_tokens(windows.tokens, body), normalize=body.normalizes)
+        else:
+            embeddings = self._model.encode(once, show_progress_bar=False)
         return embeddings[rows]
+
+    @torch.inference_mode()
+    def _encode_tokens(self, tokens: Tokens, body: Body) -> NDArray[np.float32]:
+        """Return the embeddings of windows, of which sentence-transformers would take texts only."""
+        embeddings = np.empty((len(tokens), body.n_dimensions), dtype=np.float32)
+        for part in split_by_length(np.array([len(ids) for ids in tokens]), ENCODE_TOKENS):
+            input_ids, mask = body.padded([tokens[i] for i in part])
+            features: dict[str, Any] = {"input_ids": input_ids, "attention_mask": mask.long()}
+            if body.prompt_length:
+                features["prompt_length"] = body.prompt_length
+            embeddings[part] = self._model(features)["sentence_embedding"].float().numpy()
+        return embeddings
 
 
 @contextmanager

@@ -19,7 +19,9 @@ from sksetfit._body_parts import BodyStateError, build_empty, build_tail, build_
 from sksetfit._static_body import StaticBody, TokenTable
 
 # To change the form of the state: raise FORMAT, and let body_from_state read the old number too.
-FORMAT = 2
+FORMAT = 3
+_FORMAT_BEFORE_WINDOWS = 2  # it lacks these, because long texts were always cut
+_BEFORE_WINDOWS = {"long_texts": "truncate", "n_long_texts": 0}
 _FIELDS: dict[str, type] = {
     "format": int,
     "transformer": dict,
@@ -27,6 +29,8 @@ _FIELDS: dict[str, type] = {
     "tokenizer": str,
     "pad_token_id": int,
     "max_seq_length": int,
+    "long_texts": str,
+    "n_long_texts": int,
     "prompt": str,
     "weights": dict,
 }
@@ -43,6 +47,8 @@ def body_to_state(body: Body) -> dict[str, Any]:
         "tokenizer": body.tokenizer.to_str(),
         "pad_token_id": body.pad_token_id,
         "max_seq_length": body.max_seq_length,
+        "long_texts": body.long_texts,
+        "n_long_texts": body.n_long_texts,
         "prompt": body.prompt,
         "weights": {name: tensor.cpu().numpy() for name, tensor in body.state_dict().items()},
     }
@@ -56,6 +62,8 @@ def body_from_state(state: dict[str, Any], device: torch.device) -> Body:
     BodyStateError
         If the state is not one that `body_to_state` can have made.
     """
+    if isinstance(state, dict) and state.get("format") == _FORMAT_BEFORE_WINDOWS:
+        state = _BEFORE_WINDOWS | state | {"format": FORMAT}
     _check_fields(state)
     try:
         return _build(state).to(device)
@@ -107,11 +115,16 @@ def _build(state: dict[str, Any]) -> Body:
         max_seq_length=state["max_seq_length"],
         prompt=state["prompt"],
     )
+    body.long_texts, body.n_long_texts = state["long_texts"], state["n_long_texts"]
     body.encode(["", "a text"])  # which tells whether all of it fits together
     return body
 
 
 def _check_numbers(state: dict[str, Any], transformer: Any) -> None:
+    if state["long_texts"] not in {"truncate", "windows"}:
+        raise BodyStateError(
+            f"The saved body's long_texts must be 'truncate' or 'windows', got {state['long_texts']!r}."
+        )
     vocab_size, reads = transformer.config.vocab_size, n_positions(transformer)
     if not 0 <= state["pad_token_id"] < vocab_size:
         raise BodyStateError(f"The saved body pads with token {state['pad_token_id']} of {vocab_size}.")

@@ -57,6 +57,7 @@ class Facts(NamedTuple):
     made_of: str  # what of that body it is: "" for all, or the beginning of "2 layers of ..."
     head_name: str
     max_seq_length: int
+    long_texts: str  # "truncate" or "windows"
     parameters: dict[str, str]
     head_parameters: dict[str, str]
     loss_curve: NDArray[np.float64]
@@ -119,10 +120,13 @@ def _about_use(facts: Facts, repo_id: str | None) -> Iterable[str]:
     commit = " For `<commit>` put the full hash of the commit that you want." if repo_id else ""
     yield f"The file holds data; nothing in it is run when it is loaded.{commit}"
     unfit = "may get no label at all" if facts.multi_label else "gets one of them too"
-    yield (
-        f"What follows after the first {facts.max_seq_length} tokens of a text is not read. A text that none of the "
-        f"labels fits {unfit}."
-    )
+    long = f"What follows after the first {facts.max_seq_length} tokens of a text is not read."
+    if facts.long_texts == "windows":
+        long = (
+            f"A text of more than {facts.max_seq_length} tokens is split into windows of at most that length, whose "
+            f"embeddings are averaged."
+        )
+    yield f"{long} A text that none of the labels fits {unfit}."
 
 
 def _about_model(facts: Facts, names: Names) -> Iterable[str]:

@@ -91,7 +91,14 @@ class SetFitClassifier(CallbackSupportMixin, HeadOnEmbeddings, BaseEstimator):
     weight_decay : float, default=0.01
         Of AdamW, its usual value.
     max_seq_length : int or None, default=None
-        The most tokens that are read of a text; what follows is cut off. None takes the model's own number.
+        The most tokens that the model reads at once, special tokens and prompt included. None takes the model's own
+        number.
+    long_texts : {"windows", "truncate"}, default="windows"
+        How texts of more than ``max_seq_length`` tokens are read. "windows" splits them into windows of equal length,
+        with the prompt before each; the embedding of a text is the mean of those of its windows, weighted by their
+        numbers of tokens. A tuning step uses one window of a text, the next step another one. At most 100 windows are
+        read. "truncate" cuts off what follows the first ``max_seq_length`` tokens, which costs less time and, where
+        labels depend on whole texts, accuracy. A static model reads the tokens of all windows at once.
     prompt : str or None, default=None
         Stands before each text, as some models want it ("query: "). None takes the model's own default prompt, "" none.
     class_weight : "balanced", dict of {label: weight} or None, default=None
@@ -241,6 +248,7 @@ class SetFitClassifier(CallbackSupportMixin, HeadOnEmbeddings, BaseEstimator):
         warmup_proportion: float = 0.1,
         weight_decay: float = 0.01,
         max_seq_length: int | None = None,
+        long_texts: Literal["windows", "truncate"] = "windows",
         prompt: str | None = None,
         class_weight: str | dict[Any, Any] | None = None,
         early_stopping: bool = False,
@@ -266,6 +274,7 @@ class SetFitClassifier(CallbackSupportMixin, HeadOnEmbeddings, BaseEstimator):
         self.warmup_proportion = warmup_proportion
         self.weight_decay = weight_decay
         self.max_seq_length = max_seq_length
+        self.long_texts = long_texts
         self.prompt = prompt
         self.class_weight = class_weight
         self.early_stopping = early_stopping

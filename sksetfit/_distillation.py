@@ -196,6 +196,7 @@ class DistilledSetFitClassifier(HeadOnEmbeddings, BaseEstimator):
         )
         made_of = encoder_of_teacher.model if self.model in (None, "static") else self.model
         encoder = SetFitEncoder(made_of, label_texts=None, precision=self.precision, device=self.device)
+        encoder.set_params(long_texts=body.long_texts)
         learned = {
             "classes_": classes,
             "encoder_": encoder._as_of(body, {}, losses.tolist()),

@@ -67,11 +67,16 @@ def distil(
                 f"[sksetfit] {len(texts)} distinct texts: {n_steps} steps of {batch_size} of them on {student.device}"
             )
         wanted = teacher.encode(texts)
+        student.long_texts = teacher.long_texts
         _begin(teacher, student, model, texts, wanted)
+        batches = balanced_batches(np.zeros((len(texts), 1), dtype=bool), n_steps, batch_size, rng)
+        windows = student.tokenize(texts)
+        student.n_long_texts = windows.n_long
+        tokens, batches = windows.one_each(batches, rng)
         losses = _learn(
             student,
-            student.tokenize(texts)[0],
-            balanced_batches(np.zeros((len(texts), 1), dtype=bool), n_steps, batch_size, rng),
+            tokens,
+            batches,
             partial(_distance, torch.from_numpy(wanted).to(student.device)),
             n_steps=n_steps,
             learning_rate=_own_rate(student, wanted) if learning_rate == "auto" else float(learning_rate),

@@ -78,7 +78,14 @@ class SetFitEncoder(
     weight_decay : float, default=0.01
         Of AdamW, its usual value.
     max_seq_length : int or None, default=None
-        The most tokens that are read of a text; what follows is cut off. None takes the model's own number.
+        The most tokens that the model reads at once, special tokens and prompt included. None takes the model's own
+        number.
+    long_texts : {"windows", "truncate"}, default="windows"
+        How texts of more than ``max_seq_length`` tokens are read. "windows" splits them into windows of equal length,
+        with the prompt before each; the embedding of a text is the mean of those of its windows, weighted by their
+        numbers of tokens. A tuning step uses one window of a text, the next step another one. At most 100 windows are
+        read. "truncate" cuts off what follows the first ``max_seq_length`` tokens, which costs less time and, where
+        labels depend on whole texts, accuracy. A static model reads the tokens of all windows at once.
     prompt : str or None, default=None
         Stands before each text, as some models want it ("query: "). None takes the model's own default prompt, "" none.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
@@ -177,6 +184,7 @@ class SetFitEncoder(
         "warmup_proportion": [Interval(Real, 0, 1, closed="both")],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
         "max_seq_length": [Interval(Integral, 3, None, closed="left"), None],
+        "long_texts": [StrOptions({"truncate", "windows"})],
         "prompt": [str, None],
         "precision": [StrOptions({"auto", "float32", "bfloat16"})],
         "backend": [StrOptions({"torch", "openvino"})],
@@ -199,6 +207,7 @@ class SetFitEncoder(
         warmup_proportion: float = 0.1,
         weight_decay: float = 0.01,
         max_seq_length: int | None = None,
+        long_texts: Literal["windows", "truncate"] = "windows",
         prompt: str | None = None,
         precision: Literal["auto", "float32", "bfloat16"] = "auto",
         backend: Literal["torch", "openvino"] = "torch",
@@ -217,6 +226,7 @@ class SetFitEncoder(
         self.warmup_proportion = warmup_proportion
         self.weight_decay = weight_decay
         self.max_seq_length = max_seq_length
+        self.long_texts = long_texts
         self.prompt = prompt
         self.precision = precision
         self.backend = backend
@@ -302,7 +312,8 @@ class SetFitEncoder(
             check_openvino()
         candidates = candidate_label_texts(self.label_texts, labelled.targets.classes)
 
-        from sksetfit._tuning import Recipe, Tuning
+        from sksetfit._plan import Recipe
+        from sksetfit._tuning import Tuning
 
         recipe = Recipe(**{name: getattr(self, name) for name in Recipe._fields})
         seed = fixed_seed(self.random_state)
@@ -367,7 +378,7 @@ class SetFitEncoder(
         exports: dict[str, OpenVINOBody] = self._body.exports
         if precision not in exports:
             exports[precision] = OpenVINOBody(self._body, precision)
-        return exports[precision].encode(texts)
+        return exports[precision].encode(texts, self._body)
 
     @property
     def _n_features_out(self) -> int:

@@ -20,6 +20,10 @@ _OF_CALLBACKS = ("_skl_callbacks", "_skl_callbacks_to_teardown", "_callback_fit_
 _OF_THE_SESSION = ("memory", "teacher", "_metadata_request", *_OF_CALLBACKS)
 
 
+# What older versions did, where it is not what the default of a parameter that they did not have does.
+_BEFORE = {"long_texts": "truncate"}
+
+
 def plain_path(value: Any) -> Any:
     """Return a path as text, and anything else as it is."""
     return os.fspath(value) if isinstance(value, os.PathLike) else value
@@ -60,7 +64,7 @@ def restored(kind: Any, state: dict[str, Any], of_the_session: dict[str, Any]) -
 
 
 def checked_state(estimator: BaseEstimator, state: Any, learned: dict[str, type]) -> dict[str, Any]:
-    """Return the state; parameters that an older version did not have get their defaults.
+    """Return the state; parameters that an older version did not have get what it did, or else their defaults.
 
     Parameters
     ----------
@@ -93,7 +97,8 @@ def checked_state(estimator: BaseEstimator, state: Any, learned: dict[str, type]
     needed = {each.name for each in parameters if each.default is each.empty and each.kind is not each.VAR_KEYWORD}
     if missing := needed - state.keys() - {"self"}:
         raise ValueError(f"The saved {own.__name__} lacks parameters: {sorted(missing)}.")
-    return {each.name: each.default for each in parameters if each.default is not each.empty} | state
+    defaults = {each.name: each.default for each in parameters if each.default is not each.empty}
+    return defaults | {name: value for name, value in _BEFORE.items() if name in defaults} | state
 
 
 def _is_member(own: type, name: str) -> bool:

@@ -13,10 +13,11 @@ import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from sksetfit._body import Body, Tokens, autocast, threads
+from sksetfit._body import Body, autocast, threads
 from sksetfit._gradients import Gradients, LossOfBatch, LossWithWeights
 from sksetfit._layers import freeze_lowest
 from sksetfit._schedule import warmup_then_linear
+from sksetfit._windows import Tokens
 
 
 @torch.inference_mode(False)  # which also switches gradients on, where a caller has switched them off

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from sksetfit._batches import split_by_length
-from sksetfit._body import Body, Tokens, autocast, is_out_of_memory
+from sksetfit._body import Body, autocast, is_out_of_memory
+from sksetfit._windows import Tokens
 
 # Tokens per micro-batch, with any padding. A processor is quickest with what fits its caches, a GPU wants many.
 MICRO_BATCH_TOKENS, MICRO_BATCH_TOKENS_ELSEWHERE = 768, 16384

@@ -217,6 +217,7 @@ def _facts(clf: HeadOnEmbeddings, train: _Train | None, *, show_training_texts: 
         made_of=_made_of(encoder._body, is_part=is_student and own["model"] is None),
         head_name=type(clf.head_).__name__,
         max_seq_length=encoder._body.max_seq_length,
+        long_texts=encoder._body.long_texts,
         parameters={name: _parameter(value, labels) for name, value in own.items()},
         head_parameters={name: _parameter(of_head[name], labels) for name in sorted(of_head)},
         loss_curve=clf.loss_curve_,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import warnings
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,7 +35,8 @@ def write_setfit(clf: HeadOnEmbeddings, folder: str | os.PathLike[str]) -> None:
     """Write a fitted classifier as a folder that the reference package loads.
 
     ``SetFitModel.from_pretrained(folder)`` of setfit then gives equal predictions and probabilities, and
-    ``SentenceTransformer(folder)`` the embeddings. The folder is written beside its place under another name and then
+    ``SentenceTransformer(folder)`` the embeddings, except of texts that are read in windows (``long_texts="windows"``):
+    both cut them at the maximum sequence length. The folder is written beside its place under another name and then
     renamed, so that a crash or a full disk leaves nothing half-written.
 
     Parameters
@@ -56,6 +58,11 @@ def write_setfit(clf: HeadOnEmbeddings, folder: str | os.PathLike[str]) -> None:
     ValueError
         If the labels are str in an array of objects, which the reference cannot answer, and the head is of a kind
         whose labels cannot be exchanged.
+
+    Warns
+    -----
+    UserWarning
+        If the classifier was fitted on texts that it reads in windows.
 
     See Also
     --------
@@ -95,9 +102,19 @@ def write_setfit(clf: HeadOnEmbeddings, folder: str | os.PathLike[str]) -> None:
     head, labels = _without_this_package(clf.head_), clf.classes_.tolist() if clf.classes_.dtype.kind in "UO" else None
     if clf.classes_.dtype.kind == "O":
         head = relabelled_head(head, np.array(labels), clf.encoder_._n_features_out)
+    body = clf.encoder_._body
+    if body.long_texts == "windows" and body.n_long_texts:
+        warnings.warn(
+            f"This classifier was fitted on {body.n_long_texts} texts of more than {body.max_seq_length} tokens, which "
+            f'it reads in windows (long_texts="windows"). setfit and sentence-transformers cut them at '
+            f"{body.max_seq_length} tokens: predictions of such texts differ. Fit with "
+            f'long_texts="truncate" for equal ones.',
+            UserWarning,
+            stacklevel=2,
+        )
     with staged(place) as partial:
         partial.mkdir()
-        write_body(clf.encoder_._body, partial)
+        write_body(body, partial)
         joblib.dump(head, partial / HEAD)
         config = {"labels": labels, NORMALIZE: False}
         (partial / CONFIG).write_text(json.dumps(config, indent=2), encoding="utf-8")
@@ -164,9 +181,9 @@ def read_setfit(
     Notes
     -----
     The columns of probabilities are those of ``classes_``, which are sorted; the reference may have them in another
-    order, that of the model's ``labels``. A torch head becomes a `LogisticRegression` of equal weights; to read it,
-    setfit must be installed. What the model was trained on is not known, so that ``encoder_`` has no ``class_count_``
-    and ``word_counts_``.
+    order, that of the model's ``labels``. Texts are cut as there (``long_texts="truncate"``). A torch head becomes a
+    `LogisticRegression` of equal weights; to read it, setfit must be installed. What the model was trained on is not
+    known, so that ``encoder_`` has no ``class_count_`` and ``word_counts_``.
 
     Examples
     --------
@@ -191,7 +208,7 @@ def read_setfit(
         _append_normalize(body)
     strategy, inner, answering, classes = as_ours(head, labels, body.n_dimensions, name)
     model = os.path.abspath(name) if os.path.isdir(name) else name  # a later fit may be elsewhere
-    clf = SetFitClassifier(model, head=inner, multi_target_strategy=strategy, device=device)
+    clf = SetFitClassifier(model, head=inner, multi_target_strategy=strategy, long_texts="truncate", device=device)
     clf.encoder_ = clf._new_encoder()._as_of(body, {}, [])
     clf.n_steps_, clf.loss_curve_ = 0, np.empty(0)
     clf.validation_steps_, clf.validation_scores_ = np.empty(0, dtype=np.int64), np.empty(0)

@@ -17,7 +17,8 @@ from sentence_transformers.sentence_transformer.modules import Normalize
 from tokenizers import Encoding, Tokenizer
 from torch import Tensor, nn
 
-from sksetfit._body import Body, Tokens
+from sksetfit._body import Body
+from sksetfit._windows import MAX_WINDOWS, Tokens, in_order
 
 STATIC = "static"  # in the place of the type of a transformer
 RARITY = 1e-3  # the share of a token in all text from which on its vector is shortened, as in the paper
@@ -46,6 +47,14 @@ class StaticBody(Body):
     def _encodings(self, texts: list[str]) -> list[Encoding]:
         encodings: list[Encoding] = self.tokenizer.encode_batch_fast(texts, add_special_tokens=False)
         return encodings
+
+    def _windows_of(self, pieces: list[Encoding]) -> tuple[list[list[int]], list[int], bool]:
+        """Return the tokens of a text; more than ``max_seq_length`` in one window, as they are averaged anyway."""
+        if self.long_texts == "truncate":
+            return super()._windows_of(pieces)
+        ids = [id_ for piece in in_order(pieces, self.direction) for id_ in piece.ids]
+        n_read = MAX_WINDOWS * self.max_seq_length
+        return [ids[:n_read]], [len(ids)], len(ids) > n_read
 
     def forward(self, tokens: Tokens) -> Tensor:
         """Return the embeddings of a batch of tokenised texts, float32 of shape (n_texts, n_dimensions)."""
@@ -80,8 +89,8 @@ def static_body_of(body: Body, texts: Sequence[str], precision: str = "float32")
         pad_token_id=body.pad_token_id,
         max_seq_length=body.max_seq_length,
     )
-    tokens, _ = static.tokenize(texts)
-    counts = np.bincount(np.concatenate(tokens), minlength=n_tokens)
+    static.long_texts = body.long_texts
+    counts = np.bincount(np.concatenate(static.tokenize(texts).tokens), minlength=n_tokens)
     shares = torch.from_numpy(counts / max(counts.sum(), 1)).float().to(body.device)
     with torch.no_grad():
         table.weight.mul_((RARITY / (RARITY + shares))[:, None])

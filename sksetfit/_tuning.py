@@ -6,8 +6,6 @@ Floor 1: knows the body, where it comes from and the tuning loop, and of floor 0
 from __future__ import annotations
 
 import copy
-import os
-import time
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple, Protocol
@@ -28,30 +26,12 @@ from sksetfit._label_texts import label_rows, names_are_informative
 from sksetfit._labelled import Labelled
 from sksetfit._losses import Anchors, contrastive_loss
 from sksetfit._memory import give_back_freed_memory
-from sksetfit._schedule import STATIC_LEARNING_RATE, batch_size_of, learning_rate_of, planned_steps
+from sksetfit._plan import Recipe, plan_of, print_plan
 from sksetfit._tuning_cache import KeptBody, key_of, remembered
 from sksetfit._validation import local_random_state
 from sksetfit._version import versions
 
-WARM_SHARE = 3  # of the steps of a fresh fit are enough to go on from a body that is tuned
 N_TEXTS_JUDGED = 512  # texts, of all classes alike, on which "auto" judges class names; more cost time and say no more
-
-
-class Recipe(NamedTuple):
-    """The parameters of `SetFitEncoder` that decide what becomes of a body."""
-
-    model: str | os.PathLike[str]
-    label_texts: Any
-    loss: str
-    max_steps: int | str
-    batch_size: int | str
-    learning_rate: float | str
-    warmup_proportion: float
-    weight_decay: float
-    max_seq_length: int | None
-    prompt: str | None
-    precision: str
-    device: str | None
 
 
 class Tuned(NamedTuple):
@@ -123,44 +103,36 @@ class Tuning:
         """Load a body, or copy the one to start from, and tune it."""
         rng = local_random_state(self.seed)
         body = self._load() if start is None else self._copied(start)
+        body.long_texts = self.recipe.long_texts
         label_texts, anchors = self._label_texts(body, rng)
         texts, indicator, weights = _with_label_texts(self.labelled, label_texts)
-        tokens, n_cut = body.tokenize(texts)
-        precision = body.training_precision(self.recipe.precision)
-        batch_size = self._batch_size(indicator.shape[1])
-        n_steps = self._n_steps(len(texts), batch_size, warm=start is not None)
-        learning_rate = self._learning_rate(body)
+        windows = body.tokenize(texts)
+        body.n_long_texts = windows.n_long
+        plan = plan_of(self.recipe, body, *indicator.shape, warm=start is not None, names_only=self.labelled.names_only)
+        batches = balanced_batches(indicator, plan.n_steps, plan.batch_size, rng)
+        tokens, batches = windows.one_each(batches, rng)
         if self.verbose:
-            n_label_texts = sum(map(len, label_texts.values()))
-            print(f"[sksetfit] {n_label_texts} label texts of {len(label_texts)} classes take part")
-            print(
-                f"[sksetfit] {len(texts)} distinct texts in {indicator.shape[1]} classes, label texts included, "
-                f"{n_cut} of them cut at {body.max_seq_length} tokens (max_seq_length): {n_steps} tuning steps of at "
-                f"most {batch_size} texts{' with the loss of the head' if self.head else ''} "
-                f"in {precision} on {body.device}, about "
-                f"{_expected_seconds(body, texts[:batch_size], n_steps, precision)} s"
-            )
-            print(f"[sksetfit] learning_rate={learning_rate:.3g}{self._why_this_rate(body)}")
+            print_plan(plan, self.recipe, body, windows, indicator.shape[1], label_texts, with_head=bool(self.head))
         watches: list[Watch] = [each for each in (self.early_stopping, self.watch) if each is not None]
         for each in watches:
-            each.start(body, label_texts, n_steps)
+            each.start(body, label_texts, plan.n_steps)
         loss_curve = finetune(
             body,
             tokens,
-            balanced_batches(indicator, n_steps, batch_size, rng),
+            batches,
             self._loss(body, indicator, weights, anchors),
-            n_steps=n_steps,
-            learning_rate=learning_rate,
+            n_steps=plan.n_steps,
+            learning_rate=plan.learning_rate,
             warmup_proportion=self.recipe.warmup_proportion,
             weight_decay=self.recipe.weight_decay,
-            precision=precision,
-            after_step=partial(_tell, watches, n_steps) if watches else None,
+            precision=plan.precision,
+            after_step=partial(_tell, watches, plan.n_steps) if watches else None,
             progress=bool(self.verbose),
         )
         scorings = ([], []) if self.early_stopping is None else self.early_stopping.end(loss_curve.tolist())
         give_back_freed_memory()
         steps, scores = np.array(scorings[0], dtype=np.int64), np.array(scorings[1])
-        return Tuned(body, label_texts, learning_rate, loss_curve, steps, scores)
+        return Tuned(body, label_texts, plan.learning_rate, loss_curve, steps, scores)
 
     def run_once(self, memory: Any) -> Tuned:
         """Do what `run` does, unless the memory holds what the same tuning has made before.
@@ -224,30 +196,6 @@ class Tuning:
         body.name = uuid4().hex
         return body.to(chosen_device(self.recipe.device))
 
-    def _batch_size(self, n_classes: int) -> int:
-        return batch_size_of(n_classes) if self.recipe.batch_size == "auto" else int(self.recipe.batch_size)
-
-    def _n_steps(self, n_texts: int, batch_size: int, *, warm: bool) -> int:
-        if self.recipe.max_steps != "auto":
-            return int(self.recipe.max_steps)
-        if self.labelled.names_only:
-            if self.verbose:
-                print('[sksetfit] max_steps="auto": all texts are made of class names, the body is left as it is')
-            return 0
-        n_steps = planned_steps(n_texts, batch_size)
-        return n_steps // WARM_SHARE if warm else n_steps
-
-    def _learning_rate(self, body: Body) -> float:
-        if self.recipe.learning_rate != "auto":
-            return float(self.recipe.learning_rate)
-        return learning_rate_of(body.transformer.config.hidden_size) if body.has_layers else STATIC_LEARNING_RATE
-
-    def _why_this_rate(self, body: Body) -> str:
-        if self.recipe.learning_rate != "auto":
-            return ""
-        kind = f"a width of {body.transformer.config.hidden_size}" if body.has_layers else "static embeddings"
-        return f' ("auto" for {kind})'
-
     def _label_texts(self, body: Body, rng: np.random.RandomState) -> tuple[dict[Any, list[str]], Anchors | None]:
         """Return the label texts and their embeddings, none where "auto" finds that they do not match the texts."""
         if not self.candidates:
@@ -293,11 +241,3 @@ def _with_label_texts(
         indicator,
         np.bincount(of_row, weights) / np.bincount(of_row),
     )  # a text that is there twice counts once
-
-
-def _expected_seconds(body: Body, some: list[str], n_steps: int, precision: str) -> int:
-    """Return about how many seconds the steps will take, judged by encoding some texts."""
-    body.encode(some, precision)  # the first time takes longer
-    started = time.perf_counter()
-    body.encode(some, precision)
-    return round(3 * n_steps * (time.perf_counter() - started))  # the way back costs twice the way there

@@ -123,6 +123,7 @@ BODY_PARAMETERS = {
     "a learning rate of NaN": ({"learning_rate": float("nan")}, "The 'learning_rate' parameter of", "Got nan instead."),
     "warm-up": ({"warmup_proportion": 1.5}, "The 'warmup_proportion' parameter of", "[0.0, 1.0]", "Got 1.5 instead."),
     "weight decay": ({"weight_decay": -0.1}, "The 'weight_decay' parameter of", "[0.0, inf)", "Got -0.1 instead."),
+    "long texts": ({"long_texts": "cut"}, "The 'long_texts' parameter of", "'truncate'", "'windows'", "Got 'cut'"),
     "sequence length": ({"max_seq_length": 2}, "The 'max_seq_length' parameter of", "[3, inf)", "Got 2 instead."),
     "prompt": ({"prompt": 3}, "The 'prompt' parameter of", "'str' or None", "Got 3 instead."),
     "a prompt in broken Unicode": ({"prompt": "\ud800"}, "prompt holds a text at row 0 that is no valid Unicode"),
@@ -358,7 +359,7 @@ LONG = " ".join(["bread"] * 62)  # with the two special tokens exactly what the 
 
 
 def test_texts_are_read_up_to_the_length_of_the_model(tiny_classifier):
-    classifier = tiny_classifier.fit([*X, LONG], [*Y, "food"])
+    classifier = tiny_classifier.set_params(long_texts="truncate").fit([*X, LONG], [*Y, "food"])
     embeddings = classifier.encoder_.transform([LONG, LONG + " violin drum", LONG[:-6]])
     np.testing.assert_array_equal(embeddings[0], embeddings[1])
     assert not np.array_equal(embeddings[0], embeddings[2])
@@ -369,7 +370,7 @@ def test_texts_are_read_up_to_the_length_of_the_model(tiny_classifier):
 def test_texts_that_are_cut_are_counted_under_verbose(tiny_model, capsys, kind, longer, count):
     estimator = {"classifier": SetFitClassifier, "encoder": SetFitEncoder}[kind]
     texts = [*X, LONG, *[LONG + end for end in longer]]
-    estimator(tiny_model, max_steps=1, verbose=1).fit(texts, [*Y, *["food"] * (len(texts) - 4)])
+    estimator(tiny_model, max_steps=1, long_texts="truncate", verbose=1).fit(texts, [*Y, *["food"] * (len(texts) - 4)])
     assert f"{count} of them cut at 64 tokens" in capsys.readouterr().out
 
 

@@ -59,7 +59,7 @@ def test_no_batch_is_larger_than_its_bound(body, monkeypatch):
 
 def test_a_long_text_is_cut_at_max_seq_length(tiny_model):
     short = load_body(tiny_model, max_seq_length=10, device="cpu")
-    assert max(map(len, short.tokenize(TEXTS)[0])) == 10
+    assert max(map(len, short.tokenize(TEXTS).tokens)) == 10
     expected = SentenceTransformer(tiny_model, device="cpu")
     expected.max_seq_length = 10
     np.testing.assert_allclose(short.encode(TEXTS), expected.encode(TEXTS), atol=1e-6)
@@ -180,7 +180,7 @@ def test_bodies_that_cannot_pack_attend_plainly_where_that_is_quick(tiny_model, 
 
     monkeypatch.setattr(body.transformer, "forward", forward)
     with torch.set_grad_enabled(gradients), autocast(body.device, "bfloat16"), pytest.raises(ZeroDivisionError):
-        body(body.tokenize(["bread soup rice"])[0])
+        body(body.tokenize(["bread soup rice"]).tokens)
     assert seen == [used]
     assert body.transformer.config._attn_implementation == "sdpa"
 
@@ -193,8 +193,8 @@ def test_texts_have_their_embeddings_in_any_order(tiny_model, packs):
         body.transformer.set_attn_implementation("sdpa")
     texts = ["bread", "violin song bread soup", "", "rice soup"]
     with torch.no_grad():
-        together = body(body.tokenize(texts)[0])
-        alone = torch.cat([body(body.tokenize([text])[0]) for text in texts])
+        together = body(body.tokenize(texts).tokens)
+        alone = torch.cat([body(body.tokenize([text]).tokens) for text in texts])
     torch.testing.assert_close(together, alone, atol=1e-5, rtol=1e-5)
 
 

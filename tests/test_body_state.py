@@ -99,7 +99,7 @@ def test_every_kind_of_transformer_is_read_tuned_and_kept(tiny_model, tmp_path, 
 def tuned_layers(body):
     """Tune for two steps and return the numbers of the layers that changed."""
     before = {name: tensor.clone() for name, tensor in body.transformer.named_parameters()}
-    tokens, _ = body.tokenize(["bread", "tennis goal", "soup rice", "golf"])
+    tokens = body.tokenize(["bread", "tennis goal", "soup rice", "golf"]).tokens
     indicator = np.array([[1, 0], [0, 1], [1, 0], [0, 1]], dtype=bool)
     rates = {"learning_rate": 1e-2, "warmup_proportion": 0.1, "weight_decay": 0.01}
     loss = contrastive_loss("supcon", indicator, None)
@@ -161,6 +161,8 @@ HOSTILE = {
     "padding beyond the vocabulary": (lambda state: state.update(pad_token_id=10**9), "pads with token"),
     "padding before the vocabulary": (lambda state: state.update(pad_token_id=-1), "pads with token -1"),
     "more tokens than positions": (lambda state: state.update(max_seq_length=10**6), "reads 64 tokens"),
+    "another way with long texts": (lambda state: state.update(long_texts="cut"), "'truncate' or 'windows', got 'cut'"),
+    "a count of long texts in words": (lambda state: state.update(n_long_texts="many"), "must be of type int, got str"),
     "no tokens": (lambda state: state.update(max_seq_length=0), "max_seq_length is 0"),
     "an endless prompt": (lambda state: state.update(prompt="bread " * 10**6), "prompt has 6000000 characters"),
     "a prompt longer than what is read": (lambda state: state.update(prompt="bread " * 99), "prompt is"),

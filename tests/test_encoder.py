@@ -106,7 +106,7 @@ def test_several_labels_per_text_are_learnt(tiny_encoder):
 def test_verbose_tells_the_plan_and_counts_texts_that_are_cut(tiny_encoder, capsys):
     X, y = make_texts(4)
     X[0] = "bread " * 100
-    tiny_encoder.set_params(verbose=1, label_texts=None).fit(X, y)
+    tiny_encoder.set_params(verbose=1, label_texts=None, long_texts="truncate").fit(X, y)
     printed = capsys.readouterr()
     assert "12 distinct texts in 3 classes, label texts included, 1 of them cut at 64 tokens" in printed.out
     assert "(max_seq_length): 10 tuning steps" in printed.out

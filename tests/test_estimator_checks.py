@@ -656,6 +656,7 @@ OTHER_PARAMETERS = {
     "warmup_proportion": 0.5,
     "weight_decay": 0.5,
     "max_seq_length": 3,
+    "long_texts": "truncate",
     "prompt": "query: ",
     "class_weight": "balanced",
     "early_stopping": True,

@@ -36,7 +36,7 @@ def tune(body, texts, seed=0, loss="supcon", **changes):
     X, indicator = texts
     parameters = PARAMETERS | changes
     batches = balanced_batches(indicator, parameters["n_steps"], 24, np.random.RandomState(seed))
-    return finetune(body, body.tokenize(X)[0], batches, contrastive_loss(loss, indicator, None), **parameters)
+    return finetune(body, body.tokenize(X).tokens, batches, contrastive_loss(loss, indicator, None), **parameters)
 
 
 @pytest.mark.parametrize(("loss", "function"), [("supcon", supervised_contrastive), ("cosine", cosine_similarity)])
@@ -104,7 +104,7 @@ def test_a_callers_autocast_does_not_reach_the_look_at_the_outcome(body, texts):
         body.transformer.embeddings.LayerNorm.weight.mul_(1e6)  # beyond what float16 holds
     with torch.autocast("cpu", torch.float16):
         tune(body, texts, n_steps=0)
-        assert not body(body.tokenize(texts[0])[0]).isfinite().all()
+        assert not body(body.tokenize(texts[0]).tokens).isfinite().all()
 
 
 def test_products_are_of_weights_in_the_precision_of_the_tuning(body):

@@ -29,7 +29,7 @@ def loss(embeddings, texts):
 def gradient(body, precision="float32", all_at_once=True):
     gradients = Gradients(body, precision)
     gradients._all_at_once = all_at_once
-    value = gradients.add(body.tokenize(X)[0], np.arange(len(X)), loss)
+    value = gradients.add(body.tokenize(X).tokens, np.arange(len(X)), loss)
     found = {name: each.grad.clone() for name, each in body.named_parameters() if each.grad is not None}
     body.zero_grad()
     return value, found
@@ -89,7 +89,7 @@ def test_where_the_memory_runs_out_smaller_parts_give_the_same_gradient_with_a_w
 def test_what_has_been_found_out_is_remembered_for_the_next_steps(body, monkeypatch):
     SmallMemory(monkeypatch, at_once=40, kept=40)
     gradients = Gradients(body, "float32")
-    tokens, batch = body.tokenize(X)[0], np.arange(len(X))
+    tokens, batch = body.tokenize(X).tokens, np.arange(len(X))
     with pytest.warns(UserWarning, match="Out of memory"):
         gradients.add(tokens, batch, loss)
     with warnings.catch_warnings():

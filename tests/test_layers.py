@@ -81,7 +81,7 @@ def weights_of(body):
 
 def tuned(body):
     """Tune for two steps, and return the body."""
-    tokens, _ = body.tokenize(["bread", "tennis goal", "soup rice", "golf"])
+    tokens = body.tokenize(["bread", "tennis goal", "soup rice", "golf"]).tokens
     loss = contrastive_loss("supcon", np.array([[1, 0], [0, 1], [1, 0], [0, 1]], dtype=bool), None)
     rates = {"learning_rate": 1e-2, "warmup_proportion": 0.1, "weight_decay": 0.01}
     finetune(body, tokens, [np.arange(4)] * 2, loss, n_steps=2, precision="float32", **rates)

@@ -174,7 +174,7 @@ def test_the_config_names_labels_that_are_words(learn, tmp_path, y, labels):
 
 
 def test_the_prompt_and_the_length_are_kept(learn, tmp_path):
-    clf = learn(TOPIC, prompt="query: ", max_seq_length=12)
+    clf = learn(TOPIC, prompt="query: ", max_seq_length=12, long_texts="truncate")
     write_setfit(clf, tmp_path / "model")
     assert_equal_answers(read(tmp_path / "model"), clf, [*X_NEW, "tennis goal " * 50])
 
@@ -525,7 +525,7 @@ WRITTEN = {
     **{kind: (labels, {}) for kind, labels in LABELS.items()},
     **{f"named {strategy}": (NAMED, {"multi_target_strategy": strategy}) for strategy in STRATEGIES},
     "not named": (NOT_NAMED, {}),
-    "prompt": (TOPIC, {"prompt": "query: ", "max_seq_length": 12}),
+    "prompt": (TOPIC, {"prompt": "query: ", "max_seq_length": 12, "long_texts": "truncate"}),
 }
 CODES = [["sport", "music", "food"].index(topic) for topic in TOPIC]
 UNSORTED = ["sport", "music", "food"]

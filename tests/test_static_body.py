@@ -122,7 +122,8 @@ def test_threads_encode_side_by_side(static):
 
 
 def test_nothing_is_padded_or_added_to_the_tokens(static):
-    tokens, n_cut = static.tokenize(["bread tennis", "", "bread " * 1000])
+    windows = static.tokenize(["bread tennis", "", "bread " * 1000])
+    tokens, n_cut = windows.tokens, windows.n_cut
     assert [len(ids) for ids in tokens] == [2, 0, static.max_seq_length]
     assert n_cut == 1
 
@@ -152,12 +153,12 @@ def test_the_prompt_of_the_body_is_in_the_vectors_and_no_longer_before_the_texts
     assert_vectors_are_what_the_body_makes_of_words(body)
     static = static_body_of(body, TEXTS)
     assert static.prompt == ""
-    assert len(static.tokenize(["bread"])[0][0]) == 1
+    assert len(static.tokenize(["bread"]).tokens[0]) == 1
 
 
 def test_the_vectors_of_a_byte_level_tokenizer_are_what_the_body_makes_of_words(tmp_path):
     body = write_roberta(tmp_path)
-    assert len(body.tokenize(["bread"])[0][0]) == 3
+    assert len(body.tokenize(["bread"]).tokens[0]) == 3
     assert_vectors_are_what_the_body_makes_of_words(body)
     static = static_body_of(body, TEXTS)
     assert np.isfinite(static.encode(TEXTS)).all()
@@ -228,7 +229,7 @@ def test_a_table_of_a_table_is_refused(static):
 
 def test_a_body_of_the_seen_tokens_gives_the_same_embeddings(static):
     texts = make_texts(10)[0]
-    tokens, _ = static.tokenize(texts)
+    tokens = static.tokenize(texts).tokens
     smaller, renumbered, seen = of_seen_tokens(static, tokens)
     np.testing.assert_allclose(smaller.encode_tokens(renumbered), static.encode(texts), rtol=1e-5, atol=1e-7)
     assert smaller.transformer.weight.shape == (len(seen), 32)
@@ -360,7 +361,9 @@ def test_a_table_that_is_followed_by_what_reads_tokens_is_refused_when_it_is_loa
         load_modules(tmp_path, first, Pooling(16))
 
 
-@pytest.mark.parametrize("parameters", [{}, {"precision": "bfloat16"}, {"prompt": "opera: ", "max_seq_length": 9}])
+@pytest.mark.parametrize(
+    "parameters", [{}, {"precision": "bfloat16"}, {"prompt": "opera: ", "max_seq_length": 9, "long_texts": "truncate"}]
+)
 def test_a_classifier_tunes_a_table_and_is_saved(static_folder, tmp_path, parameters):
     X, y = make_texts(8)
     settings = {"max_steps": 20, "learning_rate": 0.05, "random_state": 0} | parameters

@@ -100,6 +100,7 @@ CHANGES = {
     "label texts": {"label_texts": None},
     "a prompt": {"prompt": "query: "},
     "a length": {"max_seq_length": 16},
+    "long texts": {"long_texts": "truncate"},
     "a class weight": {"class_weight": {"food": 2}},
     "early stopping": {"early_stopping": True},
 }

@@ -74,6 +74,7 @@ def classifier(model: str) -> SetFitClassifier:
         head=LogisticRegression(),
         label_texts={"billing": "a bill", "login": ["a login", "a password"]},
         max_steps=2,
+        long_texts="truncate",
         class_weight={"billing": 1, "login": 2.5},
         early_stopping=True,
         scoring=lambda estimator, X, y: 0.5,

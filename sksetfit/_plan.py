@@ -1,0 +1,107 @@
+"""The plan of a tuning: batch size, number of steps, learning rate and precision, and what ``verbose`` prints of it.
+
+Floor 1: knows the body and its windows, and of floor 0 the schedule.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any, NamedTuple
+
+from sksetfit._body import Body
+from sksetfit._schedule import STATIC_LEARNING_RATE, batch_size_of, learning_rate_of, planned_steps
+from sksetfit._windows import Tokens, Windows
+
+WARM_SHARE = 3  # of the steps of a fresh fit are enough to go on from a body that is tuned
+
+
+class Recipe(NamedTuple):
+    """The parameters of `SetFitEncoder` that decide what becomes of a body."""
+
+    model: str | os.PathLike[str]
+    label_texts: Any
+    loss: str
+    max_steps: int | str
+    batch_size: int | str
+    learning_rate: float | str
+    warmup_proportion: float
+    weight_decay: float
+    max_seq_length: int | None
+    long_texts: str
+    prompt: str | None
+    precision: str
+    device: str | None
+
+
+class Plan(NamedTuple):
+    """What a tuning takes where the recipe says "auto"."""
+
+    batch_size: int
+    n_steps: int
+    learning_rate: float
+    precision: str
+
+
+def plan_of(recipe: Recipe, body: Body, n_texts: int, n_classes: int, *, warm: bool, names_only: bool) -> Plan:
+    """Return the plan of a tuning.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    body : Body
+    n_texts : int
+        The number of distinct texts, label texts included.
+    n_classes : int
+    warm : bool
+        Whether the body has been tuned before.
+    names_only : bool
+        Whether all texts are made of class names.
+    """
+    batch_size = batch_size_of(n_classes) if recipe.batch_size == "auto" else int(recipe.batch_size)
+    n_steps = planned_steps(n_texts, batch_size) // (WARM_SHARE if warm else 1)
+    if recipe.max_steps != "auto":
+        n_steps = int(recipe.max_steps)
+    elif names_only:
+        n_steps = 0
+    learning_rate = _learning_rate(body) if recipe.learning_rate == "auto" else float(recipe.learning_rate)
+    return Plan(batch_size, n_steps, learning_rate, body.training_precision(recipe.precision))
+
+
+def _learning_rate(body: Body) -> float:
+    return learning_rate_of(body.transformer.config.hidden_size) if body.has_layers else STATIC_LEARNING_RATE
+
+
+def print_plan(
+    plan: Plan,
+    recipe: Recipe,
+    body: Body,
+    windows: Windows,
+    n_classes: int,
+    label_texts: dict[Any, list[str]],
+    *,
+    with_head: bool,
+) -> None:
+    """Print what is going to be tuned on what, and about how long it takes."""
+    n_label_texts = sum(map(len, label_texts.values()))
+    print(f"[sksetfit] {n_label_texts} label texts of {len(label_texts)} classes take part")
+    if recipe.max_steps == "auto" and plan.n_steps == 0:
+        print('[sksetfit] max_steps="auto": all texts are made of class names, the body is left as it is')
+    tokens = [windows.tokens[rows.start] for rows in windows.rows[: plan.batch_size]]
+    print(
+        f"[sksetfit] {len(windows.rows)} distinct texts in {n_classes} classes, label texts included, "
+        f"{windows.plan(body.long_texts, body.max_seq_length)}: {plan.n_steps} tuning steps of at most "
+        f"{plan.batch_size} texts{' with the loss of the head' if with_head else ''} in {plan.precision} on "
+        f"{body.device}, about {_expected_seconds(body, tokens, plan)} s"
+    )
+    kind = f"a width of {body.transformer.config.hidden_size}" if body.has_layers else "static embeddings"
+    why = f' ("auto" for {kind})' if recipe.learning_rate == "auto" else ""
+    print(f"[sksetfit] learning_rate={plan.learning_rate:.3g}{why}")
+
+
+def _expected_seconds(body: Body, tokens: Tokens, plan: Plan) -> int:
+    """Return about how many seconds the steps will take, from the time of encoding some texts."""
+    body.encode_tokens(tokens, plan.precision)  # the first time takes longer
+    started = time.perf_counter()
+    body.encode_tokens(tokens, plan.precision)
+    return round(3 * plan.n_steps * (time.perf_counter() - started))  # the backward pass costs twice the forward pass
