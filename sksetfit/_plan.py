@@ -1,4 +1,4 @@
-"""The plan of a tuning: batch size, number of steps, learning rate and precision, and what ``verbose`` prints of it.
+"""The plan of a tuning: batch size, number of steps, learning rate and precision, and what ``verbose`` says of it.
 
 Floor 1: knows the body and its windows, and of floor 0 the schedule.
 """
@@ -72,7 +72,7 @@ def _learning_rate(body: Body) -> float:
     return learning_rate_of(body.transformer.config.hidden_size) if body.has_layers else STATIC_LEARNING_RATE
 
 
-def print_plan(
+def described(
     plan: Plan,
     recipe: Recipe,
     body: Body,
@@ -81,22 +81,21 @@ def print_plan(
     label_texts: dict[Any, list[str]],
     *,
     with_head: bool,
-) -> None:
-    """Print what is going to be tuned on what, and about how long it takes."""
+) -> list[str]:
+    """Return lines that say what is going to be tuned on what, and about how long it takes."""
     n_label_texts = sum(map(len, label_texts.values()))
-    print(f"[sksetfit] {n_label_texts} label texts of {len(label_texts)} classes take part")
-    if recipe.max_steps == "auto" and plan.n_steps == 0:
-        print('[sksetfit] max_steps="auto": all texts are made of class names, the body is left as it is')
     tokens = [windows.tokens[rows.start] for rows in windows.rows[: plan.batch_size]]
-    print(
-        f"[sksetfit] {len(windows.rows)} distinct texts in {n_classes} classes, label texts included, "
+    kind = f"a width of {body.transformer.config.hidden_size}" if body.has_layers else "static embeddings"
+    names_only = ['max_steps="auto": all texts are made of class names, the body is left as it is']
+    return [
+        f"{n_label_texts} label texts of {len(label_texts)} classes take part",
+        *(names_only if recipe.max_steps == "auto" and plan.n_steps == 0 else []),
+        f"{len(windows.rows)} distinct texts in {n_classes} classes, label texts included, "
         f"{windows.plan(body.long_texts, body.max_seq_length)}: {plan.n_steps} tuning steps of at most "
         f"{plan.batch_size} texts{' with the loss of the head' if with_head else ''} in {plan.precision} on "
-        f"{body.device}, about {_expected_seconds(body, tokens, plan)} s"
-    )
-    kind = f"a width of {body.transformer.config.hidden_size}" if body.has_layers else "static embeddings"
-    why = f' ("auto" for {kind})' if recipe.learning_rate == "auto" else ""
-    print(f"[sksetfit] learning_rate={plan.learning_rate:.3g}{why}")
+        f"{body.device}, about {_expected_seconds(body, tokens, plan)} s",
+        f"learning_rate={plan.learning_rate:.3g}" + (f' ("auto" for {kind})' if recipe.learning_rate == "auto" else ""),
+    ]
 
 
 def _expected_seconds(body: Body, tokens: Tokens, plan: Plan) -> int:

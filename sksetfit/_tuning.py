@@ -26,7 +26,7 @@ from sksetfit._label_texts import label_rows, names_are_informative
 from sksetfit._labelled import Labelled
 from sksetfit._losses import Anchors, contrastive_loss
 from sksetfit._memory import give_back_freed_memory
-from sksetfit._plan import Recipe, plan_of, print_plan
+from sksetfit._plan import Recipe, described, plan_of
 from sksetfit._tuning_cache import KeptBody, key_of, remembered
 from sksetfit._validation import local_random_state
 from sksetfit._version import versions
@@ -112,7 +112,10 @@ class Tuning:
         batches = balanced_batches(indicator, plan.n_steps, plan.batch_size, rng)
         tokens, batches = windows.one_each(batches, rng)
         if self.verbose:
-            print_plan(plan, self.recipe, body, windows, indicator.shape[1], label_texts, with_head=bool(self.head))
+            lines = described(
+                plan, self.recipe, body, windows, indicator.shape[1], label_texts, with_head=self.head is not None
+            )
+            print("\n".join(f"[sksetfit] {line}" for line in lines))
         watches: list[Watch] = [each for each in (self.early_stopping, self.watch) if each is not None]
         for each in watches:
             each.start(body, label_texts, plan.n_steps)

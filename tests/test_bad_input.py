@@ -123,7 +123,7 @@ BODY_PARAMETERS = {
     "a learning rate of NaN": ({"learning_rate": float("nan")}, "The 'learning_rate' parameter of", "Got nan instead."),
     "warm-up": ({"warmup_proportion": 1.5}, "The 'warmup_proportion' parameter of", "[0.0, 1.0]", "Got 1.5 instead."),
     "weight decay": ({"weight_decay": -0.1}, "The 'weight_decay' parameter of", "[0.0, inf)", "Got -0.1 instead."),
-    "long texts": ({"long_texts": "cut"}, "The 'long_texts' parameter of", "'truncate'", "'windows'", "Got 'cut'"),
+    "long texts": ({"long_texts": "cut"}, "The 'long_texts' parameter of", "'windows'", "Got 'cut' instead."),
     "sequence length": ({"max_seq_length": 2}, "The 'max_seq_length' parameter of", "[3, inf)", "Got 2 instead."),
     "prompt": ({"prompt": 3}, "The 'prompt' parameter of", "'str' or None", "Got 3 instead."),
     "a prompt in broken Unicode": ({"prompt": "\ud800"}, "prompt holds a text at row 0 that is no valid Unicode"),

@@ -23,8 +23,10 @@ def nearest_neighbour_accuracy(encoder):
 def test_tuning_makes_neighbours_of_texts_of_a_class(tiny_encoder, tiny_model, loss):
     X, y = make_texts(8)
     untuned = SetFitEncoder(tiny_model, max_steps=0).fit(X, y)
-    tuned = tiny_encoder.set_params(loss=loss).fit(X, y)
-    assert nearest_neighbour_accuracy(tuned) > nearest_neighbour_accuracy(untuned) + 0.1
+    accuracies = [  # the mean, because a single seed moves it by three points
+        nearest_neighbour_accuracy(tiny_encoder.set_params(loss=loss, random_state=seed).fit(X, y)) for seed in range(4)
+    ]
+    assert np.mean(accuracies) > nearest_neighbour_accuracy(untuned) + 0.1
 
 
 def test_transform_gives_float32_rows(tiny_encoder):

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from joblib._store_backends import CacheWarning
+from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import Pipeline
@@ -284,7 +285,7 @@ def test_tuning_on_from_a_body_that_was_found_leaves_it_as_it_was(cached):
 
 
 def test_several_processes_write_at_the_same_time(cached):
-    alone = cross_val_score(cached, X, Y, cv=3)
+    alone = cross_val_score(clone(cached).set_params(head__C=10), X, Y, cv=3)
     shutil.rmtree(cached.memory)
     search = GridSearchCV(cached, {"head__C": [1, 10, 100]}, cv=3, n_jobs=2, refit=False).fit(X, Y)
     np.testing.assert_array_equal([search.cv_results_[f"split{i}_test_score"][1] for i in range(3)], alone)
