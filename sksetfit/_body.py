@@ -32,6 +32,7 @@ from sksetfit._windows import Tokens, Windows, in_order, split_into_windows
 ENCODE_TOKENS, ENCODE_TOKENS_ELSEWHERE = 1024, 65536
 MOST_OF_PROMPT = 2000  # characters; the longest instructions that models want have a few hundred
 MOST_TOKENS = 10**6  # of a text, where a model sets no bound itself
+ENCODED_AT_ONCE = 1000  # texts; a long one has up to a hundred windows, each of which has an embedding
 TOKENIZED_AT_ONCE = 1000  # texts; what the tokenizer tells of each is many times larger than its token numbers
 
 
@@ -211,8 +212,12 @@ class Body(nn.Module):
             If they are not finite, or the tokenizer makes tokens that the transformer does not know.
         """
         once, rows = distinct(texts)
-        windows = self.tokenize(once)
-        return windows.means(self.encode_tokens(windows.tokens, precision), normalize=self.normalizes)[rows]
+        embeddings = np.empty((len(once), self.n_dimensions), dtype=np.float32)
+        for start in range(0, len(once), ENCODED_AT_ONCE):
+            windows = self.tokenize(once[start : start + ENCODED_AT_ONCE])
+            of_windows = self.encode_tokens(windows.tokens, precision)
+            embeddings[start : start + ENCODED_AT_ONCE] = windows.means(of_windows, normalize=self.normalizes)
+        return embeddings[rows]
 
     @torch.inference_mode()
     def encode_tokens(self, tokens: Tokens, precision: str = "float32") -> NDArray[np.float32]:

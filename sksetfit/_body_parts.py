@@ -20,6 +20,7 @@ from transformers import AutoConfig, AutoModel, PretrainedConfig
 from sksetfit._static_body import STATIC, TokenTable
 
 _MOST_LAYERS, _MOST_MODULES, _MOST = 200, 16, 10**8
+_MOST_SPECIAL = 32  # tokens that a tokenizer adds to each text, and to each piece of a long one; known ones add 1 to 3
 _MOST_GROWTH = 100  # times the length of a text, by what a tokenizer puts in the place of characters
 
 # Not DeBERTa, which reads keys of its config that it does not declare: they would be lost.
@@ -214,12 +215,24 @@ def build_tokenizer(description: str, vocab_size: int, max_seq_length: int) -> T
         )
     if (growth := _growth(json.loads(description).get("normalizer"))) > _MOST_GROWTH:
         raise BodyStateError(f"The saved body's tokenizer would make texts up to {growth} times as long.")
+    if _repeats_texts(json.loads(description).get("post_processor")):
+        raise BodyStateError("The saved body's tokenizer reads each text more than once, or not at all.")
     tokenizer = Tokenizer.from_str(description)
-    if (n_special := tokenizer.num_special_tokens_to_add(False)) >= max_seq_length:
+    if (n_special := tokenizer.num_special_tokens_to_add(False)) >= min(max_seq_length, _MOST_SPECIAL):
         raise BodyStateError(
             f"The saved body's tokenizer adds {n_special} tokens to texts of at most {max_seq_length}."
         )
     return tokenizer
+
+
+def _repeats_texts(post_processor: Any) -> bool:
+    """Return whether a template, also within a sequence of processors, holds a text other than once."""
+    if not isinstance(post_processor, Mapping):
+        return False
+    if post_processor.get("type") == "TemplateProcessing":
+        pieces = [piece for piece in post_processor.get("single") or () if "Sequence" in piece]
+        return [piece["Sequence"].get("id") for piece in pieces] != ["A"]
+    return any(map(_repeats_texts, post_processor.get("processors") or ()))
 
 
 def _growth(normalizer: Any) -> int:

@@ -62,9 +62,7 @@ def body_from_state(state: dict[str, Any], device: torch.device) -> Body:
     BodyStateError
         If the state is not one that `body_to_state` can have made.
     """
-    if isinstance(state, dict) and state.get("format") == _FORMAT_BEFORE_WINDOWS:
-        state = _BEFORE_WINDOWS | state | {"format": FORMAT}
-    _check_fields(state)
+    state = _checked_fields(state)
     try:
         return _build(state).to(device)
     except BodyStateError:
@@ -76,20 +74,27 @@ def body_from_state(state: dict[str, Any], device: torch.device) -> Body:
         raise BodyStateError(f"The saved body is damaged: {type(error).__name__}: {error}") from error
 
 
-def _check_fields(state: Any) -> None:
-    if not isinstance(state, dict) or state.get("format") != FORMAT:
-        found = state.get("format") if isinstance(state, dict) else type(state).__name__
-        raise BodyStateError(f"The saved body has format {found!r}; this version of sksetfit reads format {FORMAT}.")
-    if state.keys() != _FIELDS.keys():
+def _checked_fields(state: Any) -> dict[str, Any]:
+    """Return the state, with the fields that an older format lacks."""
+    found = state.get("format") if isinstance(state, dict) else type(state).__name__
+    if type(found) is not int or found not in {FORMAT, _FORMAT_BEFORE_WINDOWS}:
         raise BodyStateError(
-            f"The saved body is damaged: missing {sorted(_FIELDS.keys() - state.keys())}, "
-            f"unexpected {sorted(map(str, state.keys() - _FIELDS.keys()))}."
+            f"The saved body has format {found!r}; this version of sksetfit reads formats {_FORMAT_BEFORE_WINDOWS} and "
+            f"{FORMAT}."
         )
+    fields = _FIELDS.keys() - (_BEFORE_WINDOWS.keys() if found == _FORMAT_BEFORE_WINDOWS else set())
+    if state.keys() != fields:
+        raise BodyStateError(
+            f"The saved body is damaged: missing {sorted(fields - state.keys())}, "
+            f"unexpected {sorted(map(str, state.keys() - fields))}."
+        )
+    completed: dict[str, Any] = _BEFORE_WINDOWS | state
     for name, kind in _FIELDS.items():
-        if type(state[name]) is not kind:
+        if type(completed[name]) is not kind:
             raise BodyStateError(
-                f"The saved body's {name} must be of type {kind.__name__}, got {type(state[name]).__name__}."
+                f"The saved body's {name} must be of type {kind.__name__}, got {type(completed[name]).__name__}."
             )
+    return completed
 
 
 @torch.inference_mode(False)  # what is built under it can never be tuned
@@ -125,6 +130,8 @@ def _check_numbers(state: dict[str, Any], transformer: Any) -> None:
         raise BodyStateError(
             f"The saved body's long_texts must be 'truncate' or 'windows', got {state['long_texts']!r}."
         )
+    if state["n_long_texts"] < 0:
+        raise BodyStateError(f"The saved body's n_long_texts is {state['n_long_texts']}.")
     vocab_size, reads = transformer.config.vocab_size, n_positions(transformer)
     if not 0 <= state["pad_token_id"] < vocab_size:
         raise BodyStateError(f"The saved body pads with token {state['pad_token_id']} of {vocab_size}.")

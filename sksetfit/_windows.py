@@ -136,6 +136,7 @@ def split_into_windows(
     is_cut : bool
         Whether the text has more tokens than `MAX_WINDOWS` windows take.
     """
+    pieces = pieces[: MAX_WINDOWS + 1]  # a piece holds as much of a text as a window or, with a prompt, more
     before, after = _special_tokens(pieces[0])
     own = [
         id_

@@ -162,6 +162,8 @@ HOSTILE = {
     "padding before the vocabulary": (lambda state: state.update(pad_token_id=-1), "pads with token -1"),
     "more tokens than positions": (lambda state: state.update(max_seq_length=10**6), "reads 64 tokens"),
     "another way with long texts": (lambda state: state.update(long_texts="cut"), "'truncate' or 'windows', got 'cut'"),
+    "a negative count of long texts": (lambda state: state.update(n_long_texts=-1), "n_long_texts is -1"),
+    "a field that its format does not have": (lambda state: state.update(format=2), "unexpected ['long_texts', "),
     "a count of long texts in words": (lambda state: state.update(n_long_texts="many"), "must be of type int, got str"),
     "no tokens": (lambda state: state.update(max_seq_length=0), "max_seq_length is 0"),
     "an endless prompt": (lambda state: state.update(prompt="bread " * 10**6), "prompt has 6000000 characters"),
@@ -219,6 +221,22 @@ HOSTILE = {
             }
         ),
         "adds 10000 tokens",
+    ),
+    "a tokenizer that reads each text twice": (
+        with_tokenizer(
+            post_processor={
+                "type": "Sequence",
+                "processors": [
+                    {
+                        "type": "TemplateProcessing",
+                        "single": [{"Sequence": {"id": "A", "type_id": 0}}] * 2,
+                        "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 0}}],
+                        "special_tokens": {},
+                    }
+                ],
+            }
+        ),
+        "more than once",
     ),
     "a tokenizer that knows more tokens": (
         with_tokenizer(model={"type": "WordLevel", "vocab": {"[UNK]": 10**6}, "unk_token": "[UNK]"}),
