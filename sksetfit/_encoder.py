@@ -50,11 +50,10 @@ class SetFitEncoder(
         is not accepted: `clone` would copy it for every fold.
     label_texts : "auto", None or dict of {label: text or list of texts}, default="auto"
         Extra training texts made of the class names, which at few shots are worth several labelled texts per class.
-        With ``loss="supcon"`` their embeddings before the tuning are also fixed anchors: the cross-entropy of each
-        text's cosine similarities to them, divided by 0.1, is added to the loss.
         "auto" makes them of labels that are words (underscores become spaces), and drops them where the untuned body
         finds that the names do not tell the labelled texts apart. None uses none. A dict gives the texts of some or
-        all labels (columns for multi-label targets); labels that are not in it get none, not even their name.
+        all labels (columns for multi-label targets) and replaces the names: labels that are not in it get none, not
+        even their name. Three to five short descriptions of each class gain more than its name.
     loss : {"supcon", "cosine"}, default="supcon"
         Supervised contrastive loss [2]_ or the squared error of each pair's cosine similarity, the objective of the
         reference [1]_. The first one measures better at the same cost.
@@ -65,8 +64,8 @@ class SetFitEncoder(
         the body as it is.
     batch_size : int or "auto", default="auto"
         The largest number of texts in a step. Every pair of them counts, each text is encoded once, and classes have
-        equal shares. "auto" takes two texts of each class, but between 24 and 64. At eight texts of a few classes, 16
-        and 32 measure worse than 24; of 77 classes, 24 texts hold too few of them.
+        equal shares. "auto" is twice the number of classes, at least 24 and at most 64. At eight texts of a few
+        classes, 16 and 32 measure worse than 24; of 77 classes, 24 texts hold too few of them.
     learning_rate : float or "auto", default="auto"
         The highest learning rate of AdamW. It rises over the first steps and then decays linearly to zero. "auto" takes
         1e-4 for transformers of up to 384 dimensions, such as the default model, and less in inverse proportion to the
@@ -84,14 +83,14 @@ class SetFitEncoder(
         How texts of more than ``max_seq_length`` tokens are read. "windows" splits them into windows of equal length,
         with the prompt before each; the embedding of a text is the mean of those of its windows, weighted by their
         numbers of tokens. A tuning step uses one window of a text, the next step another one. At most 100 windows are
-        read. "truncate" cuts off what follows the first ``max_seq_length`` tokens, which costs less time and, where
-        labels depend on whole texts, accuracy. A static model reads the tokens of all windows at once.
+        read. "truncate" reads the first ``max_seq_length`` tokens only. This is faster. It loses accuracy where the
+        label depends on the rest. A static model reads the tokens of all windows at once.
     prompt : str or None, default=None
         Stands before each text, as some models want it ("query: "). None takes the model's own default prompt, "" none.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
-        "auto" tunes in bfloat16 where the processor or GPU multiplies it faster than float32, and predicts in float32;
-        "float32" and "bfloat16" do both in one. In bfloat16 an embedding depends a little, in the third digit, on the
-        texts that are encoded along with it.
+        "auto" predicts in float32, and tunes in bfloat16 where the processor or GPU multiplies it faster than float32.
+        "float32" and "bfloat16" tune and predict in that precision. In bfloat16 an embedding changes in the third digit
+        with the other texts of the call.
     backend : {"torch", "openvino"}, default="torch"
         What computes embeddings for predictions; tuning is torch's. "openvino", through sentence-transformers and on
         the processor, is quicker for single texts; it needs ``pip install 'sksetfit[openvino]'`` and, in each process,
@@ -135,6 +134,9 @@ class SetFitEncoder(
     Texts of several labels are alike by the Jaccard index of their label sets. A text that stands in the data under
     different labels counts as having all of them. A class with a single text has no pair to be pulled together; it
     is still kept apart from the others.
+
+    With ``loss="supcon"``, the embeddings of the label texts before the tuning are fixed anchors of their classes: the
+    cross-entropy of each text's cosine similarities to them, divided by 0.1, is added to the loss.
 
     Dropout is off while tuning, so that a fit depends on ``random_state`` alone. The embeddings of tokens and the
     lowest sixth of the layers stay as they are: to tune them takes a quarter of the time and brings no accuracy.

@@ -85,15 +85,15 @@ def described(
     """Return lines that say what is going to be tuned on what, and about how long it takes."""
     n_label_texts = sum(map(len, label_texts.values()))
     tokens = [windows.tokens[rows.start] for rows in windows.rows[: plan.batch_size]]
-    kind = f"a width of {body.transformer.config.hidden_size}" if body.has_layers else "static embeddings"
+    kind = f"{body.transformer.config.hidden_size} dimensions" if body.has_layers else "static embeddings"
     names_only = ['max_steps="auto": all texts are made of class names, the body is left as it is']
     return [
-        f"{n_label_texts} label texts of {len(label_texts)} classes take part",
+        f"{n_label_texts} label texts of {len(label_texts)} classes take part" if label_texts else "no label texts",
         *(names_only if recipe.max_steps == "auto" and plan.n_steps == 0 else []),
         f"{len(windows.rows)} distinct texts in {n_classes} classes, label texts included, "
         f"{windows.plan(body.long_texts, body.max_seq_length)}: {plan.n_steps} tuning steps of at most "
         f"{plan.batch_size} texts{' with the loss of the head' if with_head else ''} in {plan.precision} on "
-        f"{body.device}, about {_expected_seconds(body, tokens, plan)} s",
+        f"{body.device}, about {_expected_seconds(body, tokens, plan)} s without loading and head",
         f"learning_rate={plan.learning_rate:.3g}" + (f' ("auto" for {kind})' if recipe.learning_rate == "auto" else ""),
     ]
 

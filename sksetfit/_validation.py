@@ -179,7 +179,7 @@ def check_label_texts(label_texts: Mapping[Any, Any], classes: Iterable[Any]) ->
     Raises
     ------
     ValueError
-        If a label is unknown, or has no text.
+        If a label is unknown, has no text, or has an empty one.
     TypeError
         If the texts of a label are no texts.
     """
@@ -192,10 +192,17 @@ def check_label_texts(label_texts: Mapping[Any, Any], classes: Iterable[Any]) ->
             f"label_texts names labels that y does not have: {shown(unknown)}.{hint} The labels of y are "
             f"{shown(known)}."
         )
-    return {
+    checked = {
         label: check_texts([texts] if isinstance(texts, str) else texts, f"label_texts[{label!r}]")
         for label, texts in label_texts.items()
     }
+    for label, texts in checked.items():
+        if empty := [row for row, text in enumerate(texts) if not text.strip()]:
+            raise ValueError(
+                f"label_texts[{label!r}] has an empty text at row {empty[0]}. Say what the class is about, or leave "
+                f"the label out of the dict."
+            )
+    return checked
 
 
 def local_random_state(random_state: int | np.random.RandomState | None) -> np.random.RandomState:

@@ -139,6 +139,11 @@ BODY_PARAMETERS = {
         "The labels of y are ['food', 'music'].",
     ),
     "a label without a text": ({"label_texts": {"food": []}}, "label_texts['food'] is empty"),
+    "a label with an empty text": (
+        {"label_texts": {"food": ["a", " "]}},
+        "label_texts['food'] has an empty",
+        "at row 1",
+    ),
     "a label with a number": ({"label_texts": {"food": ["a", 3]}}, "label_texts['food'] must hold one str", "at row 1"),
 }
 CLASSIFIER_PARAMETERS = {
