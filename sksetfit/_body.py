@@ -26,7 +26,7 @@ from transformers.utils import logging
 
 from sksetfit._batches import split_by_length
 from sksetfit._packing import packed_states, plain_is_quick, rounded_up, use_packing
-from sksetfit._windows import Tokens, Windows, in_order, split_into_windows
+from sksetfit._windows import Tokens, Windows, split_into_windows
 
 # Tokens per prediction batch, with any padding. A processor is quickest with what fits its caches, a GPU wants many.
 ENCODE_TOKENS, ENCODE_TOKENS_ELSEWHERE = 1024, 65536
@@ -115,18 +115,20 @@ class Body(nn.Module):
         """Whether all embeddings have unit length."""
         return any(isinstance(module, Normalize) for module in self.tail[-1:])
 
-    def tokenize(self, texts: Sequence[str]) -> Windows:
+    def tokenize(self, texts: Sequence[str], long_texts: str | None = None) -> Windows:
         """Return the token numbers of each text, prompt and special tokens included.
 
-        What is behind ``max_seq_length`` tokens is cut off, or in further windows, as ``long_texts`` says.
+        What is behind ``max_seq_length`` tokens is cut off, or in further windows, as ``long_texts`` says; None takes
+        the body's own way.
         """
         windows = Windows()
+        long_texts = long_texts or self.long_texts
         n_known = self.transformer.config.vocab_size
         for start in range(0, len(texts), TOKENIZED_AT_ONCE):
             chunk = [self.prompt + text for text in texts[start : start + TOKENIZED_AT_ONCE]]
             for encoding in self._encodings(chunk):
                 pieces = [encoding, *encoding.overflowing]
-                ids, n_text_tokens, is_cut = self._windows_of(pieces)
+                ids, n_text_tokens, is_cut = self._windows_of(pieces, long_texts)
                 if (highest := max(map(max, filter(None, ids)), default=0)) >= n_known:
                     raise ValueError(
                         f"The model's tokenizer and transformer do not fit together: a text holds token {highest}, and "
@@ -139,11 +141,11 @@ class Body(nn.Module):
         encodings: list[Encoding] = self.tokenizer.encode_batch(texts)
         return encodings
 
-    def _windows_of(self, pieces: list[Encoding]) -> tuple[list[list[int]], list[int], bool]:
+    def _windows_of(self, pieces: list[Encoding], long_texts: str) -> tuple[list[list[int]], list[int], bool]:
         """Return what `split_into_windows` returns, given what the tokenizer keeps of a text and what it cuts off."""
-        if len(pieces) == 1 or self.long_texts == "truncate":
+        if len(pieces) == 1 or long_texts == "truncate":
             return [pieces[0].ids], [len(pieces[0])], len(pieces) > 1
-        return split_into_windows(in_order(pieces, self.direction), self.max_seq_length, len(self.prompt))
+        return split_into_windows(pieces, self.direction, self.max_seq_length, len(self.prompt))
 
     def forward(self, tokens: Tokens) -> Tensor:
         """Return the embeddings of a batch of tokenised texts, float32 of shape (n_texts, n_dimensions)."""
@@ -198,8 +200,8 @@ class Body(nn.Module):
             # torch before 2.12 cannot be asked.
             capabilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
             has = {name for name, is_there in capabilities.items() if is_there is True}
-            # Intel's processors with AVX512-FP16 are built to multiply bfloat16 by AMX. Where a virtual machine hides
-            # AMX, AVX512-BF16 takes twice the time of float32 there.
+            # AVX512-FP16 stands for Intel's processors that are built to multiply bfloat16 by AMX. Where a virtual
+            # machine hides AMX, AVX512-BF16 takes twice the time of float32 there.
             quick = not has.isdisjoint({"amx_bf16", "bf16"}) or ("avx512_bf16" in has and "avx512_fp16" not in has)
         return "bfloat16" if quick else "float32"
 

@@ -57,7 +57,7 @@ class Facts(NamedTuple):
     made_of: str  # what of that body it is: "" for all, or the beginning of "2 layers of ..."
     head_name: str
     max_seq_length: int
-    long_texts: str  # "truncate" or "windows"
+    max_windows: int  # more than one where long texts are read in windows
     parameters: dict[str, str]
     head_parameters: dict[str, str]
     loss_curve: NDArray[np.float64]
@@ -121,10 +121,10 @@ def _about_use(facts: Facts, repo_id: str | None) -> Iterable[str]:
     yield f"The file holds data; nothing in it is run when it is loaded.{commit}"
     unfit = "may get no label at all" if facts.multi_label else "gets one of them too"
     long = f"What follows after the first {facts.max_seq_length} tokens of a text is not read."
-    if facts.long_texts == "windows":
+    if facts.max_windows > 1:
         long = (
-            f"A text of more than {facts.max_seq_length} tokens is split into windows of at most that length, whose "
-            f"embeddings are averaged."
+            f"A text of more than {facts.max_seq_length} tokens is split into windows of at most that length, up to "
+            f"{facts.max_windows} of them, whose embeddings are averaged."
         )
     yield f"{long} A text that none of the labels fits {unfit}."
 

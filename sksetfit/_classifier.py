@@ -335,7 +335,6 @@ class SetFitClassifier(CallbackSupportMixin, HeadOnEmbeddings, BaseEstimator):
         tuned = encoder._fit(tuned_on, early_stopping, reports, trained_head)
         learned = self._as_fitted(encoder, labelled)
         learned |= {"validation_scores_": tuned.validation_scores, "validation_steps_": tuned.validation_steps}
-        learned["learning_rate_"] = tuned.learning_rate
         if reports is not None:
             reports.end(learned)
         self.__dict__.update(learned)  # only now: a fit that fails or is interrupted leaves the estimator as it was
@@ -414,6 +413,7 @@ class SetFitClassifier(CallbackSupportMixin, HeadOnEmbeddings, BaseEstimator):
             "encoder_": encoder,
             "n_steps_": encoder.n_steps_,
             "loss_curve_": encoder.loss_curve_,
+            "learning_rate_": encoder.learning_rate_,
             "head_": head,
         }
 

@@ -70,6 +70,8 @@ class DistilledSetFitClassifier(HeadOnEmbeddings, BaseEstimator):
         A copy of the teacher's head.
     n_steps_ : int
         The number of steps that were made.
+    learning_rate_ : float
+        The learning rate of the steps: the parameter, or what "auto" chose.
     loss_curve_ : ndarray of shape (n_steps,), dtype float64
         The loss of each step: the mean squared distance of the embeddings of both, in shares of the mean square of the
         teacher's.
@@ -112,6 +114,7 @@ class DistilledSetFitClassifier(HeadOnEmbeddings, BaseEstimator):
     encoder_: SetFitEncoder
     head_: Any
     n_steps_: int
+    learning_rate_: float
     loss_curve_: NDArray[np.float64]
 
     _parameter_constraints: dict[str, Any] = {
@@ -188,7 +191,7 @@ class DistilledSetFitClassifier(HeadOnEmbeddings, BaseEstimator):
         encoder_of_teacher = teacher.encoder_
         classes, head = teacher.classes_.copy(), copy.deepcopy(teacher.head_)  # now: it may be fitted again meanwhile
         own = ("model", "n_layers", "max_steps", "batch_size", "learning_rate", "precision", "device", "verbose")
-        body, losses = distil(
+        body, losses, learning_rate = distil(
             encoder_of_teacher._body,
             texts,
             rng=local_random_state(self.random_state),
@@ -197,9 +200,11 @@ class DistilledSetFitClassifier(HeadOnEmbeddings, BaseEstimator):
         made_of = encoder_of_teacher.model if self.model in (None, "static") else self.model
         encoder = SetFitEncoder(made_of, label_texts=None, precision=self.precision, device=self.device)
         encoder.set_params(long_texts=body.long_texts)
+        encoder.set_params(learning_rate=learning_rate, batch_size=self.batch_size)
         learned = {
             "classes_": classes,
             "encoder_": encoder._as_of(body, {}, losses.tolist()),
+            "learning_rate_": learning_rate,
             "head_": head,
             "n_steps_": len(losses),
             "loss_curve_": losses,

@@ -25,6 +25,7 @@ from sksetfit._layers import with_fewer_layers
 from sksetfit._memory import give_back_freed_memory
 from sksetfit._schedule import STATIC_LEARNING_RATE, planned_steps
 from sksetfit._static_body import STATIC, StaticBody, last_normalize, of_seen_tokens, static_body_of
+from sksetfit._windows import Tokens
 
 # Vectors of tokens take a higher rate and more passes, which cost next to nothing.
 PASSES, LEARNING_RATE = 3, 5e-4
@@ -48,8 +49,8 @@ def distil(
     device: str | None,
     rng: np.random.RandomState,
     verbose: int,
-) -> tuple[Body, NDArray[np.float64]]:
-    """Return a student that gives, of texts like these, nearly the embeddings of its teacher; and its losses.
+) -> tuple[Body, NDArray[np.float64], float]:
+    """Return a student that gives, of texts like these, nearly the embeddings of its teacher; its losses and rate.
 
     The loss is the mean squared distance of both embeddings, in shares of the mean square of the teacher's.
     """
@@ -66,27 +67,42 @@ def distil(
             print(
                 f"[sksetfit] {len(texts)} distinct texts: {n_steps} steps of {batch_size} of them on {student.device}"
             )
-        wanted = teacher.encode(texts)
         student.long_texts = teacher.long_texts
-        _begin(teacher, student, model, texts, wanted)
-        batches = balanced_batches(np.zeros((len(texts), 1), dtype=bool), n_steps, batch_size, rng)
-        windows = student.tokenize(texts)
-        student.n_long_texts = windows.n_long
-        tokens, batches = windows.one_each(batches, rng)
+        tokens, wanted = _same_tokens(teacher, student, model, texts)
+        _begin(teacher, student, model, tokens, wanted)
+        rate = _own_rate(student, wanted) if learning_rate == "auto" else float(learning_rate)
         losses = _learn(
             student,
             tokens,
-            batches,
+            balanced_batches(np.zeros((len(tokens), 1), dtype=bool), n_steps, batch_size, rng),
             partial(_distance, torch.from_numpy(wanted).to(student.device)),
             n_steps=n_steps,
-            learning_rate=_own_rate(student, wanted) if learning_rate == "auto" else float(learning_rate),
+            learning_rate=rate,
             warmup_proportion=0.1,
             weight_decay=0.01,
             precision=student.training_precision(precision),
             progress=bool(verbose),
         )
     give_back_freed_memory()
-    return student, losses
+    return student, losses, rate
+
+
+def _same_tokens(
+    teacher: Body, student: Body, model: str | os.PathLike[str] | None, texts: list[str]
+) -> tuple[Tokens, NDArray[np.float32]]:
+    """Return what the student is tuned on, and the teacher's embeddings of the same tokens.
+
+    With the teacher's tokenizer these are windows. A static student reads whole texts. A student of another model has
+    other windows than its teacher, so that both read the beginning of each text.
+    """
+    windows = student.tokenize(texts)
+    student.n_long_texts = windows.n_long
+    if model is None:
+        return windows.tokens, teacher.encode_tokens(windows.tokens)
+    if model == STATIC:
+        return windows.tokens, teacher.encode(texts)
+    beginnings = teacher.tokenize(texts, "truncate").tokens
+    return student.tokenize(texts, "truncate").tokens, teacher.encode_tokens(beginnings)
 
 
 def _student(
@@ -131,12 +147,12 @@ def _learn(student: Body, tokens: list[NDArray[np.int32]], *arguments: Any, **op
     return losses
 
 
-def _begin(teacher: Body, student: Body, model: Any, texts: list[str], wanted: NDArray[np.float32]) -> None:
+def _begin(teacher: Body, student: Body, model: Any, tokens: Tokens, wanted: NDArray[np.float32]) -> None:
     """Bring a student near to its teacher, where it does not begin there."""
     if model not in (None, STATIC):
-        _end_in_the_space_of(teacher, student, student.encode(texts), wanted)
+        _end_in_the_space_of(teacher, student, student.encode_tokens(tokens), wanted)
     elif model == STATIC and not last_normalize(student):
-        _begin_near(student, student.encode(texts), wanted)
+        _begin_near(student, student.encode_tokens(tokens), wanted)
 
 
 @torch.no_grad()

@@ -118,6 +118,8 @@ class SetFitEncoder(
         The number of tuning steps that were made.
     learning_rate_ : float
         The learning rate of the tuning: the parameter, or what "auto" chose.
+    batch_size_ : int
+        The largest number of texts in a step: the parameter, or what "auto" chose.
     loss_curve_ : ndarray of shape (n_steps,), dtype float64
         The loss of each step.
     class_count_ : ndarray of shape (n_classes,), dtype int64
@@ -172,6 +174,7 @@ class SetFitEncoder(
     label_texts_: dict[Any, list[str]]
     n_steps_: int
     learning_rate_: float
+    batch_size_: int
     loss_curve_: NDArray[np.float64]
     class_count_: NDArray[np.int64]
     word_counts_: NDArray[np.float64]
@@ -296,6 +299,12 @@ class SetFitEncoder(
         encoder = type(self)(**self.get_params() | {"backend": "torch"})  # OpenVINO would keep what it was first given
         encoder._tuned, encoder.label_texts_ = body, label_texts
         encoder.loss_curve_, encoder.n_steps_ = np.array(losses, dtype=np.float64), len(losses)
+        if self.learning_rate != "auto":
+            encoder.learning_rate_ = float(self.learning_rate)
+        else:
+            from sksetfit._plan import learning_rate_for
+
+            encoder.learning_rate_ = learning_rate_for(body)
         return encoder
 
     def _fit(
@@ -329,7 +338,7 @@ class SetFitEncoder(
         self._tuned = tuned.body
         self._loaded_with = {name: plain_path(getattr(self, name)) for name in ("model", "max_seq_length", "prompt")}
         self.label_texts_ = tuned.label_texts
-        self.learning_rate_ = tuned.learning_rate
+        self.learning_rate_, self.batch_size_ = tuned.plan.learning_rate, tuned.plan.batch_size
         self.loss_curve_ = tuned.loss_curve
         self.n_steps_ = len(tuned.loss_curve)
         self.class_count_ = labelled.targets.indicator.sum(axis=0)

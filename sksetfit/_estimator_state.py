@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import warnings
 from inspect import signature
+from numbers import Real
 from typing import Any
 
 from sklearn.base import BaseEstimator
@@ -18,7 +19,6 @@ from sksetfit._version import __version__
 # its maker's choice that pickles are read from would let it run what it likes at the next fit. And a student is small.
 _OF_CALLBACKS = ("_skl_callbacks", "_skl_callbacks_to_teardown", "_callback_fit_ctx", "_parent_callback_ctx")
 _OF_THE_SESSION = ("memory", "teacher", "_metadata_request", *_OF_CALLBACKS)
-
 
 # What older versions did, where it is not what the default of a parameter that they did not have does.
 _BEFORE = {"long_texts": "truncate"}
@@ -93,12 +93,26 @@ def checked_state(estimator: BaseEstimator, state: Any, learned: dict[str, type]
             if not isinstance(state.get(name), kind):
                 found = type(state[name]).__name__ if name in state else "nothing"
                 raise ValueError(f"The saved {own.__name__}'s {name} must be of type {kind.__name__}, got {found}.")
+        state = state | _learning_rate(own, state)
     parameters = signature(own.__init__).parameters.values()
     needed = {each.name for each in parameters if each.default is each.empty and each.kind is not each.VAR_KEYWORD}
     if missing := needed - state.keys() - {"self"}:
         raise ValueError(f"The saved {own.__name__} lacks parameters: {sorted(missing)}.")
     defaults = {each.name: each.default for each in parameters if each.default is not each.empty}
-    return defaults | {name: value for name, value in _BEFORE.items() if name in defaults} | state
+    completed: dict[str, Any] = defaults | {name: value for name, value in _BEFORE.items() if name in defaults} | state
+    return completed
+
+
+def _learning_rate(own: type, state: dict[str, Any]) -> dict[str, Any]:
+    """Return the learning rate of a fitted estimator, which 0.1.0 kept as the parameter only."""
+    if "learning_rate" not in state:
+        return {}
+    parameter = state["learning_rate"]
+    before = float(parameter) if isinstance(parameter, Real) else float("nan")
+    rate = state.get("learning_rate_", before)
+    if not isinstance(rate, Real):
+        raise ValueError(f"The saved {own.__name__}'s learning_rate_ must be a number, got {type(rate).__name__}.")
+    return {"learning_rate_": rate}
 
 
 def _is_member(own: type, name: str) -> bool:

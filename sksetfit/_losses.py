@@ -180,14 +180,14 @@ def contrastive_loss(
 ) -> Callable[[Tensor, NDArray[np.intp]], Tensor]:
     """Return the loss of this name as a function of embeddings and of the texts that they are of.
 
-    Anchors add their cross-entropy to the supervised contrastive loss. The cosine loss stays setfit's objective.
+    Anchors, which make a difference where there are two at least, add their cross-entropy.
     """
 
     def loss_of(embeddings: Tensor, texts: NDArray[np.intp]) -> Tensor:
         labels = torch.from_numpy(indicator[texts]).to(embeddings.device)
         of_texts = None if weights is None else torch.from_numpy(weights[texts]).float().to(embeddings.device)
         value = LOSSES[loss](embeddings, label_overlap(labels), of_texts)
-        if anchors is None or loss != "supcon":
+        if anchors is None:
             return value
         return value + anchor_cross_entropy(embeddings, anchors.embeddings, labels[:, anchors.classes], of_texts)
 

@@ -196,6 +196,14 @@ class _Train(NamedTuple):
         return [(label, self.texts[i]) for label, i in rows]
 
 
+def _reads(body: Any) -> tuple[int, int]:
+    """Return how many tokens a body reads at once, and in how many windows; a static one reads all of them at once."""
+    from sksetfit._windows import MAX_WINDOWS
+
+    n_windows = MAX_WINDOWS if body.long_texts == "windows" else 1
+    return (body.max_seq_length, n_windows) if body.has_layers else (n_windows * body.max_seq_length, 1)
+
+
 def _facts(clf: HeadOnEmbeddings, train: _Train | None, *, show_training_texts: bool) -> Facts:
     """Collect what may be shown; the fit's own counts come before those of ``train``."""
     encoder, labels = clf.encoder_, clf.classes_.tolist()
@@ -206,9 +214,11 @@ def _facts(clf: HeadOnEmbeddings, train: _Train | None, *, show_training_texts: 
         own |= {"model": body_name} if own["model"] not in (None, "static") else {}
     else:  # the encoder's parameters are those of the fit: the classifier's may have been set since
         own |= encoder.get_params() | {"model": body_name, "head": clf.head_}
-        own["learning_rate"] = getattr(encoder, "learning_rate_", encoder.learning_rate)  # what "auto" chose
+        auto = {name: getattr(encoder, f"{name}_", own[name]) for name in ("learning_rate", "batch_size")}
+        own |= auto  # what "auto" chose
     # scikit-learn's "deprecated" stands for no value at all.
     of_head = {name: value for name, value in clf.head_.get_params().items() if str(value) != "deprecated"}
+    n_read, n_windows = _reads(encoder._body)
     return Facts(
         labels=labels,
         multi_label=is_multi_label(clf.head_),
@@ -216,8 +226,8 @@ def _facts(clf: HeadOnEmbeddings, train: _Train | None, *, show_training_texts: 
         body_name=body_name,
         made_of=_made_of(encoder._body, is_part=is_student and own["model"] is None),
         head_name=type(clf.head_).__name__,
-        max_seq_length=encoder._body.max_seq_length,
-        long_texts=encoder._body.long_texts,
+        max_seq_length=n_read,
+        max_windows=n_windows,
         parameters={name: _parameter(value, labels) for name, value in own.items()},
         head_parameters={name: _parameter(of_head[name], labels) for name in sorted(of_head)},
         loss_curve=clf.loss_curve_,

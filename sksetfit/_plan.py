@@ -64,12 +64,15 @@ def plan_of(recipe: Recipe, body: Body, n_texts: int, n_classes: int, *, warm: b
         n_steps = int(recipe.max_steps)
     elif names_only:
         n_steps = 0
-    learning_rate = _learning_rate(body) if recipe.learning_rate == "auto" else float(recipe.learning_rate)
-    return Plan(batch_size, n_steps, learning_rate, body.training_precision(recipe.precision))
+    rate = learning_rate_for(body) if recipe.learning_rate == "auto" else float(recipe.learning_rate)
+    return Plan(batch_size, n_steps, rate, body.training_precision(recipe.precision))
 
 
-def _learning_rate(body: Body) -> float:
-    return learning_rate_of(body.transformer.config.hidden_size) if body.has_layers else STATIC_LEARNING_RATE
+def learning_rate_for(body: Body) -> float:
+    """Return what "auto" takes: by the width of a transformer, or by the length of the vectors of a static body."""
+    if body.has_layers:
+        return learning_rate_of(body.transformer.config.hidden_size)
+    return STATIC_LEARNING_RATE * float(body.transformer.weight.detach().square().sum(dim=1).mean().sqrt())
 
 
 def described(

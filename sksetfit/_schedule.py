@@ -12,7 +12,7 @@ import numpy as np
 PASSES, MIN_STEPS, MAX_STEPS = 3, 24, 250
 MIN_BATCH_SIZE, MAX_BATCH_SIZE = 24, 64
 LEARNING_RATE, WIDTH = 1e-4, 384  # the rate that measured best on all-MiniLM-L6-v2, and the width of its embeddings
-STATIC_LEARNING_RATE = 3e-3  # of static embeddings, which have a vector per token and no layers
+STATIC_LEARNING_RATE = 3e-3  # of static embeddings whose vectors, one per token, have a root mean square length of 1
 
 
 def batch_size_of(n_classes: int) -> int:

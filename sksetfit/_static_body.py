@@ -48,13 +48,14 @@ class StaticBody(Body):
         encodings: list[Encoding] = self.tokenizer.encode_batch_fast(texts, add_special_tokens=False)
         return encodings
 
-    def _windows_of(self, pieces: list[Encoding]) -> tuple[list[list[int]], list[int], bool]:
+    def _windows_of(self, pieces: list[Encoding], long_texts: str) -> tuple[list[list[int]], list[int], bool]:
         """Return the tokens of a text; more than ``max_seq_length`` in one window, as they are averaged anyway."""
-        if self.long_texts == "truncate":
-            return super()._windows_of(pieces)
+        if long_texts == "truncate":
+            return super()._windows_of(pieces, long_texts)
         ids = [id_ for piece in in_order(pieces, self.direction) for id_ in piece.ids]
         n_read = MAX_WINDOWS * self.max_seq_length
-        return [ids[:n_read]], [len(ids)], len(ids) > n_read
+        kept = ids[:n_read] if self.direction == "right" else ids[-n_read:]
+        return [kept], [len(kept)], len(ids) > n_read
 
     def forward(self, tokens: Tokens) -> Tensor:
         """Return the embeddings of a batch of tokenised texts, float32 of shape (n_texts, n_dimensions)."""

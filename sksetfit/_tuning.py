@@ -26,7 +26,7 @@ from sksetfit._label_texts import label_rows, names_are_informative
 from sksetfit._labelled import Labelled
 from sksetfit._losses import Anchors, contrastive_loss
 from sksetfit._memory import give_back_freed_memory
-from sksetfit._plan import Recipe, described, plan_of
+from sksetfit._plan import Plan, Recipe, described, plan_of
 from sksetfit._tuning_cache import KeptBody, key_of, remembered
 from sksetfit._validation import local_random_state
 from sksetfit._version import versions
@@ -35,11 +35,11 @@ N_TEXTS_JUDGED = 512  # texts, of all classes alike, on which "auto" judges clas
 
 
 class Tuned(NamedTuple):
-    """What a tuning has made: body, label texts that took part, learning rate, loss of each step, and scorings."""
+    """What a tuning has made: body, label texts that took part, plan, loss of each step, and scorings."""
 
     body: Any
     label_texts: dict[Any, list[str]]
-    learning_rate: float
+    plan: Plan
     loss_curve: NDArray[np.float64]
     validation_steps: NDArray[np.int64]
     validation_scores: NDArray[np.float64]
@@ -107,7 +107,7 @@ class Tuning:
         label_texts, anchors = self._label_texts(body, rng)
         texts, indicator, weights = _with_label_texts(self.labelled, label_texts)
         windows = body.tokenize(texts)
-        body.n_long_texts = windows.n_long
+        body.n_long_texts = max(body.n_long_texts, windows.n_long)  # a warm start has seen others
         plan = plan_of(self.recipe, body, *indicator.shape, warm=start is not None, names_only=self.labelled.names_only)
         batches = balanced_batches(indicator, plan.n_steps, plan.batch_size, rng)
         tokens, batches = windows.one_each(batches, rng)
@@ -135,7 +135,7 @@ class Tuning:
         scorings = ([], []) if self.early_stopping is None else self.early_stopping.end(loss_curve.tolist())
         give_back_freed_memory()
         steps, scores = np.array(scorings[0], dtype=np.int64), np.array(scorings[1])
-        return Tuned(body, label_texts, plan.learning_rate, loss_curve, steps, scores)
+        return Tuned(body, label_texts, plan, loss_curve, steps, scores)
 
     def run_once(self, memory: Any) -> Tuned:
         """Do what `run` does, unless the memory holds what the same tuning has made before.
@@ -162,7 +162,7 @@ class Tuning:
             raise ValueError(f"memory={memory!r} holds something else under the key of this tuning: clear it.")
         body = KeptBody(**tuned.body, device=chosen_device(self.recipe.device))
         curves: Any = [np.array(each) for each in tuned[3:]]  # copies, of what may be mapped from the memory's file
-        return Tuned(body, tuned.label_texts, tuned.learning_rate, *curves)
+        return Tuned(body, tuned.label_texts, tuned.plan, *curves)
 
     def _loss(
         self,
@@ -201,8 +201,9 @@ class Tuning:
 
     def _label_texts(self, body: Body, rng: np.random.RandomState) -> tuple[dict[Any, list[str]], Anchors | None]:
         """Return the label texts and their embeddings, none where "auto" finds that they do not match the texts."""
-        if not self.candidates:
-            return {}, None
+        anchored = self.recipe.loss == "supcon"
+        if not self.candidates or (self.recipe.label_texts != "auto" and not anchored):
+            return self.candidates, None
         names, name_indicator = label_rows(self.candidates, self.labelled.targets.classes)
         precision = body.training_precision(self.recipe.precision)
         by_names = body.encode(names, precision)
@@ -214,7 +215,7 @@ class Tuning:
                 if self.verbose:
                     print('[sksetfit] label_texts="auto": the class names do not match the texts and are left out')
                 return {}, None
-        return self.candidates, Anchors.of(by_names, name_indicator, body.device)
+        return self.candidates, Anchors.of(by_names, name_indicator, body.device) if anchored else None
 
 
 def _tell(watches: list[Watch], n_steps: int, losses: list[float]) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import cache
 from importlib.metadata import version
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
 
 _LIBRARIES = ("scikit-learn", "torch", "sentence-transformers", "transformers", "tokenizers", "numpy", "skops")
 

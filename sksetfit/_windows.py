@@ -114,14 +114,16 @@ def in_order(pieces: list[Encoding], direction: str) -> list[Encoding]:
 
 
 def split_into_windows(
-    pieces: list[Encoding], width: int, n_prompt_characters: int
+    pieces: list[Encoding], direction: str, width: int, n_prompt_characters: int
 ) -> tuple[list[list[int]], list[int], bool]:
     """Split a text into windows of nearly equal length, each with prompt and special tokens.
 
     Parameters
     ----------
     pieces : list of Encoding
-        All tokens of prompt and text, in their order; each piece has special tokens around it.
+        What the tokenizer keeps of prompt and text, and then what it cuts off; each piece has special tokens around it.
+    direction : {"right", "left"}
+        Where a text that is too long is cut.
     width : int
         The most tokens of a window.
     n_prompt_characters : int
@@ -136,7 +138,9 @@ def split_into_windows(
     is_cut : bool
         Whether the text has more tokens than `MAX_WINDOWS` windows take.
     """
-    pieces = pieces[: MAX_WINDOWS + 1]  # a piece holds as much of a text as a window or, with a prompt, more
+    pieces = in_order(pieces, direction)
+    if direction == "right":
+        pieces = pieces[: MAX_WINDOWS + 1]  # a piece holds as much of a text as a window or, with a prompt, more
     before, after = _special_tokens(pieces[0])
     own = [
         id_
@@ -158,7 +162,8 @@ def split_into_windows(
     n_taken = width - len(before) - len(after)
     n_windows = min(-(-len(text) // n_taken), MAX_WINDOWS)
     is_cut = len(text) > n_windows * n_taken
-    parts = np.array_split(text[: n_windows * n_taken], n_windows)
+    n_read = n_windows * n_taken
+    parts = np.array_split(text[:n_read] if direction == "right" else text[-n_read:], n_windows)
     return [[*before, *part.tolist(), *after] for part in parts], [len(part) for part in parts], is_cut
 
 

@@ -8,6 +8,7 @@ from sentence_transformers.sentence_transformer.modules import Normalize, Poolin
 from transformers import BertConfig, BertModel, BertTokenizerFast
 
 from conftest import make_texts
+from sksetfit import SetFitEncoder
 from sksetfit._body_source import load_body
 from sksetfit._body_state import body_from_state, body_to_state
 from sksetfit._distilling import distil
@@ -31,9 +32,10 @@ def write_smaller_model(of, folder, *, normalize=True):
 
 
 @pytest.fixture(scope="module")
-def teacher(fitted):
+def teacher(tiny_model):
     """A tuned body that no test may change."""
-    return fitted.encoder_._body
+    encoder = SetFitEncoder(tiny_model, label_texts=None, max_steps=10, learning_rate=3e-3, random_state=0)
+    return encoder.fit(*make_texts(8))._body
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +54,8 @@ def model(request, tiny_model, smaller_model):
 def learned(teacher, texts=TEXTS, seed=0, **changes):
     options = {"model": None, "n_layers": None, "max_steps": 3, "batch_size": 16, "learning_rate": "auto"}
     options |= {"precision": "float32", "device": "cpu", "verbose": 0} | changes
-    return distil(teacher, texts, rng=np.random.RandomState(seed), **options)
+    student, losses, _ = distil(teacher, texts, rng=np.random.RandomState(seed), **options)
+    return student, losses
 
 
 def distance(student, teacher, texts=NEW):
@@ -284,3 +287,11 @@ def test_a_transformer_may_learn_from_a_table(teacher, tiny_model):
 def test_a_rate_that_is_too_high_is_told(teacher, model):
     with pytest.raises(ValueError, match=r"The tuning diverged: .* Lower learning_rate \(it was 1e\+38\)"):
         learned(teacher, model=model, learning_rate=1e38, max_steps=20)
+
+
+@pytest.mark.parametrize("long_texts", ["truncate", "windows"])
+def test_a_student_of_all_layers_has_nothing_to_learn_of_long_texts(tiny_model, long_texts):
+    teacher = load_body(tiny_model, max_seq_length=12, device="cpu")
+    teacher.long_texts = long_texts
+    _, losses = learned(teacher, ["bread " * 30 + "tennis " * 30, "piano jazz " * 20], n_layers=2, max_steps=1)
+    assert losses[0] < 1e-9

@@ -12,7 +12,7 @@ LEARNED = {"curve_": np.ndarray, "n_": int}
 
 @pytest.fixture
 def state():
-    return plain_state(vars(SetFitEncoder(Path("a/model"))) | {"curve_": np.zeros(2), "n_": 2})
+    return plain_state(vars(SetFitEncoder(Path("a/model"))) | {"curve_": np.zeros(2), "n_": 2, "learning_rate_": 1e-4})
 
 
 def check(state):
@@ -36,11 +36,22 @@ def test_neither_end_changes_what_it_is_given(state):
 def test_parameters_that_an_older_version_did_not_have_get_their_defaults(state):
     del state["backend"], state["batch_size"]
     again = check(state)
-    assert (again["backend"], again["batch_size"]) == ("torch", 24)
+    assert (again["backend"], again["batch_size"]) == ("torch", "auto")
+
+
+@pytest.mark.parametrize(("parameter", "rate"), [(0.02, 0.02), ("auto", float("nan"))])
+def test_the_learning_rate_of_an_older_fit_is_the_parameter(state, parameter, rate):
+    del state["learning_rate_"]
+    np.testing.assert_equal(check(state | {"learning_rate": parameter})["learning_rate_"], rate)
+
+
+def test_a_learning_rate_that_is_no_number_is_refused(state):
+    with pytest.raises(ValueError, match="learning_rate_ must be a number, got str"):
+        check(state | {"learning_rate_": "fast"})
 
 
 def test_an_unfitted_estimator_has_learned_nothing(state):
-    del state["curve_"], state["n_"]
+    del state["curve_"], state["n_"], state["learning_rate_"]
     assert check(state).keys() == SetFitEncoder().get_params().keys()
 
 

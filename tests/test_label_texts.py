@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
 
+from conftest import make_texts
+from sksetfit import SetFitEncoder
 from sksetfit._label_texts import candidate_label_texts, label_rows, names_are_informative
 
 
@@ -99,3 +101,39 @@ def test_a_class_that_was_not_looked_at_is_passed_over(classes):
     embeddings, indicator, names, of_class = classes
     two = indicator[:, :2].any(axis=1)
     assert names_are_informative(embeddings[two], indicator[two], names, of_class)
+
+
+# -- anchors in a fit
+
+
+def first_loss(tiny_model, **parameters):
+    encoder = SetFitEncoder(tiny_model, max_steps=1, random_state=0, device="cpu", precision="float32", **parameters)
+    return encoder.fit(*make_texts(4)).loss_curve_[0]
+
+
+def test_label_texts_add_their_cross_entropy_to_the_supervised_contrastive_loss(tiny_model):
+    X, y = make_texts(4)  # all of which, and the label texts, are in the first batch
+    names = {"food": ["bread", "cheese"], "music": ["a song"], "sport": ["tennis"]}
+    frozen = SetFitEncoder(tiny_model, max_steps=0, label_texts=None, device="cpu").fit(X, y)
+    labelled = [(text, label) for label, texts in names.items() for text in texts]
+    rows, labels = X + [text for text, _ in labelled], list(y) + [label for _, label in labelled]
+    embeddings = frozen.transform(rows).astype(np.float64)
+    unit = embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)
+    anchors = np.array([embeddings[len(X) :][[own == label for _, own in labelled]].mean(axis=0) for label in names])
+    logits = unit @ (anchors / np.linalg.norm(anchors, axis=1, keepdims=True)).T / 0.1
+    log_sums = np.log(np.exp(logits).sum(axis=1))
+    own = logits[np.arange(len(rows)), [list(names).index(label) for label in labels]]
+    similar = unit @ unit.T / 0.15 - np.diag(np.full(len(rows), np.inf))
+    log_probability = similar - np.log(np.exp(similar).sum(axis=1, keepdims=True))
+    alike = (np.array(labels)[:, None] == np.array(labels)) & ~np.eye(len(rows), dtype=bool)
+    supcon = [-values[partners].mean() for values, partners in zip(log_probability, alike, strict=True)]
+    expected = np.mean(supcon) + np.mean(log_sums - own)
+    assert first_loss(tiny_model, label_texts=names) == pytest.approx(expected, rel=1e-4)
+
+
+def test_the_cosine_loss_has_no_anchors(tiny_model):
+    X, y = make_texts(4)
+    names = {"food": "bread", "music": "a song", "sport": "tennis"}
+    named = SetFitEncoder(tiny_model, max_steps=1, loss="cosine", label_texts=None, random_state=0, device="cpu")
+    rows = named.fit(X + list(names.values()), list(y) + list(names)).loss_curve_[0]
+    assert first_loss(tiny_model, loss="cosine", label_texts=names) == pytest.approx(rows, rel=1e-4)

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
-from sksetfit import SetFitClassifier, SetFitEncoder
+from sksetfit import DistilledSetFitClassifier, SetFitClassifier, SetFitEncoder, write_setfit
 from sksetfit._schedule import (
     LEARNING_RATE,
     MAX_STEPS,
@@ -68,6 +69,15 @@ def test_the_plan_says_the_batch_size_that_auto_takes(tiny_model, capsys):
     labels = [f"label {name}" for name in "abcdefghijklmnop"]
     SetFitEncoder(tiny_model, max_steps=1, verbose=1, random_state=0).fit([f"text {i}" for i in range(32)], 2 * labels)
     assert "at most 32 texts" in capsys.readouterr().out
+
+
+def test_a_static_body_gets_a_rate_in_proportion_to_its_vectors(tmp_path, tiny_model):
+    teacher = SetFitClassifier(tiny_model, max_steps=0, label_texts=None).fit(TEXTS, LABELS)
+    student = DistilledSetFitClassifier(teacher, model="static", max_steps=0).fit(TEXTS)
+    write_setfit(student, tmp_path / "static")
+    fitted = SetFitEncoder(tmp_path / "static", max_steps=1, random_state=0).fit(TEXTS, LABELS)
+    (vectors,) = load_file(next((tmp_path / "static").rglob("*.safetensors"))).values()
+    assert fitted.learning_rate_ == pytest.approx(3e-3 * np.sqrt(np.square(vectors).sum(axis=1).mean()), rel=1e-4)
 
 
 @pytest.mark.parametrize("estimator", [SetFitClassifier, SetFitEncoder])

@@ -35,7 +35,12 @@ def rows_of(results: pd.DataFrame, body: str) -> pd.DataFrame:
     """Return the newest row of each sample of eight texts per class with this body."""
     named = results["model"].str.rsplit("/", n=1).str[-1] == body
     rows = results[named & (results["shots"] == SHOTS) & results["set"].isin(SETS) & results["method"].isin(COLUMNS)]
-    return rows.drop_duplicates(KEY, keep="last")
+    rows = rows.drop_duplicates(KEY, keep="last")
+    if rows.empty or rows.groupby("set")["test_size"].nunique().max() > 1:
+        raise SystemExit(
+            f"The results of {body} at {SHOTS} texts per class are missing, or of several numbers of test texts."
+        )
+    return rows
 
 
 def table(results: pd.DataFrame, body: str) -> str:
@@ -53,7 +58,7 @@ def table(results: pd.DataFrame, body: str) -> str:
         accuracies = [f"{a:.1f}{margin(s)}" for a, s in zip(mean.loc[name], spread.loc[name], strict=True)]
         n_samples = str(by_sample.loc[name].shape[0])
         lines.append([name, n_samples, *accuracies, f"{gains[name]:+.1f}{margin(errors[name])}", as_ratio(times, name)])
-    overall = f"{gains.mean():+.1f}{margin(gain.sem())}"
+    overall = f"{gains.mean():+.1f}{margin(np.sqrt(np.square(errors).sum(skipna=False)) / len(errors))}"
     mean_ratio = f"{np.exp(np.log(times).mean()):.0f}" if len(times) else ""
     lines.append(["mean", str(len(by_sample)), *(f"{a:.1f}" for a in mean.mean()), overall, mean_ratio])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
@@ -91,7 +96,8 @@ def main() -> None:
         written = with_tables(page, results)
         if options.check and page != written:
             raise SystemExit(f"A table of {path.name} differs from {RESULTS.name}: run python {Path(__file__).name}.")
-        path.write_text(written, encoding="utf-8")
+        if not options.check:
+            path.write_text(written, encoding="utf-8")
 
 
 if __name__ == "__main__":
