@@ -552,13 +552,13 @@ def test_a_teacher_that_is_fitted_again_meanwhile_is_read_as_it_was(tiny_model, 
 
 def test_texts_that_no_step_would_read_are_not_encoded(fitted, monkeypatch):
     encoded = []
-    encode = type(fitted.encoder_._body).encode
+    encode = type(fitted.encoder_._body).encode_tokens
 
-    def counting(body, texts, *precision):
-        encoded.append(len(texts))
-        return encode(body, texts, *precision)
+    def counting(body, tokens, *precision):
+        encoded.append(len(tokens))
+        return encode(body, tokens, *precision)
 
-    monkeypatch.setattr(type(fitted.encoder_._body), "encode", counting)
+    monkeypatch.setattr(type(fitted.encoder_._body), "encode_tokens", counting)
     monkeypatch.setattr(_distilling, "MIN_TEXTS", 10)
     DistilledSetFitClassifier(fitted, max_steps=2, batch_size=6, random_state=0).fit([f"bread {i}" for i in range(40)])
     assert max(encoded) == 12

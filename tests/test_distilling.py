@@ -7,7 +7,7 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer
 from transformers import BertConfig, BertModel, BertTokenizerFast
 
-from conftest import make_texts
+from conftest import TOPICS, make_texts
 from sksetfit import SetFitEncoder
 from sksetfit._body_source import load_body
 from sksetfit._body_state import body_from_state, body_to_state
@@ -34,8 +34,12 @@ def write_smaller_model(of, folder, *, normalize=True):
 @pytest.fixture(scope="module")
 def teacher(tiny_model):
     """A tuned body that no test may change."""
+    X, y = make_texts(8)
+    names = {
+        form.format(label): label for label in TOPICS for form in ("{}", "This is {}", "This sentence is about {}")
+    }
     encoder = SetFitEncoder(tiny_model, label_texts=None, max_steps=10, learning_rate=3e-3, random_state=0)
-    return encoder.fit(*make_texts(8))._body
+    return encoder.fit([*X, *names], [*y, *names.values()])._body
 
 
 @pytest.fixture(scope="module")
