@@ -12,13 +12,14 @@ peer_process.py and
     sksetfit                  SetFitClassifier(precision="float32")
     sksetfit, no label texts  SetFitClassifier(label_texts=None, precision="float32")
 
-in float32, because the peers train in float32. The script makes an environment with the pinned packages below for each
-peer and runs the peer there as a process of its own. --environments DIR keeps the environments for the next run.
+in float32, as the peers. The script makes an environment with the pinned packages below for each peer and runs the
+peer there as a process of its own. --environments DIR keeps the environments for the next run.
 
 Samples, times and the file of results are those of few_shot.py. The score is the accuracy on 500 test texts: the first
 ones, or a random sample if the classes of the first ones are not those of the training file, as in banking77, whose
 test file is sorted by class. A peer that raises, or whose fit would take longer than --limit processor seconds, has a
-row with the error and without figures. The distillation of model2vec depends on the body only; it is made once for
+row with the error and without figures; the time of FastFit's fit is extrapolated from its first steps, and with another
+--limit a fit that was stopped is run again. The distillation of model2vec depends on the body only; it is made once for
 the environment, is no part of the fit, and its time is in columns of its own.
 """
 
@@ -150,7 +151,7 @@ def run_sample(options: argparse.Namespace, name: str, shots: int, seed: int) ->
     for method in options.methods:
         key = {"set": name, "shots": shots, "seed": seed, "method": method}
         key |= {"model": MODEL, "test_size": options.test_size, "threads": 1}
-        if has_row(read_results(options.results), key, versions_of(method)):
+        if has_row(settled(read_results(options.results), options.limit), key, versions_of(method)):
             continue
         if method in OURS:
             warm_up(method)
@@ -163,6 +164,14 @@ def run_sample(options: argparse.Namespace, name: str, shots: int, seed: int) ->
         sys.stdout.flush()
 
 
+def settled(results: pd.DataFrame, limit: float) -> pd.DataFrame:
+    """Leave out the fits that were stopped at another limit, so that they are run again."""
+    if results.empty:
+        return results
+    errors = results["error"].astype(str)
+    return results[~errors.str.startswith("over ") | errors.str.startswith(f"over {limit:.0f} s:")]
+
+
 def table(results: pd.DataFrame) -> str:
     """Return a line per set and number of shots: accuracy in percent, processor seconds of fit and of predict."""
     groups = results.groupby(["set", "shots", "method"])
@@ -172,7 +181,7 @@ def table(results: pd.DataFrame) -> str:
         + means["fit_processor_seconds"].map("{:.1f} s, ".format)
         + means["predict_processor_seconds"].map("{:.2f} s".format)
     )
-    errors = groups["error"].first().fillna("").astype(str).str.partition(":")[0]
+    errors = groups["error"].first().astype(str).str.partition(":")[0]
     cells = cells.where(means["accuracy"].notna(), errors).unstack("method")
     cells = cells[[name for name in METHODS if name in cells]].fillna("")
     lines = [["set", "texts per class", *cells], ["---"] * (2 + cells.shape[1])]
