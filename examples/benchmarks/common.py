@@ -109,15 +109,23 @@ def read_results(path: Path) -> pd.DataFrame:
 
 
 def add_result(path: Path, key: dict[str, Any], package: str, measures: dict[str, Any]) -> None:
+    add_row(path, key, versions(package), measures)
+
+
+def add_row(path: Path, key: dict[str, Any], its_versions: str, measures: dict[str, Any]) -> None:
     now = datetime.now(UTC).isoformat(timespec="minutes")
-    row = {**key, **measures, "versions": versions(package), "date": now, "machine": machine()}
+    row = {**key, **measures, "versions": its_versions, "date": now, "machine": machine()}
     columns = pd.read_csv(path, nrows=0).columns if path.exists() else list(row)
     pd.DataFrame([row])[columns].to_csv(path, mode="a", header=not path.exists(), index=False)
 
 
 def is_done(results: pd.DataFrame, key: dict[str, Any], package: str) -> bool:
     """Tell whether there is a result of just these versions; others are measured again."""
-    same = (results[KEY] == pd.Series(key)[KEY]).all(axis=1) & (results["versions"] == versions(package))
+    return has_row(results, key, versions(package))
+
+
+def has_row(results: pd.DataFrame, key: dict[str, Any], its_versions: str) -> bool:
+    same = (results[KEY] == pd.Series(key)[KEY]).all(axis=1) & (results["versions"] == its_versions)
     return bool(same.any())
 
 
