@@ -230,6 +230,7 @@ class SetFitClassifier(CallbackSupportMixin, HeadOnEmbeddings, BaseEstimator):
         "classes_": np.ndarray,
         "encoder_": SetFitEncoder,
         "head_": object,
+        "learning_rate_": Real,
         "loss_curve_": np.ndarray,
         "n_steps_": Integral,
         "validation_scores_": np.ndarray,

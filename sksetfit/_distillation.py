@@ -131,6 +131,7 @@ class DistilledSetFitClassifier(HeadOnEmbeddings, BaseEstimator):
         "classes_": np.ndarray,
         "encoder_": SetFitEncoder,
         "head_": object,
+        "learning_rate_": Real,
         "loss_curve_": np.ndarray,
         "n_steps_": Integral,
     }

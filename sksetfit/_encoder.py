@@ -29,7 +29,13 @@ if TYPE_CHECKING:
     from sksetfit._body import Body
     from sksetfit._tuning import TrainedHead, Tuned, Watch
 
-_LEARNED = {"body": dict, "label_texts_": dict, "loss_curve_": np.ndarray, "n_steps_": Integral}
+_LEARNED = {
+    "body": dict,
+    "label_texts_": dict,
+    "learning_rate_": Real,
+    "loss_curve_": np.ndarray,
+    "n_steps_": Integral,
+}
 
 
 class SetFitEncoder(

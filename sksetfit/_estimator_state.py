@@ -89,11 +89,11 @@ def checked_state(estimator: BaseEstimator, state: Any, learned: dict[str, type]
     if of_the_session := [name for name in _OF_THE_SESSION if state.get(name) is not None]:
         raise ValueError(f"The saved {own.__name__} has what no file may have: {of_the_session}.")
     if learned.keys() & state.keys():
+        state = _learning_rate_before(state) | state
         for name, kind in learned.items():
             if not isinstance(state.get(name), kind):
                 found = type(state[name]).__name__ if name in state else "nothing"
                 raise ValueError(f"The saved {own.__name__}'s {name} must be of type {kind.__name__}, got {found}.")
-        state = state | _learning_rate(own, state)
     parameters = signature(own.__init__).parameters.values()
     needed = {each.name for each in parameters if each.default is each.empty and each.kind is not each.VAR_KEYWORD}
     if missing := needed - state.keys() - {"self"}:
@@ -103,16 +103,10 @@ def checked_state(estimator: BaseEstimator, state: Any, learned: dict[str, type]
     return completed
 
 
-def _learning_rate(own: type, state: dict[str, Any]) -> dict[str, Any]:
-    """Return the learning rate of a fitted estimator, which 0.1.0 kept as the parameter only."""
-    if "learning_rate" not in state:
-        return {}
-    parameter = state["learning_rate"]
-    before = float(parameter) if isinstance(parameter, Real) else float("nan")
-    rate = state.get("learning_rate_", before)
-    if not isinstance(rate, Real):
-        raise ValueError(f"The saved {own.__name__}'s learning_rate_ must be a number, got {type(rate).__name__}.")
-    return {"learning_rate_": rate}
+def _learning_rate_before(state: dict[str, Any]) -> dict[str, float]:
+    """Return the learning rate that 0.1.0, which kept the parameter only, has fitted with."""
+    parameter = state.get("learning_rate")
+    return {"learning_rate_": float(parameter) if isinstance(parameter, Real) else float("nan")}
 
 
 def _is_member(own: type, name: str) -> bool:

@@ -210,7 +210,7 @@ def read_setfit(
     model = os.path.abspath(name) if os.path.isdir(name) else name  # a later fit may be elsewhere
     clf = SetFitClassifier(model, head=inner, multi_target_strategy=strategy, long_texts="truncate", device=device)
     clf.encoder_ = clf._new_encoder()._as_of(body, {}, [])
-    clf.n_steps_, clf.loss_curve_ = 0, np.empty(0)
+    clf.n_steps_, clf.loss_curve_, clf.learning_rate_ = 0, np.empty(0), clf.encoder_.learning_rate_
     clf.validation_steps_, clf.validation_scores_ = np.empty(0, dtype=np.int64), np.empty(0)
     clf.classes_, clf.head_ = classes, answering
     return clf

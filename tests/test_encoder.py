@@ -112,7 +112,7 @@ def test_verbose_tells_the_plan_and_counts_texts_that_are_cut(tiny_encoder, caps
     printed = capsys.readouterr()
     assert "12 distinct texts in 3 classes, label texts included, 1 of them cut at 64 tokens" in printed.out
     assert "(max_seq_length): 10 tuning steps" in printed.out
-    assert re.search(r"in (bfloat16|float32) on \w+, about \d+ s\n", printed.out)
+    assert re.search(r"in (bfloat16|float32) on \w+, about \d+ s without loading and head\n", printed.out)
     assert "10/10" in printed.err
 
 

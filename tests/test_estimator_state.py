@@ -1,4 +1,5 @@
 import pickle
+from numbers import Real
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 from sksetfit import SetFitClassifier, SetFitEncoder, __version__
 from sksetfit._estimator_state import checked_state, plain_state, warn_of_other_version
 
-LEARNED = {"curve_": np.ndarray, "n_": int}
+LEARNED = {"curve_": np.ndarray, "learning_rate_": Real, "n_": int}
 
 
 @pytest.fixture
@@ -46,7 +47,7 @@ def test_the_learning_rate_of_an_older_fit_is_the_parameter(state, parameter, ra
 
 
 def test_a_learning_rate_that_is_no_number_is_refused(state):
-    with pytest.raises(ValueError, match="learning_rate_ must be a number, got str"):
+    with pytest.raises(ValueError, match="learning_rate_ must be of type Real, got str"):
         check(state | {"learning_rate_": "fast"})
 
 
