@@ -314,6 +314,15 @@ def test_a_fit_that_broke_is_made_again_as_if_nothing_had_been(estimator, monkey
     assert_same(answers(estimator.fit(TEXTS, LABELS)), expected)
 
 
+@pytest.fixture
+def ctrl_c():
+    """SIGINT raises KeyboardInterrupt, also in tests that a shell runs in the background and lets ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_ends_a_fit_of_a_million_steps_at_once(estimator, folder):
     before = around(folder)
     timer = threading.Timer(0.5, interrupt_main)
