@@ -89,7 +89,7 @@ def checked_state(estimator: BaseEstimator, state: Any, learned: dict[str, type]
     if of_the_session := [name for name in _OF_THE_SESSION if state.get(name) is not None]:
         raise ValueError(f"The saved {own.__name__} has what no file may have: {of_the_session}.")
     if learned.keys() & state.keys():
-        state = _learning_rate_before(state) | state
+        state = (_learning_rate_before(state) if "learning_rate_" in learned else {}) | state
         for name, kind in learned.items():
             if not isinstance(state.get(name), kind):
                 found = type(state[name]).__name__ if name in state else "nothing"
