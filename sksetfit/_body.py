@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from threading import RLock
-from typing import Any
+from typing import Any, Literal
 from uuid import uuid4
 
 import numpy as np
@@ -56,7 +56,7 @@ class Body(nn.Module):
     """
 
     has_layers = True
-    long_texts = "truncate"  # or "windows": what becomes of texts of more than max_seq_length tokens
+    long_texts: Literal["truncate", "windows"] = "truncate"  # what becomes of texts of more than max_seq_length tokens
 
     def __init__(
         self,

@@ -199,9 +199,15 @@ class DistilledSetFitClassifier(HeadOnEmbeddings, BaseEstimator):
             **{name: getattr(self, name) for name in own},
         )
         made_of = encoder_of_teacher.model if self.model in (None, "static") else self.model
-        encoder = SetFitEncoder(made_of, label_texts=None, precision=self.precision, device=self.device)
-        encoder.set_params(long_texts=body.long_texts)
-        encoder.set_params(learning_rate=learning_rate, batch_size=self.batch_size)
+        encoder = SetFitEncoder(
+            made_of,
+            label_texts=None,
+            batch_size=self.batch_size,
+            learning_rate=learning_rate,
+            long_texts=body.long_texts,
+            precision=self.precision,
+            device=self.device,
+        )
         learned = {
             "classes_": classes,
             "encoder_": encoder._as_of(body, {}, losses.tolist()),

@@ -95,14 +95,13 @@ def _same_tokens(
     With the teacher's tokenizer these are windows. A static student reads whole texts. A student of another model has
     other windows than its teacher, so that both read the beginning of each text.
     """
-    windows = student.tokenize(texts)
+    windows = student.tokenize(texts, None if model in (None, STATIC) else "truncate")
     student.n_long_texts = windows.n_long
     if model is None:
         return windows.tokens, teacher.encode_tokens(windows.tokens)
     if model == STATIC:
         return windows.tokens, teacher.encode(texts)
-    beginnings = teacher.tokenize(texts, "truncate").tokens
-    return student.tokenize(texts, "truncate").tokens, teacher.encode_tokens(beginnings)
+    return windows.tokens, teacher.encode_tokens(teacher.tokenize(texts, "truncate").tokens)
 
 
 def _student(
@@ -151,7 +150,7 @@ def _begin(teacher: Body, student: Body, model: Any, tokens: Tokens, wanted: NDA
     """Bring a student near to its teacher, where it does not begin there."""
     if model not in (None, STATIC):
         _end_in_the_space_of(teacher, student, student.encode_tokens(tokens), wanted)
-    elif model == STATIC and not last_normalize(student):
+    elif model == STATIC and not student.normalizes:
         _begin_near(student, student.encode_tokens(tokens), wanted)
 
 

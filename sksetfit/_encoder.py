@@ -305,12 +305,9 @@ class SetFitEncoder(
         encoder = type(self)(**self.get_params() | {"backend": "torch"})  # OpenVINO would keep what it was first given
         encoder._tuned, encoder.label_texts_ = body, label_texts
         encoder.loss_curve_, encoder.n_steps_ = np.array(losses, dtype=np.float64), len(losses)
-        if self.learning_rate != "auto":
-            encoder.learning_rate_ = float(self.learning_rate)
-        else:
-            from sksetfit._plan import learning_rate_for
+        from sksetfit._plan import resolved_learning_rate
 
-            encoder.learning_rate_ = learning_rate_for(body)
+        encoder.learning_rate_ = resolved_learning_rate(self.learning_rate, body)
         return encoder
 
     def _fit(

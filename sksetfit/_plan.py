@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import time
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from sksetfit._body import Body
 from sksetfit._schedule import STATIC_LEARNING_RATE, batch_size_of, learning_rate_of, planned_steps
@@ -28,7 +28,7 @@ class Recipe(NamedTuple):
     warmup_proportion: float
     weight_decay: float
     max_seq_length: int | None
-    long_texts: str
+    long_texts: Literal["truncate", "windows"]
     prompt: str | None
     precision: str
     device: str | None
@@ -64,12 +64,14 @@ def plan_of(recipe: Recipe, body: Body, n_texts: int, n_classes: int, *, warm: b
         n_steps = int(recipe.max_steps)
     elif names_only:
         n_steps = 0
-    rate = learning_rate_for(body) if recipe.learning_rate == "auto" else float(recipe.learning_rate)
+    rate = resolved_learning_rate(recipe.learning_rate, body)
     return Plan(batch_size, n_steps, rate, body.training_precision(recipe.precision))
 
 
-def learning_rate_for(body: Body) -> float:
-    """Return what "auto" takes: by the width of a transformer, or by the length of the vectors of a static body."""
+def resolved_learning_rate(learning_rate: float | str, body: Body) -> float:
+    """Resolve "auto": by the width of a transformer, or by the length of the vectors of a static body."""
+    if learning_rate != "auto":
+        return float(learning_rate)
     if body.has_layers:
         return learning_rate_of(body.transformer.config.hidden_size)
     return STATIC_LEARNING_RATE * float(body.transformer.weight.detach().square().sum(dim=1).mean().sqrt())

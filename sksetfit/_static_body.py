@@ -13,7 +13,6 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from sentence_transformers.sentence_transformer.modules import Normalize
 from tokenizers import Encoding, Tokenizer
 from torch import Tensor, nn
 
@@ -100,7 +99,7 @@ def static_body_of(body: Body, texts: Sequence[str], precision: str = "float32")
 
 def last_normalize(body: Body) -> list[nn.Module]:
     """Return the last module of a body if that makes its embeddings equally long."""
-    return [module for module in body.tail[-1:] if isinstance(module, Normalize)]
+    return list(body.tail[-1:]) if body.normalizes else []
 
 
 def _around(body: Body) -> tuple[list[int], list[int]]:
