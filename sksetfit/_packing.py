@@ -21,7 +21,7 @@ from sksetfit._batches import split_by_length
 # Transformers whose tokens see all others of their text, with keys for each head, and know their place from
 # position_ids alone.
 _KINDS = {"albert", "bert", "distilbert", "electra", "ernie", "jina_embeddings_v3", "nomic_bert"}
-_KINDS_COUNTING_FROM_PADDING = {"camembert", "roberta", "xlm-roberta"}  # the first place is behind that of padding
+_KINDS_COUNTING_FROM_PADDING = {"camembert", "mpnet", "roberta", "xlm-roberta"}  # the first place is behind padding's
 # Padded tokens of the texts that attend side by side: small blocks pad little, a GPU wants large ones.
 BLOCK_TOKENS, BLOCK_TOKENS_ELSEWHERE = 384, 16384
 # On a processor, torch's fused attention in bfloat16 is two to four times slower backwards than plain matrix products,
@@ -90,6 +90,8 @@ def rounded_up(n_tokens: int, device: torch.device) -> int:
 def use_packing(transformer: PreTrainedModel) -> bool:
     """Let a transformer take `packed_states` where that gives what it gives for padded texts; tell whether it does."""
     kind, is_decoder = transformer.config.model_type, getattr(transformer.config, "is_decoder", False)
+    if kind == "mpnet":
+        return True
     if kind in _KINDS | _KINDS_COUNTING_FROM_PADDING and not is_decoder:
         transformer.set_attn_implementation(ATTENTION)  # which may decline in silence
     return bool(transformer.config._attn_implementation == ATTENTION)
@@ -124,13 +126,14 @@ def packed_states(
     filler = np.zeros(rounded_up(n_tokens, device) - n_tokens, dtype=np.int64)
     input_ids = np.concatenate([*(tokens[i] for i in order), filler]).astype(np.int64)
     positions = np.concatenate([*(_positions(transformer, tokens[i]) for i in order), filler])
-    output = transformer(
-        input_ids=torch.from_numpy(input_ids)[None].to(device),
-        position_ids=torch.from_numpy(positions)[None].to(device),
-        return_dict=True,
-        blocks=blocks,
-    )
-    states = output.last_hidden_state[0]
+    row = {
+        "input_ids": torch.from_numpy(input_ids)[None].to(device),
+        "position_ids": torch.from_numpy(positions)[None].to(device),
+    }
+    if transformer.config.model_type == "mpnet":
+        states = _mpnet_states(transformer, row, blocks)
+    else:
+        states = transformer(**row, return_dict=True, blocks=blocks).last_hidden_state[0]
     return [
         (part, block.pad(states[block.start : block.stop]).squeeze(1), block.mask)
         for part, block in zip(parts, blocks, strict=True)
@@ -140,7 +143,7 @@ def packed_states(
 def _positions(transformer: PreTrainedModel, ids: NDArray[np.int32]) -> NDArray[np.int64]:
     if transformer.config.model_type not in _KINDS_COUNTING_FROM_PADDING:
         return np.arange(len(ids))
-    padding = transformer.config.pad_token_id
+    padding = transformer.embeddings.padding_idx  # in MPNet not that of its config
     counts = ids != padding
     positions: NDArray[np.int64] = np.cumsum(counts) * counts + padding
     return positions
@@ -159,20 +162,61 @@ def _attend(
     """Let the tokens of each text attend to each other; a function of transformers' attention interface."""
     n_tokens, n_heads = query.shape[2], query.shape[1]
     rows = [values.transpose(1, 2).reshape(n_tokens, -1) for values in (query * scaling, key, value)]
+    return _attended(rows, n_heads, blocks).view(1, n_tokens, n_heads, -1), None
+
+
+ATTENTION = "sksetfit_packed"
+AttentionInterface.register(ATTENTION, _attend)
+
+
+def _attended(rows: list[Tensor], n_heads: int, blocks: list[Block], biases: dict[int, Tensor] | None = None) -> Tensor:
+    """Return what the tokens of each text make of each other.
+
+    Parameters
+    ----------
+    rows : list of Tensor of shape (n_tokens, n_heads * n)
+        Scaled queries, keys and values.
+    n_heads : int
+    blocks : list of Block
+    biases : dict of {int: Tensor of shape (1, n_heads, width, width)} or None, default=None
+        What is added to the scores of texts that lie in lines of each width.
+
+    Returns
+    -------
+    Tensor of shape (n_tokens, n_heads * n)
+    """
     attended = []
     for block in blocks:
         q, k, v = (block.pad(values[block.start : block.stop], n_heads) for values in rows)
-        if query.requires_grad and plain_is_quick(query.device, block.width):
+        if biases is not None or (q.requires_grad and plain_is_quick(q.device, block.width)):
             scores = q @ k.transpose(2, 3)
-            scores = scores + torch.where(block.mask, 0.0, -1e30).to(scores.dtype)[:, None, None]
+            if biases is not None:
+                scores = scores + biases[block.width].to(scores.dtype)
+            if not block.is_full:
+                scores = scores + torch.where(block.mask, 0.0, -1e30).to(scores.dtype)[:, None, None]
             padded = F.softmax(scores, dim=-1) @ v
         else:
             mask = None if block.is_full else block.mask[:, None, None]
             padded = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=1.0)
         attended.append(block.unpad(padded))
     attended.append(rows[2][blocks[-1].stop :])  # each token of the filler attends to itself
-    return torch.cat(attended).view(1, n_tokens, n_heads, -1), None
+    return torch.cat(attended)
 
 
-ATTENTION = "sksetfit_packed"
-AttentionInterface.register(ATTENTION, _attend)
+def _mpnet_states(transformer: Any, row: dict[str, Tensor], blocks: list[Block]) -> Tensor:
+    """Return the last hidden states that an MPNet has for a row of texts, of shape (n_tokens, n_dimensions).
+
+    Its attention adds a bias that depends on the distance of two tokens, and takes part in no attention interface.
+    """
+    states = transformer.embeddings(**row)[0]
+    encoder = transformer.encoder
+    widths = {block.width for block in blocks}
+    biases = {width: encoder.compute_position_bias(states.new_empty(1, width, 0)) for width in widths}
+    for layer in encoder.layer:
+        attention = layer.attention.attn
+        query = attention.q(states) / attention.attention_head_size**0.5
+        rows = [query, attention.k(states), attention.v(states)]
+        attended = attention.o(_attended(rows, attention.num_attention_heads, blocks, biases))
+        states = layer.attention.LayerNorm(attended + states)
+        states = layer.output(layer.intermediate(states), states)
+    return states

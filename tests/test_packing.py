@@ -57,10 +57,13 @@ def test_states_are_those_of_padded_texts(kind):
 
 @pytest.mark.parametrize("plain", [False, True])
 @pytest.mark.parametrize("block_tokens", [1, 100, 10**6])
-def test_gradients_are_those_of_padded_texts_whatever_the_blocks_and_the_attention(monkeypatch, plain, block_tokens):
+@pytest.mark.parametrize("kind", ["bert", "mpnet"])
+def test_gradients_are_those_of_padded_texts_whatever_the_blocks_and_the_attention(
+    monkeypatch, kind, plain, block_tokens
+):
     monkeypatch.setattr(_packing, "plain_is_quick", lambda *_: plain)
     monkeypatch.setattr(_packing, "BLOCK_TOKENS", block_tokens)
-    transformer, tokens = make_transformer("bert")
+    transformer, tokens = make_transformer(kind)
     gradients = []
     for states in (padded_states, packed_states_of):
         value = sum(text.square().sum() for text in states(transformer, tokens))
@@ -146,7 +149,7 @@ def test_plain_attention_is_for_short_texts_in_bfloat16_on_processors(device, bf
 
 
 @pytest.mark.parametrize(
-    ("kind", "changes"), [("mpnet", {}), ("modernbert", {}), ("eurobert", {}), ("bert", {"is_decoder": True})]
+    ("kind", "changes"), [("modernbert", {}), ("eurobert", {}), ("bert", {"is_decoder": True})]
 )
 def test_transformers_with_another_attention_are_not_packed(kind, changes):
     with torch.device("meta"):
