@@ -40,8 +40,8 @@ class TaskReports:
     data : dict
         The ``X``, ``y`` and ``metadata`` of the fit.
     fitted_attributes : callable
-        Gives, for a body, its label texts and the losses so far, the attributes that make the estimator a fitted one.
-        Called only for callbacks that ask for it.
+        Gives, for a body, its label texts, the losses so far and the plan, the attributes that make the estimator a
+        fitted one. Called only for callbacks that ask for it.
     """
 
     def __init__(self, estimator: Any, data: dict[str, Any], fitted_attributes: Callable[..., dict[str, Any]]) -> None:
@@ -51,18 +51,20 @@ class TaskReports:
         self._fit: Any = None
         self.stopped = False  # whether a callback wanted to stop before the end
 
-    def start(self, body: Any, label_texts: dict[Any, list[str]], n_steps: int) -> None:
+    def start(self, body: Any, label_texts: dict[Any, list[str]], plan: Any) -> None:
         """Report the beginning of the fit and of the first step."""
-        self._body, self._label_texts = body, label_texts
-        self._begin_fit(n_steps)
-        if n_steps:
+        self._body, self._label_texts, self._plan = body, label_texts, plan
+        self._begin_fit(plan.n_steps)
+        if plan.n_steps:
             self.go_on()
 
     def step(self, losses: list[float]) -> bool:
         """Report the end of a step, and tell whether a callback wants to stop."""
         self.stopped = self._step.call_on_fit_task_end(
             estimator=self._estimator,
-            reconstruction_attributes=lambda: self._fitted_attributes(self._body, self._label_texts, losses),
+            reconstruction_attributes=lambda: self._fitted_attributes(
+                self._body, self._label_texts, losses, self._plan
+            ),
             **self._data,
         )
         return self.stopped

@@ -25,7 +25,7 @@ class EarlyStopping:
     Parameters
     ----------
     score : callable
-        Gives the score of a body, of the label texts that take part and the losses so far; the higher the better.
+        Gives the score of a body, its label texts, the losses so far and the plan; the higher the better.
     n_iter_no_change : int
         After how many scorings in a row that are no better than the best before them to stop.
     key : object
@@ -47,25 +47,25 @@ class EarlyStopping:
         self._steps: list[int] = []
         self._n_without_gain = 0
 
-    def start(self, body: Any, label_texts: dict[Any, list[str]], n_steps: int) -> None:
+    def start(self, body: Any, label_texts: dict[Any, list[str]], plan: Any) -> None:
         """Score the body as it comes."""
         self._body = body
         self._label_texts = label_texts
-        self._n_steps = n_steps
-        self._interval = -(-n_steps // N_SCORINGS)
+        self._plan = plan
+        self._interval = -(-plan.n_steps // N_SCORINGS)
         self._take_score([])
 
     def step(self, losses: list[float]) -> bool:
         """Score the body if it is time to, and tell whether to stop."""
         n_done = len(losses)
-        if n_done % self._interval and n_done < self._n_steps:
+        if n_done % self._interval and n_done < self._plan.n_steps:
             return False
         self._take_score(losses)
         return self._n_without_gain >= self._n_iter_no_change
 
     def _take_score(self, losses: list[float]) -> None:
         try:
-            score = float(self._score(self._body, self._label_texts, losses))
+            score = float(self._score(self._body, self._label_texts, losses, self._plan))
             if math.isnan(score):
                 raise ValueError("it gave NaN")
         except (TypeError, ValueError) as error:

@@ -27,6 +27,7 @@ from sksetfit._version import __version__
 
 if TYPE_CHECKING:
     from sksetfit._body import Body
+    from sksetfit._plan import Plan
     from sksetfit._tuning import TrainedHead, Tuned, Watch
 
 _LEARNED = {
@@ -300,14 +301,19 @@ class SetFitEncoder(
         self._tuned = fitted._tuned
         return self
 
-    def _as_of(self, body: Body, label_texts: dict[Any, list[str]], losses: list[float]) -> Self:
-        """Return an encoder as this one would be if its tuning had ended after these losses."""
+    def _as_of(
+        self, body: Body, label_texts: dict[Any, list[str]], losses: list[float], plan: Plan | None = None
+    ) -> Self:
+        """Return an encoder as this one would be if its tuning, by this plan, had ended after these losses."""
         encoder = type(self)(**self.get_params() | {"backend": "torch"})  # OpenVINO would keep what it was first given
         encoder._tuned, encoder.label_texts_ = body, label_texts
         encoder.loss_curve_, encoder.n_steps_ = np.array(losses, dtype=np.float64), len(losses)
-        from sksetfit._plan import resolved_learning_rate
+        if plan is None:
+            from sksetfit._plan import resolved_learning_rate
 
-        encoder.learning_rate_ = resolved_learning_rate(self.learning_rate, body)
+            encoder.learning_rate_ = resolved_learning_rate(self.learning_rate, body)
+        else:
+            encoder.learning_rate_, encoder.batch_size_ = plan.learning_rate, plan.batch_size
         return encoder
 
     def _fit(

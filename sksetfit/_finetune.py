@@ -19,6 +19,8 @@ from sksetfit._layers import freeze_lowest
 from sksetfit._schedule import warmup_then_linear
 from sksetfit._windows import Tokens
 
+COLLAPSED = 0.01  # of the differences between embeddings before the tuning: with less left, it has gone wrong
+
 
 @torch.inference_mode(False)  # which also switches gradients on, where a caller has switched them off
 def finetune(
@@ -44,13 +46,14 @@ def finetune(
     Raises
     ------
     ValueError
-        If the loss or the weights stop being finite.
+        If the loss or the weights stop being finite, or all texts get the same embedding.
     """
     freeze_lowest(body)
 
     # Not disable=True: even then tqdm would leave a thread behind.
     bar: Any = tqdm(batches, total=n_steps, desc="tuning", unit="step") if progress else None
     losses: list[float] = []
+    spreads: list[float] = []
     with threads(), autocast(body.device, "float32"):  # whatever the caller's own says
         tuned = [parameter for parameter in body.parameters() if parameter.requires_grad]
         groups: list[dict[str, Any]] = [{"params": tuned}]
@@ -61,6 +64,7 @@ def finetune(
         gradients = Gradients(body, precision)
         for batch in bar or batches:
             losses.append(gradients.add(tokens, batch, loss))
+            spreads.append(gradients.spread)
             if not np.isfinite(losses[-1]):
                 raise _diverged(f"the loss of step {len(losses)} of {n_steps} is {losses[-1]}", learning_rate)
             optimizer.step()
@@ -73,6 +77,8 @@ def finetune(
                 if after_step(losses):
                     break
         _check_finite(body, tokens, "after the last step", learning_rate)
+        if spreads and spreads[-1] < COLLAPSED * spreads[0]:
+            raise _diverged("the embeddings of all texts have become equal", learning_rate)
     return np.array(losses, dtype=np.float64)
 
 

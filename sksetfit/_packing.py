@@ -140,7 +140,7 @@ def packed_states(
     ]
 
 
-def _positions(transformer: PreTrainedModel, ids: NDArray[np.int32]) -> NDArray[np.int64]:
+def _positions(transformer: Any, ids: NDArray[np.int32]) -> NDArray[np.int64]:
     if transformer.config.model_type not in _KINDS_COUNTING_FROM_PADDING:
         return np.arange(len(ids))
     padding = transformer.embeddings.padding_idx  # in MPNet not that of its config
@@ -208,7 +208,7 @@ def _mpnet_states(transformer: Any, row: dict[str, Tensor], blocks: list[Block])
 
     Its attention adds a bias that depends on the distance of two tokens, and takes part in no attention interface.
     """
-    states = transformer.embeddings(**row)[0]
+    states: Tensor = transformer.embeddings(**row)[0]
     encoder = transformer.encoder
     widths = {block.width for block in blocks}
     biases = {width: encoder.compute_position_bias(states.new_empty(1, width, 0)) for width in widths}

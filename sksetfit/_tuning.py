@@ -50,7 +50,7 @@ class Watch(Protocol):
 
     stopped: bool
 
-    def start(self, body: Body, label_texts: dict[Any, list[str]], n_steps: int) -> None:
+    def start(self, body: Body, label_texts: dict[Any, list[str]], plan: Plan) -> None:
         """Take notice of what is going to be tuned."""
 
     def step(self, losses: list[float]) -> bool:
@@ -118,7 +118,7 @@ class Tuning:
             print("\n".join(f"[sksetfit] {line}" for line in lines))
         watches: list[Watch] = [each for each in (self.early_stopping, self.watch) if each is not None]
         for each in watches:
-            each.start(body, label_texts, plan.n_steps)
+            each.start(body, label_texts, plan)
         loss_curve = finetune(
             body,
             tokens,

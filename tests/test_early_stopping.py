@@ -11,6 +11,7 @@ from sksetfit import SetFitClassifier, _tuning
 from sksetfit._body import Body
 from sksetfit._early_stopping import EarlyStopping, hold_out, some_of_each_class
 from sksetfit._labelled import check_labelled
+from sksetfit._plan import Plan
 
 X, Y = make_texts(8)
 X_VAL, Y_VAL = make_texts(5, seed=1)
@@ -34,11 +35,15 @@ class Weights:
         self.number = state["number"]
 
 
+def planned(n_steps):
+    return Plan(batch_size=4, n_steps=n_steps, learning_rate=0.1, precision="float32")
+
+
 def run(scores, n_iter_no_change=3, n_steps=10):
     """Return the number of steps made, the steps and scores that are kept, and the number of the weights left."""
     given, body, losses = iter(scores), Weights(), []
     early_stopping = EarlyStopping(lambda *_: next(given), n_iter_no_change, key=None)
-    early_stopping.start(body, {}, n_steps)
+    early_stopping.start(body, {}, planned(n_steps))
     for _ in range(n_steps):
         body.number += 1
         losses.append(1.0)
@@ -221,7 +226,7 @@ def test_a_text_that_is_there_twice_is_on_one_side(stopping):
 def test_where_somebody_else_stops_the_last_step_is_scored_too():
     scores, body = iter([0.1, 0.9]), Weights()
     early_stopping = EarlyStopping(lambda *_: next(scores), 3, key=None)
-    early_stopping.start(body, {}, 100)
+    early_stopping.start(body, {}, planned(100))
     body.number = 1
     assert not early_stopping.step([1.0])
     assert early_stopping.end([1.0]) == ([0, 1], [0.1, 0.9])

@@ -349,6 +349,14 @@ def test_a_learning_rate_that_diverges_is_named_and_the_estimator_stays_as_it_wa
         check_is_fitted(again)
 
 
+def test_a_learning_rate_that_makes_all_embeddings_equal_is_named(estimator):
+    estimator.set_params(learning_rate=0.1, max_steps=12, precision="float32")
+    with pytest.raises(ValueError, match=r"have become equal. Lower learning_rate \(it was 0.1"):
+        estimator.fit(TEXTS, LABELS)
+    with pytest.raises(NotFittedError):
+        check_is_fitted(estimator)
+
+
 # -- what is left behind
 
 

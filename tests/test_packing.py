@@ -148,9 +148,7 @@ def test_plain_attention_is_for_short_texts_in_bfloat16_on_processors(device, bf
         assert plain_is_quick(torch.device(device), n_tokens) is expected
 
 
-@pytest.mark.parametrize(
-    ("kind", "changes"), [("modernbert", {}), ("eurobert", {}), ("bert", {"is_decoder": True})]
-)
+@pytest.mark.parametrize(("kind", "changes"), [("modernbert", {}), ("eurobert", {}), ("bert", {"is_decoder": True})])
 def test_transformers_with_another_attention_are_not_packed(kind, changes):
     with torch.device("meta"):
         assert not use_packing(AutoModel.from_config(AutoConfig.for_model(kind, **changes)))

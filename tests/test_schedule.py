@@ -88,3 +88,15 @@ def test_auto_is_the_rate_that_a_fit_says_it_took(estimator, tiny_model):
     np.testing.assert_array_equal(auto.loss_curve_, same.loss_curve_)
     other = estimator(tiny_model, max_steps=2, learning_rate=0.02, random_state=0).fit(TEXTS, LABELS)
     assert other.learning_rate_ == 0.02
+
+
+def test_scorers_of_early_stopping_see_the_rate_and_the_batch_size_of_the_plan(tiny_model):
+    seen = []
+
+    def scorer(classifier, texts, labels):
+        seen.append((classifier.learning_rate_, classifier.encoder_.batch_size_))
+        return 0.5
+
+    stopping = SetFitClassifier(tiny_model, early_stopping=True, scoring=scorer, max_steps=2, random_state=0)
+    stopping.fit(TEXTS, LABELS)
+    assert set(seen) == {(stopping.learning_rate_, stopping.encoder_.batch_size_)}
