@@ -45,6 +45,18 @@ def test_other_bodies_and_other_numbers_of_texts_are_left_out(tables):
     assert tables.table(more, "body") == tables.table(results(), "body")
 
 
+def test_a_table_by_texts_has_the_means_at_each_number_of_texts(tables):
+    more = pd.concat([results(shots=16), results()])
+    assert tables.table_by_texts(more, "body").splitlines() == [
+        "| texts per class | samples | `setfit` | sksetfit | difference | times as fast |",
+        "| --- | --- | --- | --- | --- | --- |",
+        "| 8 | 3 | 75.5 | 82.0 | +6.5 | 6 |",
+        "| 16 | 3 | 75.5 | 82.0 | +6.5 | 6 |",
+    ]
+    page = "<!-- table body by texts -->\n<!-- end -->\n"
+    assert tables.table_by_texts(more, "body") in tables.with_tables(page, more)
+
+
 def test_the_place_of_a_table_is_filled_and_can_be_filled_again(tables):
     page = "before\n<!-- table body -->\nold\n<!-- end -->\nafter\n"
     written = tables.with_tables(page, results())

@@ -53,9 +53,11 @@ def version(package: str) -> str:
 
 
 def machine() -> str:
-    cpuinfo = Path("/proc/cpuinfo")
-    names = re.findall(r"model name\s*: (.+)", cpuinfo.read_text()) if cpuinfo.exists() else []
-    return f"{[*names, platform.machine()][0]}, {os.cpu_count()} cores"
+    """Return the processor's name, its best instructions for matrix products, and the number of its cores."""
+    cpuinfo = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
+    names = re.findall(r"model name\s*: (.+)", cpuinfo)
+    best = [each for each in ("amx_bf16", "avx512_bf16", "avx512f", "avx2") if re.search(rf"\b{each}\b", cpuinfo)]
+    return f"{[*names, platform.machine()][0]}{f' ({best[0]})' if best else ''}, {os.cpu_count()} cores"
 
 
 def use_threads(n_threads: int) -> None:

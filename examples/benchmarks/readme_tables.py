@@ -4,8 +4,9 @@
     python readme_tables.py --check    # fail if a page holds another table than the results
 
 A page marks the place of a table by a line ``<!-- table BODY -->`` and a line ``<!-- end -->``, where BODY is the name
-of a Sentence Transformer. Accuracies are those of eight texts per class in percent, with their standard deviation over
-the seeds. Seconds are medians of the processor time of ``fit``; a ratio is of seconds on one machine.
+of a Sentence Transformer. The table has the accuracies of eight texts per class in percent, with their standard
+deviation over the seeds. ``<!-- table BODY by texts -->`` has the means over the sets at each number of texts per
+class. Seconds are medians of the processor time of ``fit``; a ratio is of seconds on one machine.
 """
 
 from __future__ import annotations
@@ -28,32 +29,59 @@ COLUMNS = {
     "sksetfit": "sksetfit",
 }
 SHOTS = 8
-PLACE = re.compile(r"(<!-- table (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
+PLACE = re.compile(r"(<!-- table (\S+?)( by texts)? -->\n).*?(<!-- end -->)", re.DOTALL)
+
+Lines = list[list[str]]
 
 
 def rows_of(results: pd.DataFrame, body: str) -> pd.DataFrame:
-    """Return the newest row of each sample of eight texts per class with this body."""
+    """Return the newest row of each sample with this body."""
     named = results["model"].str.rsplit("/", n=1).str[-1] == body
-    rows = results[named & (results["shots"] == SHOTS) & results["set"].isin(SETS) & results["method"].isin(COLUMNS)]
-    rows = rows.drop_duplicates(KEY, keep="last")
+    rows = results[named & results["set"].isin(SETS) & results["method"].isin(COLUMNS)]
+    return rows.drop_duplicates(KEY, keep="last")
+
+
+def rows_of_shots(results: pd.DataFrame, body: str, shots: int) -> pd.DataFrame:
+    """Return those of so many texts per class."""
+    rows = rows_of(results, body)
+    rows = rows[rows["shots"] == shots]
     if rows.empty or rows.groupby("set")["test_size"].nunique().max() > 1:
         raise SystemExit(
-            f"The results of {body} at {SHOTS} texts per class are missing, or of several numbers of test texts."
+            f"The results of {body} at {shots} texts per class are missing, or of several numbers of test texts."
         )
     return rows
 
 
 def table(results: pd.DataFrame, body: str) -> str:
-    """Return the table of a body, of the samples that all methods were measured on."""
-    rows = rows_of(results, body)
+    """Return the table of a body at eight texts per class."""
+    return as_table(lines_of(results, body, SHOTS))
+
+
+def table_by_texts(results: pd.DataFrame, body: str) -> str:
+    """Return the table of the means of a body at each number of texts per class."""
+    lines: Lines = []
+    for shots in sorted(rows_of(results, body)["shots"].unique()):
+        header, *_, mean = lines_of(results, body, shots)
+        lines += [["texts per class", *header[1:]]] if not lines else []
+        lines.append([str(shots), *mean[1:]])
+    return as_table(lines)
+
+
+def as_table(lines: Lines) -> str:
+    header, *others = lines
+    return "\n".join(f"| {' | '.join(line)} |" for line in [header, ["---"] * len(header), *others])
+
+
+def lines_of(results: pd.DataFrame, body: str, shots: int) -> Lines:
+    """Return a header, a line for each set and one of their means, of the samples that all methods were measured on."""
+    rows = rows_of_shots(results, body, shots)
     by_sample = 100 * rows.pivot_table(index=["set", "seed"], columns="method", values="accuracy")
     by_sample = by_sample.reindex(columns=list(COLUMNS)).dropna(axis=1, how="all").dropna()
     mean, spread = by_sample.groupby("set").mean(), by_sample.groupby("set").std()
     gain = by_sample["sksetfit"] - by_sample["reference"]
     gains, errors = gain.groupby("set").mean(), gain.groupby("set").sem()
     times = speed_ups(rows)
-    header = ["data", "samples", *(COLUMNS[name] for name in by_sample), "difference", "times as fast"]
-    lines = [header, ["---"] * len(header)]
+    lines = [["data", "samples", *(COLUMNS[name] for name in by_sample), "difference", "times as fast"]]
     for name in [each for each in SETS if each in mean.index]:
         accuracies = [f"{a:.1f}{margin(s)}" for a, s in zip(mean.loc[name], spread.loc[name], strict=True)]
         n_samples = str(by_sample.loc[name].shape[0])
@@ -61,7 +89,7 @@ def table(results: pd.DataFrame, body: str) -> str:
     overall = f"{gains.mean():+.1f}{margin(np.sqrt(np.square(errors).sum(skipna=False)) / len(errors))}"
     mean_ratio = f"{np.exp(np.log(times).mean()):.0f}" if len(times) else ""
     lines.append(["mean", str(len(by_sample)), *(f"{a:.1f}" for a in mean.mean()), overall, mean_ratio])
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return lines
 
 
 def speed_ups(rows: pd.DataFrame) -> pd.Series:
@@ -83,7 +111,12 @@ def as_ratio(ratios: pd.Series, name: str) -> str:
 
 def with_tables(page: str, results: pd.DataFrame) -> str:
     """Return a page with each of its tables written anew."""
-    return PLACE.sub(lambda place: f"{place[1]}{table(results, place[2])}\n{place[3]}", page)
+
+    def filled(place: re.Match[str]) -> str:
+        make = table_by_texts if place[3] else table
+        return f"{place[1]}{make(results, place[2])}\n{place[4]}"
+
+    return PLACE.sub(filled, page)
 
 
 def main() -> None:
