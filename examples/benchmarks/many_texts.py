@@ -13,7 +13,7 @@ are
     frozen           SetFitClassifier(max_steps=0, label_texts=None): the same head on the body as it comes
     sksetfit         SetFitClassifier with its defaults
     cross-entropy    body and linear layer trained together: mean pooling, dropout, AdamW at 5e-5 (layer 1e-3),
-                     batches of 16, at least 5 epochs and 200 steps, a tenth of them warm-up
+                     batches of 16, at least 3 epochs and 200 steps, a tenth of them warm-up
 
 "cross-entropy" is the usual way to fine-tune a transformer. For several labels its loss weighs the two sides of each
 label alike.
@@ -34,7 +34,7 @@ from sklearn.metrics import accuracy_score, f1_score
 
 SHOTS = [64, 256, 0]
 SETS = ["sst2", "cr", "trec", "ag_news", "tickets", "banking77", "goemotions"]
-LEAST_EPOCHS, LEAST_STEPS, BATCH_SIZE = 5, 200, 16
+LEAST_EPOCHS, LEAST_STEPS, BATCH_SIZE = 3, 200, 16
 
 Predict = Callable[[list[str]], Any]
 
@@ -56,18 +56,19 @@ def fit_cross_entropy(texts: list[str], targets: Any, seed: int) -> Predict:
     from transformers import get_linear_schedule_with_warmup
 
     torch.manual_seed(seed)
-    body = SentenceTransformer(body_source(MODEL))[:2]  # transformer and pooling, without the normalisation
+    transformer, pooling, *_ = SentenceTransformer(body_source(MODEL))
+    body = torch.nn.Sequential(transformer, pooling)  # without the normalisation
     several = isinstance(targets, pd.DataFrame)
     classes, of_text = (None, targets.to_numpy()) if several else np.unique(targets, return_inverse=True)
     wanted = torch.tensor(of_text, dtype=torch.float32 if several else torch.int64)
-    layer = torch.nn.Linear(body[1].get_embedding_dimension(), wanted.shape[1] if several else len(classes))
+    layer = torch.nn.Linear(pooling.get_embedding_dimension(), wanted.shape[1] if several else len(classes))
     if several:
         loss: Any = torch.nn.BCEWithLogitsLoss(pos_weight=(1 - wanted).sum(dim=0) / wanted.sum(dim=0))
     else:
         loss = torch.nn.CrossEntropyLoss()
 
     def logits(batch: list[str]) -> Any:
-        return layer(body(body[0].preprocess(batch))["sentence_embedding"])
+        return layer(body(transformer.preprocess(batch))["sentence_embedding"])
 
     n_epochs = max(LEAST_EPOCHS, -(-LEAST_STEPS * BATCH_SIZE // len(texts)))
     n_steps = n_epochs * -(-len(texts) // BATCH_SIZE)
