@@ -20,6 +20,7 @@ from transformers import AutoConfig, AutoModel, PretrainedConfig
 from sksetfit._static_body import STATIC, TokenTable
 
 _MOST_LAYERS, _MOST_MODULES, _MOST = 200, 16, 10**8
+_MPNET_BUCKETS = 32  # of distances, as many as its code takes whatever its config says
 _MOST_SPECIAL = 32  # tokens that a tokenizer adds to each text, and to each piece of a long one; known ones add 1 to 3
 _MOST_GROWTH = 100  # times the length of a text, by what a tokenizer puts in the place of characters
 
@@ -144,6 +145,11 @@ def build_config(description: dict[str, Any], n_tensors: int) -> PretrainedConfi
         n_built = config.num_hidden_groups * config.inner_group_num
     if n_layers > _MOST_LAYERS or n_built > n_tensors:
         raise BodyStateError(f"The saved body claims {n_layers} layers and has {n_tensors} tensors.")
+    if kind == "mpnet" and config.relative_attention_num_buckets < _MPNET_BUCKETS:
+        raise BodyStateError(
+            f"The saved body has {config.relative_attention_num_buckets} buckets of distances; an MPNet reads "
+            f"{_MPNET_BUCKETS}."
+        )
     return config
 
 

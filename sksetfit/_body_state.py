@@ -20,6 +20,7 @@ from sksetfit._static_body import StaticBody, TokenTable
 
 # To change the form of the state: raise FORMAT, and let body_from_state read the old number too.
 FORMAT = 3
+_MOST_SCORES = 5 * 10**7  # of attention for one text; all-mpnet-base-v2 computes 3 million at most
 _FORMAT_BEFORE_WINDOWS = 2  # it lacks these, because long texts were always cut
 _BEFORE_WINDOWS = {"long_texts": "truncate", "n_long_texts": 0}
 _FIELDS: dict[str, type] = {
@@ -139,6 +140,10 @@ def _check_numbers(state: dict[str, Any], transformer: Any) -> None:
         raise BodyStateError(
             f"The saved body's max_seq_length is {state['max_seq_length']}, and its transformer reads {reads} tokens."
         )
+    if transformer.config.model_type == "mpnet":  # whose attention keeps all scores of a text at once
+        n_scores = transformer.config.num_attention_heads * state["max_seq_length"] ** 2
+        if n_scores > _MOST_SCORES:
+            raise BodyStateError(f"The saved body's attention would compute {n_scores:,} scores for one text.")
 
 
 def _checked_weights(weights: Mapping[str, Any], empty: nn.Module) -> dict[str, Tensor]:

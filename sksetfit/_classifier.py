@@ -71,8 +71,8 @@ class SetFitClassifier(CallbackSupportMixin, HeadOnEmbeddings, BaseEstimator):
         Supervised contrastive loss [2]_ or the squared error of each pair's cosine similarity, the objective of the
         reference [1]_. The first one measures better at the same cost.
     max_steps : int or "auto", default="auto"
-        The number of tuning steps. "auto" makes three passes over the texts, but between 24 and 250 steps: from 2,000
-        texts on fewer passes, and of very many texts some are only seen by the head. With a warm start it makes a
+        The number of tuning steps. "auto" makes three passes over the texts, but between 24 and 1000 steps: of very
+        many texts it makes fewer passes, and some are only seen by the head. With a warm start it makes a
         third of these steps. Where all texts are made of class names (`make_templated_texts`) it makes none. 0 leaves
         the body as it is.
     batch_size : int or "auto", default="auto"

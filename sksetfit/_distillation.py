@@ -188,6 +188,7 @@ class DistilledSetFitClassifier(HeadOnEmbeddings, BaseEstimator):
         texts = check_texts(X)
 
         from sksetfit._distilling import distil
+        from sksetfit._plan import Plan
 
         encoder_of_teacher = teacher.encoder_
         classes, head = teacher.classes_.copy(), copy.deepcopy(teacher.head_)  # now: it may be fitted again meanwhile
@@ -208,9 +209,10 @@ class DistilledSetFitClassifier(HeadOnEmbeddings, BaseEstimator):
             precision=self.precision,
             device=self.device,
         )
+        plan = Plan(self.batch_size, len(losses), learning_rate, self.precision)
         learned = {
             "classes_": classes,
-            "encoder_": encoder._as_of(body, {}, losses.tolist()),
+            "encoder_": encoder._as_of(body, {}, losses.tolist(), plan),
             "learning_rate_": learning_rate,
             "head_": head,
             "n_steps_": len(losses),

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.spatial.distance import pdist
 from tqdm import tqdm
 
 from sksetfit._body import Body, autocast, threads
@@ -19,7 +20,7 @@ from sksetfit._layers import freeze_lowest
 from sksetfit._schedule import warmup_then_linear
 from sksetfit._windows import Tokens
 
-COLLAPSED = 0.01  # of the differences between embeddings before the tuning: with less left, it has gone wrong
+COLLAPSED = 0.05  # the share of the spread before the tuning, below which embeddings count as equal
 
 
 @torch.inference_mode(False)  # which also switches gradients on, where a caller has switched them off
@@ -46,14 +47,13 @@ def finetune(
     Raises
     ------
     ValueError
-        If the loss or the weights stop being finite, or all texts get the same embedding.
+        If the loss or the weights stop being finite.
     """
     freeze_lowest(body)
 
     # Not disable=True: even then tqdm would leave a thread behind.
     bar: Any = tqdm(batches, total=n_steps, desc="tuning", unit="step") if progress else None
     losses: list[float] = []
-    spreads: list[float] = []
     with threads(), autocast(body.device, "float32"):  # whatever the caller's own says
         tuned = [parameter for parameter in body.parameters() if parameter.requires_grad]
         groups: list[dict[str, Any]] = [{"params": tuned}]
@@ -64,7 +64,6 @@ def finetune(
         gradients = Gradients(body, precision)
         for batch in bar or batches:
             losses.append(gradients.add(tokens, batch, loss))
-            spreads.append(gradients.spread)
             if not np.isfinite(losses[-1]):
                 raise _diverged(f"the loss of step {len(losses)} of {n_steps} is {losses[-1]}", learning_rate)
             optimizer.step()
@@ -77,9 +76,20 @@ def finetune(
                 if after_step(losses):
                     break
         _check_finite(body, tokens, "after the last step", learning_rate)
-        if spreads and spreads[-1] < COLLAPSED * spreads[0]:
-            raise _diverged("the embeddings of all texts have become equal", learning_rate)
     return np.array(losses, dtype=np.float64)
+
+
+def spread(body: Body, tokens: Tokens) -> float:
+    """Return the largest distance between the embeddings of texts, relative to the longest of these."""
+    embeddings = body.encode_tokens(tokens)
+    longest = np.linalg.norm(embeddings, axis=1).max()
+    return float(pdist(embeddings).max(initial=0.0) / max(longest, 1e-12))
+
+
+def check_not_collapsed(before: float, after: float, learning_rate: float) -> None:
+    """Raise an error if texts of different classes have lost nearly all `spread`."""
+    if after < COLLAPSED * before:
+        raise _diverged("the embeddings of all texts have become equal", learning_rate)
 
 
 @torch.no_grad()

@@ -43,11 +43,6 @@ class Gradients:
     body : Body
     precision : {"float32", "bfloat16"}
 
-    Attributes
-    ----------
-    spread : float
-        The largest difference between numbers of the embeddings of the last batch.
-
     References
     ----------
     .. [1] Gao et al. (2021). "Scaling Deep Contrastive Learning Batch Size under Memory Limited Setup", section 3.
@@ -59,7 +54,6 @@ class Gradients:
         self._precision = precision
         self._max_tokens = MICRO_BATCH_TOKENS if body.device.type == "cpu" else MICRO_BATCH_TOKENS_ELSEWHERE
         self._all_at_once = True
-        self.spread = float("nan")
 
     def add(self, tokens: Tokens, batch: NDArray[np.intp], loss: LossOfBatch) -> float:
         """Add the gradient for a batch, and return the loss.
@@ -104,9 +98,7 @@ class Gradients:
     def _add_at_once(self, tokens: Tokens, batch: NDArray[np.intp], loss: LossOfBatch) -> float:
         parts = self._parts(tokens, batch)
         weights = weights_in(self._precision, self._body)
-        embeddings = torch.cat([self._embed(tokens, part, weights) for part in parts])
-        self.spread = _spread(embeddings)
-        value = loss(embeddings, np.concatenate(parts))
+        value = loss(torch.cat([self._embed(tokens, part, weights) for part in parts]), np.concatenate(parts))
         if value.isfinite():
             value.backward()
         return value.item()
@@ -116,7 +108,6 @@ class Gradients:
         with torch.no_grad():
             weights = weights_in(self._precision, self._body)
             embeddings = torch.cat([self._embed(tokens, part, weights) for part in parts])
-            self.spread = _spread(embeddings)
         value = loss(embeddings.requires_grad_(), np.concatenate(parts))
         if value.isfinite():
             value.backward()
@@ -134,10 +125,6 @@ class Gradients:
         with autocast(self._body.device, self._precision):
             embeddings: Tensor = functional_call(self._body, weights, ([tokens[i] for i in part],))
             return embeddings
-
-
-def _spread(embeddings: Tensor) -> float:
-    return float((embeddings.detach() - embeddings.detach()[0]).abs().max())
 
 
 def weights_in(precision: str, body: Body) -> dict[str, Tensor]:

@@ -18,10 +18,14 @@ from transformers import AttentionInterface, PreTrainedModel
 
 from sksetfit._batches import split_by_length
 
-# Transformers whose tokens see all others of their text, with keys for each head, and know their place from
-# position_ids alone.
+# Transformers whose tokens see all others of their text, with keys for each head, and which take position_ids.
 _KINDS = {"albert", "bert", "distilbert", "electra", "ernie", "jina_embeddings_v3", "nomic_bert"}
-_KINDS_COUNTING_FROM_PADDING = {"camembert", "mpnet", "roberta", "xlm-roberta"}  # the first place is behind padding's
+_KINDS_COUNTING_FROM_PADDING = {
+    "camembert",
+    "mpnet",
+    "roberta",
+    "xlm-roberta",
+}  # the first position follows that of padding
 # Padded tokens of the texts that attend side by side: small blocks pad little, a GPU wants large ones.
 BLOCK_TOKENS, BLOCK_TOKENS_ELSEWHERE = 384, 16384
 # On a processor, torch's fused attention in bfloat16 is two to four times slower backwards than plain matrix products,
@@ -143,7 +147,7 @@ def packed_states(
 def _positions(transformer: Any, ids: NDArray[np.int32]) -> NDArray[np.int64]:
     if transformer.config.model_type not in _KINDS_COUNTING_FROM_PADDING:
         return np.arange(len(ids))
-    padding = transformer.embeddings.padding_idx  # in MPNet not that of its config
+    padding = transformer.embeddings.padding_idx  # in MPNet always 1, whatever its config says
     counts = ids != padding
     positions: NDArray[np.int64] = np.cumsum(counts) * counts + padding
     return positions
@@ -170,7 +174,7 @@ AttentionInterface.register(ATTENTION, _attend)
 
 
 def _attended(rows: list[Tensor], n_heads: int, blocks: list[Block], biases: dict[int, Tensor] | None = None) -> Tensor:
-    """Return what the tokens of each text make of each other.
+    """Return the attention output of each token, to which only tokens of its own text count.
 
     Parameters
     ----------
@@ -188,15 +192,14 @@ def _attended(rows: list[Tensor], n_heads: int, blocks: list[Block], biases: dic
     attended = []
     for block in blocks:
         q, k, v = (block.pad(values[block.start : block.stop], n_heads) for values in rows)
-        if biases is not None or (q.requires_grad and plain_is_quick(q.device, block.width)):
-            scores = q @ k.transpose(2, 3)
-            if biases is not None:
-                scores = scores + biases[block.width].to(scores.dtype)
-            if not block.is_full:
-                scores = scores + torch.where(block.mask, 0.0, -1e30).to(scores.dtype)[:, None, None]
-            padded = F.softmax(scores, dim=-1) @ v
+        mask = torch.where(block.mask, 0.0, -1e30).to(q.dtype)[:, None, None]
+        if biases is not None:
+            mask = mask + biases[block.width].to(q.dtype)
+        # The fused attention has no gradient of a bias.
+        is_tuned = q.requires_grad and (biases is not None or plain_is_quick(q.device, block.width))
+        if is_tuned or mask.requires_grad:
+            padded = F.softmax(q @ k.transpose(2, 3) + mask, dim=-1) @ v
         else:
-            mask = None if block.is_full else block.mask[:, None, None]
             padded = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=1.0)
         attended.append(block.unpad(padded))
     attended.append(rows[2][blocks[-1].stop :])  # each token of the filler attends to itself
@@ -206,7 +209,7 @@ def _attended(rows: list[Tensor], n_heads: int, blocks: list[Block], biases: dic
 def _mpnet_states(transformer: Any, row: dict[str, Tensor], blocks: list[Block]) -> Tensor:
     """Return the last hidden states that an MPNet has for a row of texts, of shape (n_tokens, n_dimensions).
 
-    Its attention adds a bias that depends on the distance of two tokens, and takes part in no attention interface.
+    Its attention adds a bias that depends on the distance of two tokens. It does not use the attention interface.
     """
     states: Tensor = transformer.embeddings(**row)[0]
     encoder = transformer.encoder

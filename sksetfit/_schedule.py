@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-PASSES, MIN_STEPS, MAX_STEPS = 3, 24, 250
+PASSES, MIN_STEPS, MAX_STEPS = 3, 24, 1000
 MIN_BATCH_SIZE, MAX_BATCH_SIZE = 24, 64
 LEARNING_RATE, WIDTH = 1e-4, 384  # the rate that measured best on all-MiniLM-L6-v2, and the width of its embeddings
 STATIC_LEARNING_RATE = 3e-3  # of static embeddings whose vectors, one per token, have a root mean square length of 1

@@ -20,7 +20,7 @@ from sksetfit._body import Body
 from sksetfit._body_source import chosen_device, identity, load_body
 from sksetfit._body_state import body_to_state
 from sksetfit._early_stopping import EarlyStopping
-from sksetfit._finetune import finetune
+from sksetfit._finetune import check_not_collapsed, finetune, spread
 from sksetfit._gradients import LossOfBatch, LossWithWeights
 from sksetfit._label_texts import label_rows, names_are_informative
 from sksetfit._labelled import Labelled
@@ -31,6 +31,7 @@ from sksetfit._tuning_cache import KeptBody, key_of, remembered
 from sksetfit._validation import local_random_state
 from sksetfit._version import versions
 
+N_CLASSES_CHECKED = 8  # for embeddings that have become equal
 N_TEXTS_JUDGED = 512  # texts, of all classes alike, on which "auto" judges class names; more cost time and say no more
 
 
@@ -119,6 +120,8 @@ class Tuning:
         watches: list[Watch] = [each for each in (self.early_stopping, self.watch) if each is not None]
         for each in watches:
             each.start(body, label_texts, plan)
+        some = [windows.tokens[windows.rows[text].start] for text in _one_of_each_class(indicator)]
+        spread_before = spread(body, some)
         loss_curve = finetune(
             body,
             tokens,
@@ -133,6 +136,7 @@ class Tuning:
             progress=bool(self.verbose),
         )
         scorings = ([], []) if self.early_stopping is None else self.early_stopping.end(loss_curve.tolist())
+        check_not_collapsed(spread_before, spread(body, some), plan.learning_rate)
         give_back_freed_memory()
         steps, scores = np.array(scorings[0], dtype=np.int64), np.array(scorings[1])
         return Tuned(body, label_texts, plan, loss_curve, steps, scores)
@@ -216,6 +220,12 @@ class Tuning:
                     print('[sksetfit] label_texts="auto": the class names do not match the texts and are left out')
                 return {}, None
         return self.candidates, Anchors.of(by_names, name_indicator, body.device) if anchored else None
+
+
+def _one_of_each_class(indicator: NDArray[np.bool_]) -> list[int]:
+    """Return the first text of each class, of a few classes where there are many."""
+    rows: list[int] = np.unique(indicator[:, :N_CLASSES_CHECKED].argmax(axis=0)).tolist()
+    return rows
 
 
 def _tell(watches: list[Watch], n_steps: int, losses: list[float]) -> bool:

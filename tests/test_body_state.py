@@ -11,6 +11,7 @@ from sentence_transformers.sentence_transformer.modules import Dense, Dropout, L
 from transformers import CONFIG_MAPPING
 
 from conftest import write_tiny_transformer
+from sksetfit import _body_state
 from sksetfit._body_parts import _TRANSFORMERS
 from sksetfit._body_source import load_body
 from sksetfit._body_state import body_from_state, body_to_state
@@ -288,3 +289,27 @@ def test_a_state_of_another_kind_that_was_tampered_with_is_refused(tiny_model, t
     with pytest.raises(ValueError, match="The saved body") as caught:
         body_from_state(state, CPU)
     assert message in str(caught.value)
+
+
+@pytest.fixture
+def mpnet_state(tiny_model, tmp_path):
+    shutil.copytree(tiny_model, tmp_path, dirs_exist_ok=True)
+    write_tiny_transformer("mpnet", tmp_path)
+    return copy.deepcopy(body_to_state(load_body(tmp_path, device="cpu")))
+
+
+def test_an_mpnet_with_too_few_buckets_of_distances_is_refused(mpnet_state):
+    bias = "transformer.encoder.relative_attention_bias.weight"
+    mpnet_state["weights"][bias] = mpnet_state["weights"][bias][:24]
+    mpnet_state["transformer"]["relative_attention_num_buckets"] = 24
+    with pytest.raises(ValueError, match="24 buckets of distances; an MPNet reads 32"):
+        body_from_state(mpnet_state, CPU)
+
+
+def test_an_mpnet_whose_attention_would_take_the_memory_is_refused(monkeypatch, mpnet_state):
+    scores = 2 * mpnet_state["max_seq_length"] ** 2
+    monkeypatch.setattr(_body_state, "_MOST_SCORES", scores)
+    body_from_state(mpnet_state, CPU)
+    monkeypatch.setattr(_body_state, "_MOST_SCORES", scores - 1)
+    with pytest.raises(ValueError, match=rf"would compute {scores:,} scores for one text"):
+        body_from_state(mpnet_state, CPU)

@@ -357,6 +357,19 @@ def test_a_learning_rate_that_makes_all_embeddings_equal_is_named(estimator):
         check_is_fitted(estimator)
 
 
+def test_early_stopping_puts_back_weights_from_before_the_embeddings_became_equal(tiny_model):
+    stopping = SetFitClassifier(tiny_model, learning_rate=0.1, max_steps=20, early_stopping=True, random_state=0)
+    stopping.set_params(n_iter_no_change=100, label_texts=None, precision="float32").fit(TEXTS, LABELS)
+    assert np.ptp(stopping.encoder_.transform(TEXTS), axis=0).max() > 0.01
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_batches_of_one_class_or_of_equal_texts_are_no_divergence(tiny_model, seed):
+    small = SetFitClassifier(tiny_model, batch_size=2, max_steps=8, random_state=seed)
+    small.fit(["bread soup rice", "cheese apple", "violin drum"], ["food", "food", "music"])
+    small.fit(["violin drum", "Violin Drum", "bread", "soup"], ["music", "music", "food", "food"])
+
+
 # -- what is left behind
 
 

@@ -154,6 +154,20 @@ def test_transformers_with_another_attention_are_not_packed(kind, changes):
         assert not use_packing(AutoModel.from_config(AutoConfig.for_model(kind, **changes)))
 
 
+def test_mpnet_is_packed():
+    transformer, _ = make_transformer("mpnet")
+    assert use_packing(transformer)
+
+
+def test_mpnet_is_packed_in_bfloat16_as_precisely_as_padded():
+    transformer, tokens = make_transformer("mpnet")
+    with torch.no_grad():
+        exact = torch.cat(padded_states(transformer, tokens))
+        with torch.autocast("cpu", torch.bfloat16):
+            padded, packed = (torch.cat(states(transformer, tokens)) for states in (padded_states, packed_states_of))
+    assert (packed - exact).abs().mean() < 1.2 * (padded - exact).abs().mean()
+
+
 def test_transformers_that_decline_the_attention_are_not_packed(monkeypatch):
     transformer, _ = make_transformer("bert")
     monkeypatch.setattr(type(transformer), "_can_set_attn_implementation", classmethod(lambda cls: False))
