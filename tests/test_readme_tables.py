@@ -57,6 +57,13 @@ def test_a_table_by_texts_has_the_means_at_each_number_of_texts(tables):
     assert tables.table_by_texts(more, "body") in tables.with_tables(page, more)
 
 
+def test_a_table_by_texts_needs_the_same_methods_at_each_number_of_texts(tables):
+    others = results(shots=16)
+    more = pd.concat([results(), others, others.assign(method=others["method"].replace("reference", "frozen"))])
+    with pytest.raises(SystemExit, match="at 16 texts per class are not of the methods"):
+        tables.table_by_texts(more, "body")
+
+
 def test_the_place_of_a_table_is_filled_and_can_be_filled_again(tables):
     page = "before\n<!-- table body -->\nold\n<!-- end -->\nafter\n"
     written = tables.with_tables(page, results())

@@ -71,12 +71,17 @@ def test_the_plan_says_the_batch_size_that_auto_takes(tiny_model, capsys):
     assert "at most 32 texts" in capsys.readouterr().out
 
 
-def test_a_static_body_gets_a_rate_in_proportion_to_its_vectors(tmp_path, tiny_model):
+@pytest.fixture
+def static_folder(tmp_path, tiny_model):
     teacher = SetFitClassifier(tiny_model, max_steps=0, label_texts=None).fit(TEXTS, LABELS)
     student = DistilledSetFitClassifier(teacher, model="static", max_steps=0).fit(TEXTS)
     write_setfit(student, tmp_path / "static")
-    fitted = SetFitEncoder(tmp_path / "static", max_steps=1, random_state=0).fit(TEXTS, LABELS)
-    (vectors,) = load_file(next((tmp_path / "static").rglob("*.safetensors"))).values()
+    return tmp_path / "static"
+
+
+def test_a_static_body_gets_a_rate_in_proportion_to_its_vectors(static_folder):
+    fitted = SetFitEncoder(static_folder, max_steps=1, random_state=0).fit(TEXTS, LABELS)
+    (vectors,) = load_file(next(static_folder.rglob("*.safetensors"))).values()
     assert fitted.learning_rate_ == pytest.approx(3e-3 * np.sqrt(np.square(vectors).sum(axis=1).mean()), rel=1e-4)
 
 
@@ -90,13 +95,13 @@ def test_auto_is_the_rate_that_a_fit_says_it_took(estimator, tiny_model):
     assert other.learning_rate_ == 0.02
 
 
-def test_scorers_of_early_stopping_see_the_rate_and_the_batch_size_of_the_plan(tiny_model):
-    seen = []
+def test_scorers_of_early_stopping_see_the_rate_and_the_batch_size_of_the_plan(static_folder):
+    seen = []  # the vectors become longer or shorter, and the rate that is taken from them must not
 
     def scorer(classifier, texts, labels):
         seen.append((classifier.learning_rate_, classifier.encoder_.batch_size_))
         return 0.5
 
-    stopping = SetFitClassifier(tiny_model, early_stopping=True, scoring=scorer, max_steps=2, random_state=0)
+    stopping = SetFitClassifier(static_folder, early_stopping=True, scoring=scorer, max_steps=2, random_state=0)
     stopping.fit(TEXTS, LABELS)
     assert set(seen) == {(stopping.learning_rate_, stopping.encoder_.batch_size_)}

@@ -5,8 +5,9 @@
     python many_texts.py --data DIR --sets trec --shots 64 --seeds 0 1
 
 DIR holds NAME_train.csv and NAME_test.csv with the columns text and label; the labels of goemotions are joined by
-semicolons, and its sample is that of multi_label.py. ``--shots 0`` takes all training texts. A class with fewer texts
-than asked for gives all that it has. The score is accuracy on the first 1,000 test texts (of banking77, whose test
+semicolons, and its sample is that of multi_label.py. ``--shots 0`` takes all training texts. A class of single labels
+with fewer texts than asked for gives all that it has. All that a fit does is timed, loading the body included, after
+one untimed fit. The score is accuracy on the first 1,000 test texts (of banking77, whose test
 texts are in the order of their classes, 1,000 drawn at random), for goemotions the macro F1 of ten labels. The methods
 are
 
@@ -123,6 +124,8 @@ def sample(targets: Any, shots: int, seed: int) -> Any:
 
 def run(options: argparse.Namespace) -> None:
     use_threads(1)
+    for method in options.methods:
+        METHODS[method][0](["good", "great", "bad", "awful"], pd.Series(["yes", "yes", "no", "no"]), 0)
     for name in options.sets:
         texts, targets, test_texts, test_targets = read_set(name, options)
         for shots in options.shots:
@@ -150,13 +153,14 @@ def run(options: argparse.Namespace) -> None:
 def table(results: pd.DataFrame) -> str:
     """Return a line for each set and number of texts: score in percent and processor seconds of fit of each method."""
     lines = [["set", "texts per class", "samples", *METHODS], ["---"] * (3 + len(METHODS))]
-    for (name, shots), rows in results.groupby(["set", "shots"], sort=False):
-        cells = []
+    groups = dict(iter(results.groupby(["set", "shots"])))
+    for name, shots in sorted(groups, key=lambda each: (SETS.index(each[0]), SHOTS.index(each[1]))):
+        rows, cells = groups[name, shots], []
         for method in METHODS:
             of_method = rows[rows["method"] == method]
             score, seconds = 100 * of_method["score"].mean(), of_method["fit_processor_seconds"].median()
             cells.append(f"{score:.1f}, {seconds:.0f} s" if len(of_method) else "")
-        lines.append([str(name), str(shots or "all"), str(rows["seed"].nunique()), *cells])
+        lines.append([name, str(shots or "all"), str(rows["seed"].nunique()), *cells])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 

@@ -42,7 +42,7 @@ def rows_of(results: pd.DataFrame, body: str) -> pd.DataFrame:
 
 
 def rows_of_shots(results: pd.DataFrame, body: str, shots: int) -> pd.DataFrame:
-    """Return those of so many texts per class."""
+    """Return the newest row of each sample with this body and number of texts per class."""
     rows = rows_of(results, body)
     rows = rows[rows["shots"] == shots]
     if rows.empty or rows.groupby("set")["test_size"].nunique().max() > 1:
@@ -59,12 +59,11 @@ def table(results: pd.DataFrame, body: str) -> str:
 
 def table_by_texts(results: pd.DataFrame, body: str) -> str:
     """Return the table of the means of a body at each number of texts per class."""
-    lines: Lines = []
-    for shots in sorted(rows_of(results, body)["shots"].unique()):
-        header, *_, mean = lines_of(results, body, shots)
-        lines += [["texts per class", *header[1:]]] if not lines else []
-        lines.append([str(shots), *mean[1:]])
-    return as_table(lines)
+    by_shots = {shots: lines_of(results, body, shots) for shots in sorted(rows_of(results, body)["shots"].unique())}
+    header = next(iter(by_shots.values()))[0]
+    if other := [shots for shots, lines in by_shots.items() if lines[0] != header]:
+        raise SystemExit(f"The results of {body} at {other[0]} texts per class are not of the methods {header[2:-2]}.")
+    return as_table([["texts per class", *header[1:]], *([str(n), *lines[-1][1:]] for n, lines in by_shots.items())])
 
 
 def as_table(lines: Lines) -> str:
