@@ -105,7 +105,8 @@ def test_what_was_learned_is_shown(learned):
     assert learned.loss_curve_[-10:].mean() < learned.loss_curve_[:10].mean()
     assert learned.encoder_.transform(X_NEW).shape == (len(X_NEW), 32)
     assert_array_equal(learned.encoder_.loss_curve_, learned.loss_curve_)
-    assert (learned.encoder_.learning_rate_, learned.encoder_.batch_size_) == (learned.learning_rate_, learned.batch_size)
+    assert learned.encoder_.learning_rate_ == learned.learning_rate_
+    assert learned.encoder_.batch_size_ == learned.batch_size
 
 
 def test_labels_and_containers_have_no_part(fitted, student):
