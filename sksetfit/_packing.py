@@ -192,18 +192,25 @@ def _attended(rows: list[Tensor], n_heads: int, blocks: list[Block], biases: dic
     attended = []
     for block in blocks:
         q, k, v = (block.pad(values[block.start : block.stop], n_heads) for values in rows)
-        mask = torch.where(block.mask, 0.0, -1e30).to(q.dtype)[:, None, None]
-        if biases is not None:
-            mask = mask + biases[block.width].to(q.dtype)
-        # The fused attention has no gradient of a bias.
-        is_tuned = q.requires_grad and (biases is not None or plain_is_quick(q.device, block.width))
-        if is_tuned or mask.requires_grad:
-            padded = F.softmax(q @ k.transpose(2, 3) + mask, dim=-1) @ v
+        added = _added_to_scores(block, q.dtype, biases)
+        is_plain = q.requires_grad and plain_is_quick(q.device, block.width)
+        if is_plain or (added is not None and added.requires_grad):  # the fused attention has no gradient of a bias
+            scores = q @ k.transpose(2, 3)
+            padded = F.softmax(scores if added is None else scores + added, dim=-1) @ v
         else:
-            padded = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=1.0)
+            padded = F.scaled_dot_product_attention(q, k, v, attn_mask=added, scale=1.0)
         attended.append(block.unpad(padded))
     attended.append(rows[2][blocks[-1].stop :])  # each token of the filler attends to itself
     return torch.cat(attended)
+
+
+def _added_to_scores(block: Block, dtype: torch.dtype, biases: dict[int, Tensor] | None) -> Tensor | None:
+    """Return what hides padding, and the bias where there is one; None adds nothing."""
+    mask = None if block.is_full else torch.where(block.mask, 0.0, -1e30).to(dtype)[:, None, None]
+    if biases is None:
+        return mask
+    bias = biases[block.width].to(dtype)
+    return bias if mask is None else bias + mask
 
 
 def _mpnet_states(transformer: Any, row: dict[str, Tensor], blocks: list[Block]) -> Tensor:
