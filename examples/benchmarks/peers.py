@@ -155,7 +155,7 @@ def run_sample(options: argparse.Namespace, name: str, shots: int, seed: int) ->
             continue
         if method in OURS:
             warm_up(method)
-            measures = few_shot.measure(OURS[method], sample, test, seed, MODEL)
+            measures = few_shot.measure(OURS[method].fit, sample, test, seed, MODEL)
         else:
             measures = measure_peer(method, sample, test, seed, options)
         row = {"test_rows": len(test), **dict.fromkeys(MEASURES), "error": ""} | measures
