@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.spatial.distance import pdist
 from tqdm import tqdm
 
 from sksetfit._body import Body, autocast, threads
@@ -82,8 +81,8 @@ def finetune(
 def spread(body: Body, tokens: Tokens) -> float:
     """Return the largest distance between the embeddings of texts, relative to the longest of these."""
     embeddings = body.encode_tokens(tokens)
-    longest = np.linalg.norm(embeddings, axis=1).max()
-    return float(pdist(embeddings).max(initial=0.0) / max(longest, 1e-12))
+    distances = np.linalg.norm(embeddings[:, None] - embeddings, axis=2)
+    return float(distances.max() / max(np.linalg.norm(embeddings, axis=1).max(), 1e-12))
 
 
 def check_not_collapsed(before: float, after: float, learning_rate: float) -> None:

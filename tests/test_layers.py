@@ -72,6 +72,8 @@ def without(body, kept):
     _, layers = _layers_of(shorter.transformer)
     for i in set(range(len(layers))) - set(kept):
         layers[i] = Passed(layers[i])
+    if shorter.transformer.config.model_type == "mpnet":
+        shorter.packs = False  # packed texts go through the parts of its layers
     return shorter
 
 
