@@ -20,12 +20,8 @@ from sksetfit._batches import split_by_length
 
 # Transformers whose tokens see all others of their text, with keys for each head, and which take position_ids.
 _KINDS = {"albert", "bert", "distilbert", "electra", "ernie", "jina_embeddings_v3", "nomic_bert"}
-_KINDS_COUNTING_FROM_PADDING = {
-    "camembert",
-    "mpnet",
-    "roberta",
-    "xlm-roberta",
-}  # the first position follows that of padding
+# Among them those whose first position follows that of padding.
+_KINDS_COUNTING_FROM_PADDING = {"camembert", "mpnet", "roberta", "xlm-roberta"}
 # Padded tokens of the texts that attend side by side: small blocks pad little, a GPU wants large ones.
 BLOCK_TOKENS, BLOCK_TOKENS_ELSEWHERE = 384, 16384
 # On a processor, torch's fused attention in bfloat16 is two to four times slower backwards than plain matrix products,
@@ -174,7 +170,7 @@ AttentionInterface.register(ATTENTION, _attend)
 
 
 def _attended(rows: list[Tensor], n_heads: int, blocks: list[Block], biases: dict[int, Tensor] | None = None) -> Tensor:
-    """Return the attention output of each token, to which only tokens of its own text count.
+    """Return the attention output of each token, computed over the tokens of the same text.
 
     Parameters
     ----------

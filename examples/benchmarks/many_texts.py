@@ -7,9 +7,8 @@
 DIR holds NAME_train.csv and NAME_test.csv with the columns text and label; the labels of goemotions are joined by
 semicolons, and its sample is that of multi_label.py. ``--shots 0`` takes all training texts. A class of single labels
 with fewer texts than asked for gives all that it has. All that a fit does is timed, loading the body included, after
-one untimed fit. The score is accuracy on the first 1,000 test texts (of banking77, whose test
-texts are in the order of their classes, 1,000 drawn at random), for goemotions the macro F1 of ten labels. The methods
-are
+one untimed fit. The score is accuracy on the first 1,000 test texts (of banking77, whose test texts are in the order of
+their classes, 1,000 drawn at random), for goemotions the macro F1 of ten labels. The methods are
 
     frozen           SetFitClassifier(max_steps=0, label_texts=None): the same head on the body as it comes
     sksetfit         SetFitClassifier with its defaults
@@ -24,11 +23,13 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from common import MODEL, add_result, body_source, is_done, read_results, read_texts, run_and_print, timed, use_threads
+from few_shot import Predict, fit_sksetfit
 from multi_label import as_targets, most_frequent
 from multi_label import sample as sample_of_labels
 from sklearn.metrics import accuracy_score, f1_score
@@ -36,19 +37,6 @@ from sklearn.metrics import accuracy_score, f1_score
 SHOTS = [64, 256, 0]
 SETS = ["sst2", "cr", "trec", "ag_news", "tickets", "banking77", "goemotions"]
 LEAST_EPOCHS, LEAST_STEPS, BATCH_SIZE = 3, 200, 16
-
-Predict = Callable[[list[str]], Any]
-
-
-def fit_sksetfit(texts: list[str], targets: Any, seed: int, **parameters: Any) -> Predict:
-    from sksetfit import SetFitClassifier
-
-    predict: Predict = SetFitClassifier(random_state=seed, **parameters).fit(texts, targets).predict
-    return predict
-
-
-def fit_frozen(texts: list[str], targets: Any, seed: int) -> Predict:
-    return fit_sksetfit(texts, targets, seed, max_steps=0, label_texts=None)
 
 
 def fit_cross_entropy(texts: list[str], targets: Any, seed: int) -> Predict:
@@ -94,9 +82,9 @@ def fit_cross_entropy(texts: list[str], targets: Any, seed: int) -> Predict:
     return predict
 
 
-METHODS = {
-    "frozen": (fit_frozen, "sksetfit"),
-    "sksetfit": (fit_sksetfit, "sksetfit"),
+METHODS: dict[str, tuple[Callable[..., Predict], str]] = {
+    "frozen": (partial(fit_sksetfit, model=MODEL, max_steps=0, label_texts=None), "sksetfit"),
+    "sksetfit": (partial(fit_sksetfit, model=MODEL), "sksetfit"),
     "cross-entropy": (fit_cross_entropy, "sentence-transformers"),
 }
 
