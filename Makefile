@@ -52,9 +52,10 @@ test-newest:  ## run the fast tests with the newest versions there are
 	OMP_NUM_THREADS=1 .venv-newest/bin/python -m pytest $(FAST)
 
 lint: $(INSTALLED)  ## check style and types
-	@echo "==> checking style (ruff) and types (mypy)"
+	@echo "==> checking style (ruff), imports (import-linter) and types (mypy)"
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-logo --no-cache
 	$(BIN)/mypy
 
 format: $(INSTALLED)  ## put the code into its form

@@ -10,34 +10,38 @@ is a head of any loss of torch that tunes the body as well. `TuningCurveDisplay`
 `RiskCoverageDisplay` draw.
 """
 
-# Importing torch, sentence-transformers or skops (which imports torch) takes seconds, so `import sksetfit` does
-# without. There is one way that this is done: they are imported at the top of the rooms of floor 1 only, and those
-# rooms and skops are imported inside the functions of the rooms above them.
+# Importing torch, sentence-transformers or skops (which imports torch) takes seconds, and `import sksetfit` does not do
+# it. Only the modules for which pyproject.toml ignores ruff's TID253 import them at the top, and all other modules
+# import those inside functions.
 
+import sys
 import typing
 
-from sksetfit._classifier import SetFitClassifier
-from sksetfit._datasets import load_tickets
-from sksetfit._distillation import DistilledSetFitClassifier
-from sksetfit._embeddings_display import EmbeddingsDisplay
-from sksetfit._encoder import SetFitEncoder
-from sksetfit._few_shot_split import FewShotSplit
-from sksetfit._model_card import model_card
-from sksetfit._persistence import dump, load
-from sksetfit._reject import RejectClassifier
-from sksetfit._risk_coverage import RiskCoverageDisplay
-from sksetfit._setfit_format import read_setfit, write_setfit
-from sksetfit._sharing import push_to_hub
-from sksetfit._templates import make_templated_texts
-from sksetfit._thresholds import MultiLabelThresholdClassifier
-from sksetfit._torch_head import TorchHead
-from sksetfit._tuning_curve import TuningCurveDisplay
 from sksetfit._version import __version__ as __version__
+from sksetfit.classifier import SetFitClassifier
+from sksetfit.datasets.tickets import load_tickets
+from sksetfit.distillation import DistilledSetFitClassifier
+from sksetfit.encoder import SetFitEncoder
+from sksetfit.heads.torch_head import TorchHead
+from sksetfit.hub.model_card import model_card
+from sksetfit.hub.push import push_to_hub
+from sksetfit.inputs.templates import make_templated_texts
+from sksetfit.model_selection.few_shot_split import FewShotSplit
+from sksetfit.model_selection.reject import RejectClassifier
+from sksetfit.model_selection.thresholds import MultiLabelThresholdClassifier
+from sksetfit.persistence import estimator_state
+from sksetfit.persistence.skops_file import dump, load
+from sksetfit.plotting.embeddings import EmbeddingsDisplay
+from sksetfit.plotting.risk_coverage import RiskCoverageDisplay
+from sksetfit.plotting.tuning_curve import TuningCurveDisplay
+from sksetfit.setfit_compat.folder import read_setfit, write_setfit
 
 if not typing.TYPE_CHECKING:  # because to a type checker it would mean that any name may be imported
-    from sksetfit._setfit_names import refuse_name as __getattr__  # noqa: F401
+    from sksetfit.setfit_compat.names import refuse_name as __getattr__  # noqa: F401
 
-del typing  # which is no name of this package
+sys.modules["sksetfit._estimator_state"] = estimator_state  # the name in pickles of 0.1.0
+
+del estimator_state, sys, typing  # which are no names of this package
 
 __all__ = [
     "DistilledSetFitClassifier",

@@ -1,7 +1,4 @@
-"""The version of the package, and those of the libraries that its answers depend on.
-
-Floor 0: knows nothing.
-"""
+"""The version of the package, and those of the libraries that its answers depend on."""
 
 from __future__ import annotations
 

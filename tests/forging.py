@@ -4,7 +4,7 @@ import io
 import json
 from zipfile import ZipFile
 
-from sksetfit._archive import seal
+from sksetfit.persistence.archive import seal
 
 
 def read_members(file, *, with_seal=False):

@@ -18,8 +18,9 @@ def answers(model, texts):
 
 
 def trained(task, name, folder):
-    from datasets import Dataset
     from setfit import SetFitModel, Trainer, TrainingArguments
+
+    from datasets import Dataset
 
     case = task["train"][name]
     torch_head = case["model"].get("use_differentiable_head", False)

@@ -12,10 +12,10 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.svm import LinearSVC
 from sklearn.utils.validation import check_is_fitted
 
+from bad_inputs import BAD_TARGETS, BAD_TEXTS, assert_refused, named
 from conftest import make_texts
 from sksetfit import SetFitClassifier, SetFitEncoder
-from sksetfit._labelled import check_labelled
-from test_validation import BAD_TARGETS, BAD_TEXTS, assert_refused, named
+from sksetfit.inputs.training_data import check_labelled
 
 X, Y = ["an apple", "a song", "some bread", "a flute"], ["food", "music", "food", "music"]
 
@@ -49,9 +49,9 @@ def no_model(monkeypatch):
     def used(*args, **kwargs):
         pytest.fail("the model was loaded or used before the input was refused")
 
-    monkeypatch.setattr("sksetfit._body_source.load_body", used)
-    monkeypatch.setattr("sksetfit._body.Body.encode", used)
-    monkeypatch.setattr("sksetfit._body.Body.tokenize", used)
+    monkeypatch.setattr("sksetfit.body.loading.load_body", used)
+    monkeypatch.setattr("sksetfit.body.model.Body.encode", used)
+    monkeypatch.setattr("sksetfit.body.model.Body.tokenize", used)
 
 
 def assert_fit_is_refused(estimator, X, y, error, message):
@@ -172,7 +172,7 @@ def test_fit_refuses_a_bad_head_or_strategy_before_a_model_is_loaded(classifier,
 
 
 def test_a_model_that_cannot_be_fetched_is_refused_with_three_remedies(estimator, monkeypatch):
-    monkeypatch.setattr("sksetfit._body_source.SentenceTransformer", lambda *args, **kwargs: pytest.fail("loaded"))
+    monkeypatch.setattr("sksetfit.body.loading.SentenceTransformer", lambda *args, **kwargs: pytest.fail("loaded"))
     remedies = [
         "(1) Check the spelling",
         "(2) Give the folder",
@@ -196,7 +196,7 @@ def test_a_folder_that_holds_no_model_is_refused(estimator, tmp_path):
     ],
 )
 def test_what_only_the_model_can_tell_is_refused_before_it_is_tuned(estimator, parameters, message, monkeypatch):
-    monkeypatch.setattr("sksetfit._finetune.finetune", lambda *args, **kwargs: pytest.fail("tuned"))
+    monkeypatch.setattr("sksetfit.training.loop.finetune", lambda *args, **kwargs: pytest.fail("tuned"))
     assert_fit_is_refused(estimator.set_params(**parameters), X, Y, ValueError, message)
 
 

@@ -53,7 +53,7 @@ from sklearn.svm import LinearSVC
 
 from conftest import TOPICS, make_texts, needs_sklearn_1_8
 from sksetfit import SetFitClassifier
-from sksetfit._tuning import Tuning
+from sksetfit.training.run import Tuning
 
 FORMS = {
     "list": list,

@@ -33,14 +33,14 @@ from sksetfit import (
     RejectClassifier,
     SetFitClassifier,
     TuningCurveDisplay,
-    _distilling,
     dump,
     load,
     model_card,
     read_setfit,
     write_setfit,
 )
-from sksetfit._sharing import _card_text
+from sksetfit.hub.push import _card_text
+from sksetfit.training import distill as distill_module
 
 TEXTS, _ = make_texts(20)
 X_NEW, Y_NEW = make_texts(15, seed=1)
@@ -540,14 +540,14 @@ def test_nothing_learns_from_itself(fitted):
 
 def test_a_teacher_that_is_fitted_again_meanwhile_is_read_as_it_was(tiny_model, monkeypatch):
     teacher = SetFitClassifier(tiny_model, max_steps=0, random_state=0).fit(*make_texts(4))
-    distil = _distilling.distil
+    distil = distill_module.distil
 
     def distil_and_fit(*arguments, **options):
         result = distil(*arguments, **options)
         teacher.fit(["bread", "a tree"], ["food", "plant"])
         return result
 
-    monkeypatch.setattr(_distilling, "distil", distil_and_fit)
+    monkeypatch.setattr(distill_module, "distil", distil_and_fit)
     student = DistilledSetFitClassifier(teacher, max_steps=0).fit(["bread", "tennis"])
     assert student.classes_.tolist() == student.head_.classes_.tolist() == ["food", "music", "sport"]
 
@@ -561,7 +561,7 @@ def test_texts_that_no_step_would_read_are_not_encoded(fitted, monkeypatch):
         return encode(body, tokens, *precision)
 
     monkeypatch.setattr(type(fitted.encoder_._body), "encode_tokens", counting)
-    monkeypatch.setattr(_distilling, "MIN_TEXTS", 10)
+    monkeypatch.setattr(distill_module, "MIN_TEXTS", 10)
     DistilledSetFitClassifier(fitted, max_steps=2, batch_size=6, random_state=0).fit([f"bread {i}" for i in range(40)])
     assert max(encoded) == 12
 

@@ -8,7 +8,7 @@ from sklearn.base import clone
 
 from conftest import make_texts
 from sksetfit import SetFitEncoder
-from sksetfit._losses import label_overlap, supervised_contrastive
+from sksetfit.training.losses import label_overlap, supervised_contrastive
 
 
 def nearest_neighbour_accuracy(encoder):

@@ -44,7 +44,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from conftest import TOPICS, make_texts, needs_sklearn_1_8
 from sksetfit import SetFitClassifier, SetFitEncoder
-from sksetfit._losses import LOSSES
+from sksetfit.training.losses import LOSSES
 
 KINDS = [SetFitClassifier, SetFitEncoder]
 WORDS = [word for topic in TOPICS.values() for word in topic]

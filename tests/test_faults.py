@@ -37,8 +37,10 @@ from sklearn.utils.validation import check_is_fitted
 
 import sksetfit
 from conftest import make_texts
-from sksetfit import SetFitClassifier, SetFitEncoder, _trust, _tuning, dump, load
-from sksetfit._body import Body
+from sksetfit import SetFitClassifier, SetFitEncoder, dump, load
+from sksetfit.body.model import Body
+from sksetfit.persistence import trust as trust_module
+from sksetfit.training import run as run_module
 from test_estimator_checks import answers, assert_same, assert_untouched, surroundings
 
 TEXTS, LABELS = make_texts(8)
@@ -124,13 +126,13 @@ def test_the_measure_of_memory_sees_a_matrix_that_is_kept_of_each_call(fitted):
 
 
 def test_a_fit_again_lets_the_body_before_it_go_and_one_that_fails_lets_its_own_go(estimator, monkeypatch):
-    bodies, load_body = WeakSet(), _tuning.load_body
+    bodies, load_body = WeakSet(), run_module.load_body
 
     def recording_load(*args, **kwargs):
         bodies.add(body := load_body(*args, **kwargs))
         return body
 
-    monkeypatch.setattr(_tuning, "load_body", recording_load)
+    monkeypatch.setattr(run_module, "load_body", recording_load)
     for _ in range(3):
         estimator.fit(TEXTS, LABELS)
     gc.collect()
@@ -181,8 +183,8 @@ def test_a_fit_goes_on_while_other_threads_predict_are_pickled_and_are_written(c
 
 
 def test_the_first_files_of_a_process_may_be_read_in_threads(monkeypatch):
-    at_first = module_from_spec(_trust.__spec__)  # that room as it is before anything was read
-    _trust.__spec__.loader.exec_module(at_first)
+    at_first = module_from_spec(trust_module.__spec__)  # the module as it is before anything was read
+    trust_module.__spec__.loader.exec_module(at_first)
     inside, most = [], []
 
     def walk():
@@ -220,18 +222,18 @@ def test_two_workers_find_what_one_finds(classifier, backend):
 # -- a fit that breaks, at each of its places
 
 PLACES = {  # what is called there, and the how-manieth call breaks
-    "loading": ("sksetfit._body_source.SentenceTransformer", 1),
-    "tokenising": ("sksetfit._body.Body.tokenize", 1),
-    "judging label texts": ("sksetfit._tuning.names_are_informative", 1),
-    "first batch": ("sksetfit._tuning.balanced_batches", 1),
-    "first text": ("sksetfit._body.Body.forward", 3),  # two are to judge label texts
+    "loading": ("sksetfit.body.loading.SentenceTransformer", 1),
+    "tokenising": ("sksetfit.body.model.Body.tokenize", 1),
+    "judging label texts": ("sksetfit.training.run.names_are_informative", 1),
+    "first batch": ("sksetfit.training.run.balanced_batches", 1),
+    "first text": ("sksetfit.body.model.Body.forward", 3),  # two are to judge label texts
     "third step back": ("torch.Tensor.backward", 3),
     "last step of AdamW": ("torch.optim.AdamW.step", 4),
-    "after the tuning": ("sksetfit._tuning.give_back_freed_memory", 1),
+    "after the tuning": ("sksetfit.training.run.give_back_freed_memory", 1),
 }
 PLACES_OF_CLASSIFIER = {
-    "encoding for the head": ("sksetfit._body.Body.encode", 3),
-    "building the head": ("sksetfit._classifier.build_head", 1),
+    "encoding for the head": ("sksetfit.body.model.Body.encode", 3),
+    "building the head": ("sksetfit.classifier.build_head", 1),
     "fitting the head": ("sklearn.linear_model.LogisticRegression.fit", 1),
 }
 
@@ -544,8 +546,8 @@ def test_a_fork_of_a_process_that_has_not_used_a_model_fits(tiny_model):
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
 @pytest.mark.parametrize("device", ["cuda", "cuda:1"])
 def test_a_gpu_that_is_not_there_is_told_before_anything_is_loaded(estimator, device, monkeypatch):
-    monkeypatch.setattr("sksetfit._body_source.SentenceTransformer", None)
-    monkeypatch.setattr("sksetfit._body.Body.tokenize", None)
+    monkeypatch.setattr("sksetfit.body.loading.SentenceTransformer", None)
+    monkeypatch.setattr("sksetfit.body.model.Body.tokenize", None)
     with pytest.raises(ValueError, match=rf"device='{device}' cannot be used on this machine: .*'cpu' is always there"):
         estimator.set_params(device=device).fit(TEXTS, LABELS)
     with pytest.raises(NotFittedError):

@@ -62,7 +62,7 @@ def test_what_make_installs_is_pinned_within_its_bounds(requirement):
 
 
 def test_the_installed_package_brings_its_types_data_and_licence():
-    for name in ("py.typed", "data/tickets.csv", "data/tickets.rst"):
+    for name in ("py.typed", "datasets/data/tickets.csv", "datasets/data/tickets.rst"):
         assert (files("sksetfit") / name).is_file()
     installed = metadata("sksetfit")
     assert installed["License-Expression"] == "BSD-3-Clause"

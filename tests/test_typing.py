@@ -13,7 +13,7 @@ import pytest
 from matplotlib import pyplot
 
 import typed_use
-from test_house import CLASSES, METHODS, PUBLIC, entries
+from test_architecture import CLASSES, METHODS, PUBLIC, entries
 
 USE = Path(typed_use.__file__)
 CONFIG = """

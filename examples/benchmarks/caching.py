@@ -33,7 +33,7 @@ METHODS = ["four fits", "classifier", "encoder", "pipeline"]
 
 def count_tunings() -> list[Any]:
     """Return a list that grows by one with each tuning."""
-    from sksetfit._tuning import Tuning
+    from sksetfit.training.run import Tuning
 
     made, run = [], Tuning.run
 

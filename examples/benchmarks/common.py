@@ -47,7 +47,7 @@ def version(package: str) -> str:
         return importlib.metadata.version(package)
     import sksetfit
 
-    sources = sorted(Path(sksetfit.__file__).parent.glob("*.py"))  # they change between two releases
+    sources = sorted(Path(sksetfit.__file__).parent.rglob("*.py"))  # they change between two releases
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:8]
     return f"{sksetfit.__version__} (sources {digest})"
 
@@ -73,8 +73,9 @@ def train_reference(
 ) -> Any:
     """Train the reference silently, keeping nothing, and return its model."""
     import setfit
-    from datasets import Dataset
     from transformers.trainer_callback import ProgressCallback
+
+    from datasets import Dataset
 
     setfit.logging.set_verbosity_error()
     nothing = {"logging_strategy": "no", "logging_first_step": False, "save_strategy": "no", "report_to": "none"}

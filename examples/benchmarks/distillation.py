@@ -45,12 +45,12 @@ REFERENCE_STEPS = {"batch_size": 16, "max_steps": 500}
 def distil_by_reference(folder_of_teacher: str, texts: list[str], seed: int, folder: str) -> None:
     """Distil the teacher that is in a folder, and write the student to another."""
     import setfit
-    from datasets import Dataset
     from transformers.trainer_callback import ProgressCallback
 
-    from sksetfit._body_folder import write_body
-    from sksetfit._body_source import load_body
-    from sksetfit._layers import with_fewer_layers
+    from datasets import Dataset
+    from sksetfit.body.export import write_body
+    from sksetfit.body.layers import with_fewer_layers
+    from sksetfit.body.loading import load_body
 
     setfit.logging.set_verbosity_error()
     write_body(with_fewer_layers(load_body(MODEL, device="cpu"), None), folder)

@@ -41,8 +41,9 @@ class OverLimitError(Exception):
 
 def fit_fastfit(texts: list[str], labels: list[str], seed: int, limit: float) -> Predict:
     import fastfit.train
-    from datasets import Dataset, DatasetDict
     from transformers import AutoTokenizer, TrainerCallback, pipeline
+
+    from datasets import Dataset, DatasetDict
 
     class Limit(TrainerCallback):
         """Extrapolate the time of the first steps, so that a fit that is too long stops early."""

@@ -24,7 +24,7 @@ from common import is_installed
 from scale import forget_peak, megabytes
 
 from sksetfit import SetFitClassifier, dump, load, read_setfit, write_setfit
-from sksetfit._memory import give_back_freed_memory
+from sksetfit.utils.memory import give_back_freed_memory
 
 TEXTS, LABELS = ["great film", "loved it", "dull", "a waste of time"], ["good", "good", "bad", "bad"]
 
@@ -64,7 +64,7 @@ def read_folder(folder: Path) -> None:
 
 
 def load_and_compare(folder: Path, name: str, step: Callable[[], Any]) -> None:
-    import sksetfit._body_source  # noqa: F401  # so that imports are not measured
+    import sksetfit.body.loading  # noqa: F401  # so that imports are not measured
 
     model = measured(name, step, int((folder / "n_bytes").read_text()) / 2**20)
     difference = np.abs(model.predict_proba(TEXTS) - np.load(folder / "expected.npy")).max()

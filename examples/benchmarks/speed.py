@@ -28,8 +28,8 @@ from common import MODEL, body_source, read_texts, use_threads
 from sentence_transformers import SentenceTransformer
 
 from sksetfit import SetFitClassifier
-from sksetfit._body import Body
-from sksetfit._body_folder import has_openvino
+from sksetfit.body.export import has_openvino
+from sksetfit.body.model import Body
 
 
 def processor_seconds(function: Callable[[], Any], repeats: int) -> float:

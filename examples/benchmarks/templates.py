@@ -172,8 +172,9 @@ def score_candidate(named: NamedSet, templates: list[str], model: str, cache: Pa
 
 def score_reference(named: NamedSet, model: str) -> dict[str, float]:
     """Return the accuracy of the package setfit, tuned on the same names as the candidates get."""
-    import datasets
     import setfit
+
+    import datasets
 
     datasets.disable_progress_bars()
     names = make_templated_texts(named.names, templates=["{}"])[0]

@@ -62,8 +62,9 @@ def fit_sksetfit(names: list[str], seed: int, **parameters: object) -> Predict:
 
 
 def fit_reference(names: list[str], seed: int) -> Predict:
-    import datasets
     import setfit
+
+    import datasets
 
     datasets.disable_progress_bars()
     templated = setfit.get_templated_dataset(candidate_labels=names, sample_size=8)

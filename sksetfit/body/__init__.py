@@ -1,0 +1,1 @@
+"""The Sentence Transformer: loaded, tokenising, encoding, and as plain data for files."""

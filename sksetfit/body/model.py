@@ -1,0 +1,334 @@
+"""The body: a Sentence Transformer found, loaded, fed with tokens and read as embeddings.
+
+Of sentence-transformers it uses loading and the modules that follow the transformer (pooling, dense, normalize); the
+step from texts to tokens is made here, so that a text is tokenised once however often it is encoded.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from threading import RLock
+from typing import Any, Literal
+from uuid import uuid4
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sentence_transformers.sentence_transformer.modules import Dense, Normalize, Pooling
+from threadpoolctl import threadpool_limits
+from tokenizers import Encoding, Tokenizer
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+from transformers.utils import logging
+
+from sksetfit.body.packing import packed_states, plain_is_quick, rounded_up, split_by_length, use_packing
+from sksetfit.body.windows import Tokens, Windows, split_into_windows
+
+# Tokens per prediction batch, with any padding. A processor is quickest with what fits its caches, a GPU wants many.
+ENCODE_TOKENS, ENCODE_TOKENS_ELSEWHERE = 1024, 65536
+MOST_OF_PROMPT = 2000  # characters; the longest instructions that models want have a few hundred
+MOST_TOKENS = 10**6  # of a text, where a model sets no bound itself
+ENCODED_AT_ONCE = 1000  # texts; a long one has up to a hundred windows, each of which has an embedding
+TOKENIZED_AT_ONCE = 1000  # texts; what the tokenizer tells of each is many times larger than its token numbers
+
+
+class Body(nn.Module):
+    """A Sentence Transformer as three parts: tokenizer, transformer and the modules that make one embedding of it.
+
+    Parameters
+    ----------
+    tokenizer : tokenizers.Tokenizer
+        A copy of its own: truncation is set on it.
+    transformer : transformers.PreTrainedModel
+        Its output has ``last_hidden_state``.
+    tail : sequence of nn.Module
+        Modules of sentence-transformers that turn ``token_embeddings`` into ``sentence_embedding``.
+    pad_token_id : int
+        What fills up the shorter texts of a batch.
+    max_seq_length : int
+        The most tokens that are read of a text, special tokens included.
+    prompt : str, default=""
+        Stands before each text.
+    """
+
+    has_layers = True
+    long_texts: Literal["truncate", "windows"] = "truncate"  # what becomes of texts of more than max_seq_length tokens
+
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        transformer: Any,
+        tail: Sequence[nn.Module],
+        *,
+        pad_token_id: int,
+        max_seq_length: int,
+        prompt: str = "",
+    ) -> None:
+        super().__init__()
+        if len(prompt) > MOST_OF_PROMPT:
+            raise ValueError(f"prompt has {len(prompt)} characters. It must have {MOST_OF_PROMPT} at most.")
+        direction = (tokenizer.truncation or {"direction": "right"})["direction"]
+        tokenizer.no_padding()
+        tokenizer.no_truncation()
+        alone = tokenizer.encode(prompt)
+        if prompt and len(alone.ids) >= max_seq_length:
+            raise ValueError(
+                f"prompt is {len(alone.ids)} tokens long and leaves nothing of the {max_seq_length} tokens that are "
+                f"read to the text. Shorten it or raise max_seq_length."
+            )
+        tokenizer.enable_truncation(max_seq_length, direction=direction)
+        self.tokenizer = tokenizer
+        self.transformer = transformer
+        self.tail = nn.ModuleList(tail)
+        self.pad_token_id = pad_token_id
+        self.max_seq_length = max_seq_length
+        self.direction = direction  # from which side a text is read
+        self.prompt = prompt
+        # In tokens, without the special one that closes a text where there is one.
+        self.prompt_length = len(alone.ids) - sum(alone.special_tokens_mask[-1:]) if prompt else 0
+        self.packs = self.has_layers and use_packing(transformer)
+        self.n_long_texts = 0  # among those that it was tuned on: of more than max_seq_length tokens
+        self.exports: dict[str, Any] = {}  # what OpenVINO made of it, by precision; never saved
+        self.name = uuid4().hex  # of this body and no other, though it be tuned alike
+        self.eval()
+
+    @property
+    def device(self) -> torch.device:
+        """The device of the weights."""
+        device: torch.device = next(self.transformer.parameters()).device
+        return device
+
+    @property
+    def n_dimensions(self) -> int:
+        """The length of an embedding: what the last module says, or else the transformer's width."""
+        n_dimensions: int = self.transformer.config.hidden_size
+        for module in self.tail:
+            if isinstance(module, (Pooling, Dense)):
+                n_dimensions = module.get_embedding_dimension()
+        return n_dimensions
+
+    @property
+    def normalizes(self) -> bool:
+        """Whether all embeddings have unit length."""
+        return any(isinstance(module, Normalize) for module in self.tail[-1:])
+
+    def tokenize(self, texts: Sequence[str], long_texts: str | None = None) -> Windows:
+        """Return the token numbers of each text, prompt and special tokens included.
+
+        What is behind ``max_seq_length`` tokens is cut off, or in further windows, as ``long_texts`` says; None takes
+        the body's own way.
+        """
+        windows = Windows()
+        long_texts = long_texts or self.long_texts
+        n_known = self.transformer.config.vocab_size
+        for start in range(0, len(texts), TOKENIZED_AT_ONCE):
+            chunk = [self.prompt + text for text in texts[start : start + TOKENIZED_AT_ONCE]]
+            for encoding in self._encodings(chunk):
+                pieces = [encoding, *encoding.overflowing]
+                ids, n_text_tokens, is_cut = self._windows_of(pieces, long_texts)
+                if (highest := max(map(max, filter(None, ids)), default=0)) >= n_known:
+                    raise ValueError(
+                        f"The model's tokenizer and transformer do not fit together: a text holds token {highest}, and "
+                        f"the transformer knows {n_known}."
+                    )
+                windows.add(ids, n_text_tokens, is_long=len(pieces) > 1, is_cut=is_cut)
+        return windows
+
+    def _encodings(self, texts: list[str]) -> list[Encoding]:
+        encodings: list[Encoding] = self.tokenizer.encode_batch(texts)
+        return encodings
+
+    def _windows_of(self, pieces: list[Encoding], long_texts: str) -> tuple[list[list[int]], list[int], bool]:
+        """Return what `split_into_windows` returns, given what the tokenizer keeps of a text and what it cuts off."""
+        if len(pieces) == 1 or long_texts == "truncate":
+            return [pieces[0].ids], [len(pieces[0])], len(pieces) > 1
+        return split_into_windows(pieces, self.direction, self.max_seq_length, len(self.prompt))
+
+    def forward(self, tokens: Tokens) -> Tensor:
+        """Return the embeddings of a batch of tokenised texts, float32 of shape (n_texts, n_dimensions)."""
+        parts = packed_states(self.transformer, tokens) if self.packs else [self._padded_states(tokens)]
+        embeddings = torch.cat([self._embeddings(states.float(), mask) for _, states, mask in parts])
+        place = np.argsort(np.concatenate([texts for texts, _, _ in parts]))
+        return embeddings[torch.from_numpy(place).to(self.device)]
+
+    def _padded_states(self, tokens: Tokens) -> tuple[NDArray[np.intp], Tensor, Tensor]:
+        """Return what `packed_states` returns, computed on texts that are padded to one length."""
+        input_ids, mask = (each.to(self.device) for each in self.padded(tokens))
+        with _quick_attention(self.transformer, input_ids.shape[1]):
+            output = self.transformer(input_ids=input_ids, attention_mask=mask.long(), return_dict=True)
+        return np.arange(len(tokens)), output.last_hidden_state, mask
+
+    def padded(self, tokens: Tokens) -> tuple[Tensor, Tensor]:
+        """Return the token numbers of texts padded to one length, and which of them are no padding."""
+        width = min(rounded_up(max(map(len, tokens)), self.device), self.max_seq_length)
+        input_ids = torch.full((len(tokens), width), self.pad_token_id)
+        mask = torch.zeros(input_ids.shape, dtype=torch.bool)
+        for row, ids in enumerate(tokens):
+            input_ids[row, : len(ids)] = torch.from_numpy(ids)
+            mask[row, : len(ids)] = True
+        return input_ids, mask
+
+    def _embeddings(self, states: Tensor, mask: Tensor) -> Tensor:
+        """Return the embeddings that the tail makes of the last hidden states."""
+        features: dict[str, Any] = {"token_embeddings": states, "attention_mask": mask.long()}
+        if self.prompt_length:
+            features["prompt_length"] = self.prompt_length
+        return self._after_tail(features)
+
+    def _after_tail(self, features: dict[str, Any]) -> Tensor:
+        """Return the embeddings that the tail makes of features, in float32."""
+        for module in self.tail:
+            features = module(features)
+        embeddings: Tensor = features["sentence_embedding"]
+        return embeddings.float()
+
+    def copy_of_weights(self) -> dict[str, Tensor]:
+        """Return a copy of the weights that are tuned."""
+        return {name: each.detach().clone() for name, each in self.named_parameters() if each.requires_grad}
+
+    def training_precision(self, precision: str) -> str:
+        """Resolve "auto": bfloat16 where the processor or GPU multiplies it faster than float32, float32 elsewhere."""
+        if precision != "auto":
+            return precision
+        quick = False
+        if self.device.type == "cuda":
+            quick = torch.cuda.is_bf16_supported(including_emulation=False)
+        elif self.device.type == "cpu":
+            # torch before 2.12 cannot be asked.
+            capabilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
+            has = {name for name, is_there in capabilities.items() if is_there is True}
+            # AVX512-FP16 stands for Intel's processors that are built to multiply bfloat16 by AMX. Where a virtual
+            # machine hides AMX, AVX512-BF16 takes twice the time of float32 there.
+            quick = not has.isdisjoint({"amx_bf16", "bf16"}) or ("avx512_bf16" in has and "avx512_fp16" not in has)
+        return "bfloat16" if quick else "float32"
+
+    def encode(self, texts: Sequence[str], precision: str = "float32") -> NDArray[np.float32]:
+        """Return the embeddings of texts in their order; each distinct text is encoded once.
+
+        Raises
+        ------
+        ValueError
+            If they are not finite, or the tokenizer makes tokens that the transformer does not know.
+        """
+        once, rows = distinct(texts)
+        embeddings = np.empty((len(once), self.n_dimensions), dtype=np.float32)
+        for start in range(0, len(once), ENCODED_AT_ONCE):
+            windows = self.tokenize(once[start : start + ENCODED_AT_ONCE])
+            of_windows = self.encode_tokens(windows.tokens, precision)
+            embeddings[start : start + ENCODED_AT_ONCE] = windows.means(of_windows, normalize=self.normalizes)
+        return embeddings[rows]
+
+    @torch.inference_mode()
+    def encode_tokens(self, tokens: Tokens, precision: str = "float32") -> NDArray[np.float32]:
+        """Return the embeddings of texts that have been tokenised, in their order."""
+        fills_caches = self.has_layers and self.device.type == "cpu"
+        max_tokens = ENCODE_TOKENS if fills_caches else ENCODE_TOKENS_ELSEWHERE
+        embeddings = np.empty((len(tokens), self.n_dimensions), dtype=np.float32)
+        with threads(), autocast(self.device, precision):
+            for part in split_by_length(np.array([len(ids) for ids in tokens]), max_tokens, padded=not self.packs):
+                embeddings[part] = self._encode_part([tokens[i] for i in part])
+        if not np.isfinite(embeddings).all():
+            raise ValueError(
+                "The Sentence Transformer gives embeddings that are not finite: its weights are damaged. Fetch, load "
+                "or fit it again."
+            )
+        return embeddings
+
+    def _encode_part(self, tokens: Tokens) -> NDArray[np.float32]:
+        """Return the embeddings of a batch, in two halves where the memory does not hold it."""
+        try:
+            embeddings: NDArray[np.float32] = self(tokens).cpu().numpy()
+            return embeddings
+        except RuntimeError as error:
+            if len(tokens) == 1 or not is_out_of_memory(error):
+                raise
+        if self.device.type == "cuda":  # outside of `except`, where the error would still hold on to the batch
+            torch.cuda.empty_cache()
+        half = len(tokens) // 2
+        return np.concatenate([self._encode_part(tokens[:half]), self._encode_part(tokens[half:])])
+
+
+def distinct(texts: Sequence[str]) -> tuple[list[str], list[int] | slice]:
+    """Return each text once, and the rows of their embeddings that those of all texts are; without a copy, if all."""
+    place = {text: row for row, text in enumerate(dict.fromkeys(texts))}
+    return list(place), slice(None) if len(place) == len(texts) else [place[text] for text in texts]
+
+
+def n_positions(transformer: Any) -> int | None:
+    """Return how many tokens the transformer has positions for, None where there is no such bound."""
+    reads: int | None = getattr(transformer.config, "max_position_embeddings", None)
+    if reads is None or reads <= 0:
+        return None
+    positions = getattr(getattr(transformer, "embeddings", None), "position_embeddings", None)
+    offset = getattr(positions, "padding_idx", None)  # RoBERTa and MPNet count from behind their padding token
+    return reads if offset is None else reads - offset - 1
+
+
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Tell whether an error of torch says that the device's memory is full; each device has words of its own."""
+    words = ("out of memory", "can't allocate memory", "not enough memory")
+    return isinstance(error, torch.OutOfMemoryError) or any(word in str(error) for word in words)
+
+
+def autocast(device: torch.device, precision: str) -> torch.autocast:
+    """Return the context that computes in ``precision``, whatever the caller's own autocast says.
+
+    Without autocast's cache of weights: threads share it, and one that leaves would empty it under another's step.
+    """
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bfloat16", cache_enabled=False)
+
+
+@contextmanager
+def _quick_attention(transformer: PreTrainedModel, width: int) -> Iterator[None]:
+    """Let a transformer, where it is tuned, attend plainly while texts of this width go through it."""
+    chosen = transformer.config._attn_implementation
+    if chosen != "sdpa" or not torch.is_grad_enabled() or not plain_is_quick(transformer.device, width):
+        yield
+        return
+    transformer.set_attn_implementation("eager")
+    try:
+        yield
+    finally:
+        transformer.set_attn_implementation(chosen)
+
+
+_imported_in = os.getpid()
+
+
+def threads() -> AbstractContextManager[Any]:
+    """Return the context that computes on a single thread in a forked process, and changes nothing elsewhere.
+
+    Of the threads that OpenMP keeps a fork copies the records only: it would wait for them for ever.
+    """
+    return nullcontext() if os.getpid() == _imported_in else threadpool_limits(1)
+
+
+_one_at_a_time = RLock()
+
+
+@contextmanager
+def building(*, quiet: bool = True) -> Iterator[None]:
+    """Build a body inside, one thread at a time, and leave what is global as it was found.
+
+    While it loads, transformers sets torch's default type for the whole process; random weights that are about to be
+    overwritten are drawn from torch's generator; and progress bars and log messages are switched for all.
+    """
+    with _one_at_a_time, threads(), torch.random.fork_rng(devices=[]):
+        bars, verbosity = logging.is_progress_bar_enabled(), logging.get_verbosity()
+        if quiet:
+            logging.set_verbosity_error()  # it reports the weights of a file that the body has no place for
+        _show_bars(not quiet)
+        try:
+            yield
+        finally:
+            _show_bars(bars)
+            logging.set_verbosity(verbosity)
+
+
+def _show_bars(shown: bool) -> None:
+    if shown:
+        logging.enable_progress_bar()
+    else:
+        logging.disable_progress_bar()

@@ -1,0 +1,258 @@
+"""Texts of different lengths side by side in one row, so that only attention is padded.
+
+All of a transformer but its attention looks at one token at a time, and does not mind to which text it belongs. A
+third to a half of a batch that is padded to one length is padding, on which most of the work of a step would be
+spent.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+from transformers import AttentionInterface, PreTrainedModel
+
+# Transformers whose tokens see all others of their text, with keys for each head, and which take position_ids.
+_KINDS = {"albert", "bert", "distilbert", "electra", "ernie", "jina_embeddings_v3", "nomic_bert"}
+# Among them those whose first position follows that of padding.
+_KINDS_COUNTING_FROM_PADDING = {"camembert", "mpnet", "roberta", "xlm-roberta"}
+# Padded tokens of the texts that attend side by side: small blocks pad little, a GPU wants large ones.
+BLOCK_TOKENS, BLOCK_TOKENS_ELSEWHERE = 384, 16384
+# On a processor, torch's fused attention in bfloat16 is two to four times slower backwards than plain matrix products,
+# whose memory grows with the square of the length.
+PLAIN_ATTENTION_TOKENS = 256
+
+
+class Block:
+    """Texts of similar length: where they are in a row, and how they lie when each has a line of its own.
+
+    Parameters
+    ----------
+    start : int
+        The place of the first token in the row.
+    lengths : ndarray of shape (n_texts,)
+        Tokens per text.
+    width : int
+        Tokens per line.
+    device : torch.device
+    """
+
+    def __init__(self, start: int, lengths: NDArray[np.int64], width: int, device: torch.device) -> None:
+        self.n_texts, self.start, self.stop, self.width = len(lengths), start, start + int(lengths.sum()), width
+        is_token = np.arange(width) < lengths[:, None]
+        self.mask = torch.from_numpy(is_token).to(device)
+        self.is_full = bool(is_token.all())
+        self._text, self._column = (torch.from_numpy(indices).to(device) for indices in is_token.nonzero())
+        self._places: dict[int, Tensor] = {}
+
+    def pad(self, values: Tensor, n_heads: int = 1) -> Tensor:
+        """Return rows of tokens, of shape (n_tokens, n_heads * n), as (n_texts, n_heads, width, n); 0 elsewhere."""
+        size = values.shape[1] // n_heads
+        if self.is_full:
+            return values.view(self.n_texts, self.width, n_heads, size).transpose(1, 2)
+        empty = values.new_zeros(self.n_texts * n_heads * self.width, size)
+        padded = empty.index_copy(0, self._places_of(n_heads), values.reshape(-1, size))
+        return padded.view(self.n_texts, n_heads, self.width, size)
+
+    def unpad(self, padded: Tensor) -> Tensor:
+        """Undo `pad`."""
+        n_heads, size = padded.shape[1], padded.shape[3]
+        if self.is_full:
+            return padded.transpose(1, 2).reshape(-1, n_heads * size)
+        return padded.reshape(-1, size).index_select(0, self._places_of(n_heads)).view(-1, n_heads * size)
+
+    def _places_of(self, n_heads: int) -> Tensor:
+        if n_heads not in self._places:
+            head = torch.arange(n_heads, device=self._text.device)
+            places = (self._text[:, None] * n_heads + head) * self.width + self._column[:, None]
+            self._places[n_heads] = places.flatten()
+        return self._places[n_heads]
+
+
+def rounded_up(n_tokens: int, device: torch.device) -> int:
+    """Return a number of tokens that is not too small and, in bfloat16, one of few: four between 256 and 512.
+
+    In bfloat16 torch keeps a program, hundreds of kilobytes large, for every shape of matrices that it has multiplied.
+    """
+    n_tokens = max(n_tokens, 1)  # texts without any token have a shape, too
+    if not torch.is_autocast_enabled(device.type):
+        return n_tokens
+    multiple = 1 << max(4, n_tokens.bit_length() - 3)
+    return n_tokens + -n_tokens % multiple
+
+
+def use_packing(transformer: PreTrainedModel) -> bool:
+    """Let a transformer take `packed_states` where that gives what it gives for padded texts; tell whether it does."""
+    kind, is_decoder = transformer.config.model_type, getattr(transformer.config, "is_decoder", False)
+    if kind == "mpnet":
+        return True
+    if kind in _KINDS | _KINDS_COUNTING_FROM_PADDING and not is_decoder:
+        transformer.set_attn_implementation(ATTENTION)  # which may decline in silence
+    return bool(transformer.config._attn_implementation == ATTENTION)
+
+
+def plain_is_quick(device: torch.device, n_tokens: int) -> bool:
+    """Tell whether plain matrix products are the quicker attention for tuning on texts of so many tokens."""
+    return device.type == "cpu" and torch.is_autocast_enabled("cpu") and n_tokens <= PLAIN_ATTENTION_TOKENS
+
+
+def packed_states(
+    transformer: PreTrainedModel, tokens: list[NDArray[np.int32]]
+) -> list[tuple[NDArray[np.intp], Tensor, Tensor]]:
+    """Return the last hidden states of texts, computed in one row.
+
+    Returns
+    -------
+    list of (texts, states, mask)
+        Indices of texts, their states, of shape (n_texts, width, n_dimensions) and 0 beyond their ends, and which of
+        these are tokens, of shape (n_texts, width) and dtype bool. Together they hold each text once.
+    """
+    device = transformer.device
+    lengths = np.array([len(ids) for ids in tokens])
+    parts = split_by_length(lengths, BLOCK_TOKENS if device.type == "cpu" else BLOCK_TOKENS_ELSEWHERE)
+    blocks: list[Block] = []
+    for part in parts:
+        start = blocks[-1].stop if blocks else 0
+        width = rounded_up(int(lengths[part].max()), device)
+        blocks.append(Block(start, lengths[part], width, device))
+    order = np.concatenate(parts)
+    n_tokens = blocks[-1].stop
+    filler = np.zeros(rounded_up(n_tokens, device) - n_tokens, dtype=np.int64)
+    input_ids = np.concatenate([*(tokens[i] for i in order), filler]).astype(np.int64)
+    positions = np.concatenate([*(_positions(transformer, tokens[i]) for i in order), filler])
+    row = {
+        "input_ids": torch.from_numpy(input_ids)[None].to(device),
+        "position_ids": torch.from_numpy(positions)[None].to(device),
+    }
+    if transformer.config.model_type == "mpnet":
+        states = _mpnet_states(transformer, row, blocks)
+    else:
+        states = transformer(**row, return_dict=True, blocks=blocks).last_hidden_state[0]
+    return [
+        (part, block.pad(states[block.start : block.stop]).squeeze(1), block.mask)
+        for part, block in zip(parts, blocks, strict=True)
+    ]
+
+
+def _positions(transformer: Any, ids: NDArray[np.int32]) -> NDArray[np.int64]:
+    if transformer.config.model_type not in _KINDS_COUNTING_FROM_PADDING:
+        return np.arange(len(ids))
+    padding = transformer.embeddings.padding_idx  # in MPNet always 1, whatever its config says
+    counts = ids != padding
+    positions: NDArray[np.int64] = np.cumsum(counts) * counts + padding
+    return positions
+
+
+def _attend(
+    module: torch.nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    scaling: float,
+    blocks: list[Block],
+    **_: Any,
+) -> tuple[Tensor, None]:
+    """Let the tokens of each text attend to each other; a function of transformers' attention interface."""
+    n_tokens, n_heads = query.shape[2], query.shape[1]
+    rows = [values.transpose(1, 2).reshape(n_tokens, -1) for values in (query * scaling, key, value)]
+    return _attended(rows, n_heads, blocks).view(1, n_tokens, n_heads, -1), None
+
+
+ATTENTION = "sksetfit_packed"
+AttentionInterface.register(ATTENTION, _attend)
+
+
+def _attended(rows: list[Tensor], n_heads: int, blocks: list[Block], biases: dict[int, Tensor] | None = None) -> Tensor:
+    """Return the attention output of each token, computed over the tokens of the same text.
+
+    Parameters
+    ----------
+    rows : list of Tensor of shape (n_tokens, n_heads * n)
+        Scaled queries, keys and values.
+    n_heads : int
+    blocks : list of Block
+    biases : dict of {int: Tensor of shape (1, n_heads, width, width)} or None, default=None
+        What is added to the scores of texts that lie in lines of each width.
+
+    Returns
+    -------
+    Tensor of shape (n_tokens, n_heads * n)
+    """
+    attended = []
+    for block in blocks:
+        q, k, v = (block.pad(values[block.start : block.stop], n_heads) for values in rows)
+        added = _added_to_scores(block, q.dtype, biases)
+        is_plain = q.requires_grad and plain_is_quick(q.device, block.width)
+        if is_plain or (added is not None and added.requires_grad):  # the fused attention has no gradient of a bias
+            scores = q @ k.transpose(2, 3)
+            padded = F.softmax(scores if added is None else scores + added, dim=-1) @ v
+        else:
+            padded = F.scaled_dot_product_attention(q, k, v, attn_mask=added, scale=1.0)
+        attended.append(block.unpad(padded))
+    attended.append(rows[2][blocks[-1].stop :])  # each token of the filler attends to itself
+    return torch.cat(attended)
+
+
+def _added_to_scores(block: Block, dtype: torch.dtype, biases: dict[int, Tensor] | None) -> Tensor | None:
+    """Return what hides padding, and the bias where there is one; None adds nothing."""
+    mask = None if block.is_full else torch.where(block.mask, 0.0, -1e30).to(dtype)[:, None, None]
+    if biases is None:
+        return mask
+    bias = biases[block.width].to(dtype)
+    return bias if mask is None else bias + mask
+
+
+def _mpnet_states(transformer: Any, row: dict[str, Tensor], blocks: list[Block]) -> Tensor:
+    """Return the last hidden states that an MPNet has for a row of texts, of shape (n_tokens, n_dimensions).
+
+    Its attention adds a bias that depends on the distance of two tokens. It does not use the attention interface.
+    """
+    states: Tensor = transformer.embeddings(**row)[0]
+    encoder = transformer.encoder
+    widths = {block.width for block in blocks}
+    biases = {width: encoder.compute_position_bias(states.new_empty(1, width, 0)) for width in widths}
+    for layer in encoder.layer:
+        attention = layer.attention.attn
+        query = attention.q(states) / attention.attention_head_size**0.5
+        rows = [query, attention.k(states), attention.v(states)]
+        attended = attention.o(_attended(rows, attention.num_attention_heads, blocks, biases))
+        states = layer.attention.LayerNorm(attended + states)
+        states = layer.output(layer.intermediate(states), states)
+    return states
+
+
+def split_by_length(lengths: NDArray[np.integer], max_tokens: int, *, padded: bool = True) -> list[NDArray[np.intp]]:
+    """Split texts into parts of similar length, so that little of a part is padding.
+
+    Parameters
+    ----------
+    lengths : ndarray of shape (n_texts,)
+        Tokens per text.
+    max_tokens : int
+        The largest number of tokens of a part (a single longer text is a part of its own).
+    padded : bool, default=True
+        Whether the texts of a part count as if they were all as long as its longest.
+
+    Returns
+    -------
+    list of ndarray
+        Indices into ``lengths``, longest texts first; together they are a permutation.
+    """
+    order = np.argsort(-lengths, kind="stable")
+    tokens_until = np.cumsum(lengths[order])
+    parts = []
+    start = 0
+    while start < len(order):
+        longest = int(lengths[order[start]])
+        if padded:
+            stop = start + max_tokens // max(longest, 1)
+        else:
+            stop = int(np.searchsorted(tokens_until, tokens_until[start] - longest + max_tokens, side="right"))
+        parts.append(order[start : max(stop, start + 1)])
+        start += len(parts[-1])
+    return parts

@@ -1,0 +1,179 @@
+"""A body as plain data and back: numbers, strings and arrays, nothing that runs.
+
+A saved model crosses this border: from any state, `body_from_state` builds a body of known modules
+(`sksetfit.body.architectures`) with weights that fit it, or raises a ValueError.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from sksetfit.body.architectures import BodyStateError, build_empty, build_tail, build_tokenizer, describe
+from sksetfit.body.model import MOST_TOKENS, Body, building, n_positions
+from sksetfit.body.static import StaticBody, TokenTable
+
+# To change the form of the state: raise FORMAT, and let body_from_state read the old number too.
+FORMAT = 3
+_MOST_SCORES = 5 * 10**7  # of attention for one text; all-mpnet-base-v2 computes 3 million at most
+_FORMAT_BEFORE_WINDOWS = 2  # it lacks these, because long texts were always cut
+_BEFORE_WINDOWS = {"long_texts": "truncate", "n_long_texts": 0}
+_FIELDS: dict[str, type] = {
+    "format": int,
+    "transformer": dict,
+    "tail": list,
+    "tokenizer": str,
+    "pad_token_id": int,
+    "max_seq_length": int,
+    "long_texts": str,
+    "n_long_texts": int,
+    "prompt": str,
+    "weights": dict,
+}
+
+
+def body_to_state(body: Body) -> dict[str, Any]:
+    """Return the body as a dict of str, numbers, lists, dicts and arrays.
+
+    The arrays are not copies: whoever keeps them copies them, and whoever writes them to a file needs no memory.
+    """
+    return {
+        "format": FORMAT,
+        **describe(body.transformer, body.tail),
+        "tokenizer": body.tokenizer.to_str(),
+        "pad_token_id": body.pad_token_id,
+        "max_seq_length": body.max_seq_length,
+        "long_texts": body.long_texts,
+        "n_long_texts": body.n_long_texts,
+        "prompt": body.prompt,
+        "weights": {name: tensor.cpu().numpy() for name, tensor in body.state_dict().items()},
+    }
+
+
+def body_from_state(state: dict[str, Any], device: torch.device) -> Body:
+    """Build the body that `body_to_state` described, on its arrays where they may be written to.
+
+    Raises
+    ------
+    BodyStateError
+        If the state is not one that `body_to_state` can have made.
+    """
+    state = _checked_fields(state)
+    try:
+        return _build(state).to(device)
+    except BodyStateError:
+        raise
+    except BaseException as error:
+        # The libraries raise what they like at a config or tokenizer of no sense; an error of Rust's is no Exception.
+        if not (isinstance(error, Exception) or type(error).__name__ == "PanicException"):
+            raise
+        raise BodyStateError(f"The saved body is damaged: {type(error).__name__}: {error}") from error
+
+
+def _checked_fields(state: Any) -> dict[str, Any]:
+    """Return the state, with the fields that an older format lacks."""
+    found = state.get("format") if isinstance(state, dict) else type(state).__name__
+    if type(found) is not int or found not in {FORMAT, _FORMAT_BEFORE_WINDOWS}:
+        raise BodyStateError(
+            f"The saved body has format {found!r}; this version of sksetfit reads formats {_FORMAT_BEFORE_WINDOWS} and "
+            f"{FORMAT}."
+        )
+    fields = _FIELDS.keys() - (_BEFORE_WINDOWS.keys() if found == _FORMAT_BEFORE_WINDOWS else set())
+    if state.keys() != fields:
+        raise BodyStateError(
+            f"The saved body is damaged: missing {sorted(fields - state.keys())}, "
+            f"unexpected {sorted(map(str, state.keys() - fields))}."
+        )
+    completed: dict[str, Any] = _BEFORE_WINDOWS | state
+    for name, kind in _FIELDS.items():
+        if type(completed[name]) is not kind:
+            raise BodyStateError(
+                f"The saved body's {name} must be of type {kind.__name__}, got {type(completed[name]).__name__}."
+            )
+    return completed
+
+
+@torch.inference_mode(False)  # what is built under it can never be tuned
+def _build(state: dict[str, Any]) -> Body:
+    with building(), torch.device("meta"):  # no memory is taken before names and shapes are known to fit
+        tail = build_tail(state["tail"])
+        empty = build_empty(state["transformer"], len(state["weights"]))
+    weights = _checked_weights(state["weights"], nn.ModuleDict({"transformer": empty, "tail": nn.ModuleList(tail)}))
+    own = _part(weights, "transformer.")
+    with building():
+        if is_static := isinstance(empty, TokenTable):
+            transformer = TokenTable(own["weight"])
+        else:
+            transformer = type(empty).from_pretrained(None, config=empty.config, state_dict=own)
+    for i, module in enumerate(tail):
+        module.load_state_dict(_part(weights, f"tail.{i}."), assign=True)
+    _check_numbers(state, transformer)
+    body = (StaticBody if is_static else Body)(
+        build_tokenizer(state["tokenizer"], empty.config.vocab_size, state["max_seq_length"]),
+        transformer,
+        tail,
+        pad_token_id=state["pad_token_id"],
+        max_seq_length=state["max_seq_length"],
+        prompt=state["prompt"],
+    )
+    body.long_texts, body.n_long_texts = state["long_texts"], state["n_long_texts"]
+    body.encode(["", "a text"])  # which tells whether all of it fits together
+    return body
+
+
+def _check_numbers(state: dict[str, Any], transformer: Any) -> None:
+    if state["long_texts"] not in {"truncate", "windows"}:
+        raise BodyStateError(
+            f"The saved body's long_texts must be 'truncate' or 'windows', got {state['long_texts']!r}."
+        )
+    if state["n_long_texts"] < 0:
+        raise BodyStateError(f"The saved body's n_long_texts is {state['n_long_texts']}.")
+    vocab_size, reads = transformer.config.vocab_size, n_positions(transformer)
+    if not 0 <= state["pad_token_id"] < vocab_size:
+        raise BodyStateError(f"The saved body pads with token {state['pad_token_id']} of {vocab_size}.")
+    if not 0 < state["max_seq_length"] <= (reads or MOST_TOKENS):
+        raise BodyStateError(
+            f"The saved body's max_seq_length is {state['max_seq_length']}, and its transformer reads {reads} tokens."
+        )
+    if transformer.config.model_type == "mpnet":  # whose attention keeps all scores of a text at once
+        n_scores = transformer.config.num_attention_heads * state["max_seq_length"] ** 2
+        if n_scores > _MOST_SCORES:
+            raise BodyStateError(f"The saved body's attention would compute {n_scores:,} scores for one text.")
+
+
+def _checked_weights(weights: Mapping[str, Any], empty: nn.Module) -> dict[str, Tensor]:
+    """Return the arrays as tensors, without a copy, after their names, shapes and types were compared."""
+    expected = empty.state_dict()
+    if expected.keys() != weights.keys():
+        raise BodyStateError(
+            f"The saved body's weights do not fit its config: missing "
+            f"{sorted(expected.keys() - weights.keys())[:3]}, unexpected "
+            f"{sorted(map(str, weights.keys() - expected.keys()))[:3]}."
+        )
+    for name, tensor in expected.items():
+        _check_array(weights[name], name, tuple(tensor.shape))
+    return {name: _as_tensor(array) for name, array in weights.items()}
+
+
+def _check_array(array: Any, name: str, shape: tuple[int, ...]) -> None:
+    what = f"The saved body's tensor {name!r} must be a finite float32 array of shape {shape}, got"
+    if not isinstance(array, np.ndarray):
+        raise ValueError(f"{what} {type(array).__name__}.")
+    if array.shape != shape or array.dtype != np.float32 or not np.isfinite(array).all():
+        values = " with values that are not finite" if array.dtype == np.float32 and array.shape == shape else ""
+        raise ValueError(f"{what} {array.dtype} of shape {array.shape}{values}.")
+
+
+def _as_tensor(array: NDArray[np.float32]) -> Tensor:
+    # What joblib maps into memory for several processes must not be written to, and torch warns of such arrays.
+    own = np.require(array, requirements=["C", "W"])
+    return torch.from_numpy(own)
+
+
+def _part(weights: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in weights.items() if name.startswith(prefix)}

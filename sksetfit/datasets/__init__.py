@@ -1,0 +1,1 @@
+"""The texts that the package brings along."""

@@ -1,0 +1,462 @@
+"""SetFitEncoder: a Sentence Transformer tuned on a few labelled texts, as a scikit-learn transformer.
+
+``import sksetfit`` imports neither torch nor sentence-transformers, which takes seconds: `sksetfit.body` and
+`sksetfit.training` are imported inside the methods that need them.
+"""
+
+from __future__ import annotations
+
+import os
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import Tags
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions, validate_parameter_constraints
+from sklearn.utils.validation import check_is_fitted
+
+from sksetfit._version import __version__
+from sksetfit.inputs.label_texts import candidate_label_texts
+from sksetfit.inputs.texts import check_texts, fixed_seed, word_counts
+from sksetfit.inputs.training_data import Labelled, check_labelled
+from sksetfit.persistence.estimator_state import (
+    PlainStateMixin,
+    checked_state,
+    plain_path,
+    plain_state,
+    warn_of_other_version,
+)
+from sksetfit.training.callbacks import CallbackSupportMixin, EarlyStopping, task_reports, with_callbacks
+
+if TYPE_CHECKING:
+    from sksetfit.body.model import Body
+    from sksetfit.training.plan import Plan
+    from sksetfit.training.run import TrainedHead, Tuned, Watch
+
+_LEARNED = {
+    "body": dict,
+    "label_texts_": dict,
+    "learning_rate_": Real,
+    "loss_curve_": np.ndarray,
+    "n_steps_": Integral,
+}
+
+
+class SetFitEncoder(
+    CallbackSupportMixin, PlainStateMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
+):
+    """Embeddings of texts by a Sentence Transformer that is tuned on a few labelled ones.
+
+    Tuning is contrastive [1]_: texts of one class are pulled together, those of different classes apart, in steps of
+    a class-balanced batch of distinct texts. The encoder is a transformer in scikit-learn's sense: in a `Pipeline`
+    before a classifier it serves those that insist on numbers, such as `ClassifierChain`, `OneVsOneClassifier` and
+    `BaggingClassifier`.
+
+    Parameters
+    ----------
+    model : str or path, default="sentence-transformers/all-MiniLM-L6-v2"
+        The Sentence Transformer to tune: a folder, or a name on the Hugging Face Hub. The default is small (22 million
+        weights, 90 MB), quick on a processor, and comes along with the extra ``offline``. A loaded model
+        is not accepted: `clone` would copy it for every fold.
+    label_texts : "auto", None or dict of {label: text or list of texts}, default="auto"
+        Extra training texts made of the class names, which at few shots are worth several labelled texts per class.
+        "auto" makes them of labels that are words (underscores become spaces), and drops them where the untuned body
+        finds that the names do not tell the labelled texts apart. None uses none. A dict gives the texts of some or
+        all labels (columns for multi-label targets) and replaces the names: labels that are not in it get none, not
+        even their name. Three to five short descriptions of each class gain more than its name.
+    loss : {"supcon", "cosine"}, default="supcon"
+        Supervised contrastive loss [2]_ or the squared error of each pair's cosine similarity, the objective of the
+        reference [1]_. The first one measures better at the same cost.
+    max_steps : int or "auto", default="auto"
+        The number of tuning steps. "auto" makes three passes over the texts, but between 24 and 1000 steps: of very
+        many texts it makes fewer passes, and some are only seen by the head. With a warm start it makes a
+        third of these steps. Where all texts are made of class names (`make_templated_texts`) it makes none. 0 leaves
+        the body as it is.
+    batch_size : int or "auto", default="auto"
+        The largest number of texts in a step. Every pair of them counts, each text is encoded once, and classes have
+        equal shares. "auto" is twice the number of classes, at least 24 and at most 64. At eight texts of a few
+        classes, 16 and 32 measure worse than 24; of 77 classes, 24 texts hold too few of them.
+    learning_rate : float or "auto", default="auto"
+        The highest learning rate of AdamW. It rises over the first steps and then decays linearly to zero. "auto" takes
+        1e-4 for transformers of up to 384 dimensions, such as the default model, and less in inverse proportion to the
+        width of wider ones: 5e-5 for the 768 dimensions of all-mpnet-base-v2, where 1e-4 loses accuracy. Static models
+        get 3e-3 times the root mean square length of their vectors. These rates are higher than setfit's 2e-5 because a
+        fit makes far fewer steps, each of which learns from every pair of its texts.
+    warmup_proportion : float in [0, 1], default=0.1
+        The share of the steps over which the learning rate rises.
+    weight_decay : float, default=0.01
+        Of AdamW, its usual value.
+    max_seq_length : int or None, default=None
+        The most tokens that the model reads at once, special tokens and prompt included. None takes the model's own
+        number.
+    long_texts : {"windows", "truncate"}, default="windows"
+        How texts of more than ``max_seq_length`` tokens are read. "windows" splits them into windows of equal length,
+        with the prompt before each; the embedding of a text is the mean of those of its windows, weighted by their
+        numbers of tokens. A tuning step uses one window of a text, the next step another one. At most 100 windows are
+        read. "truncate" reads the first ``max_seq_length`` tokens only. This is faster. It loses accuracy where the
+        label depends on the rest. A static model reads the tokens of all windows at once.
+    prompt : str or None, default=None
+        Stands before each text, as some models want it ("query: "). None takes the model's own default prompt, "" none.
+    precision : {"auto", "float32", "bfloat16"}, default="auto"
+        "auto" predicts in float32, and tunes in bfloat16 where the processor or GPU multiplies it faster than float32.
+        "float32" and "bfloat16" tune and predict in that precision. In bfloat16 an embedding changes in the third digit
+        with the other texts of the call.
+    backend : {"torch", "openvino"}, default="torch"
+        What computes embeddings for predictions; tuning is torch's. "openvino", through sentence-transformers and on
+        the processor, is quicker for single texts; it needs ``pip install 'sksetfit[openvino]'`` and, in each process,
+        some seconds before the first prediction.
+    device : str or None, default=None
+        A torch device such as "cpu" or "cuda:1". None takes a GPU where there is one.
+    memory : str, path, object with the interface of joblib.Memory or None, default=None
+        A folder in which tuned bodies are kept and found again, as in `Pipeline`: a grid over the head then tunes one
+        body per fold. See Notes. None keeps nothing.
+    warm_start : bool, default=False
+        Whether a fit goes on with the body of the one before, on a copy of it, instead of loading it afresh; there may
+        be new classes. ``model``, ``max_seq_length`` and ``prompt`` must be those of the first fit, and ``memory`` is
+        not asked.
+    random_state : int, RandomState instance or None, default=None
+        Decides the batches, and with them all that is random in a fit. None draws anew each time. The global random
+        states of numpy and torch are neither read nor changed.
+    verbose : int, default=0
+        0 prints nothing, 1 the plan and a progress bar of the tuning, 2 also progress of fetching and loading weights.
+
+    Attributes
+    ----------
+    label_texts_ : dict of {label: list of str}
+        The texts made of class names that took part; empty where there were none.
+    n_steps_ : int
+        The number of tuning steps that were made.
+    learning_rate_ : float
+        The learning rate of the tuning: the parameter, or what "auto" chose.
+    batch_size_ : int
+        The largest number of texts in a step: the parameter, or what "auto" chose.
+    loss_curve_ : ndarray of shape (n_steps,), dtype float64
+        The loss of each step.
+    class_count_ : ndarray of shape (n_classes,), dtype int64
+        How many of the texts have each label.
+    word_counts_ : ndarray of shape (3,), dtype float64
+        The least, the median and the greatest number of words of the texts; words are what white space parts.
+
+    See Also
+    --------
+    SetFitClassifier : This encoder and a classifier on its embeddings.
+
+    Notes
+    -----
+    Texts of several labels are alike by the Jaccard index of their label sets. A text that stands in the data under
+    different labels counts as having all of them. A class with a single text has no pair to be pulled together; it
+    is still kept apart from the others.
+
+    With ``loss="supcon"``, the embeddings of the label texts before the tuning are fixed anchors of their classes: the
+    cross-entropy of each text's cosine similarities to them, divided by 0.1, is added to the loss.
+
+    Dropout is off while tuning, so that a fit depends on ``random_state`` alone. The embeddings of tokens and the
+    lowest sixth of the layers stay as they are: to tune them takes a quarter of the time and brings no accuracy.
+
+    A body in ``memory`` is found again by the texts and targets in their order, the parameters that decide what it is,
+    the weights of the model, the seed and the versions of the libraries; not by the containers and types of texts and
+    labels, nor by ``backend`` and ``verbose``, nor by the head, unless early stopping scores it. Shuffled rows are
+    another body, and so is another ``sample_weight``. With ``random_state=None`` any body of the kind is found, so that
+    fits no longer differ. A tuning that a callback has stopped is not kept. The folder holds pickles, which can run
+    code: use one that only you can write to. A saved file does not name it.
+
+    References
+    ----------
+    .. [1] Tunstall et al. (2022). "Efficient Few-Shot Learning Without Prompts". arXiv:2209.11055.
+    .. [2] Khosla et al. (2020). "Supervised Contrastive Learning". arXiv:2004.11362.
+
+    Examples
+    --------
+    >>> from sklearn.neighbors import KNeighborsClassifier
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sksetfit import SetFitEncoder
+    >>> X = ["my card was charged twice", "wrong amount on the bill", "cannot sign in", "forgot my password"]
+    >>> y = ["billing", "billing", "login", "login"]
+    >>> pipe = make_pipeline(SetFitEncoder(random_state=0), KNeighborsClassifier(n_neighbors=1)).fit(X, y)
+    >>> print(pipe.predict(["the invoice is wrong", "the password is not accepted"]))
+    ['billing' 'login']
+    >>> pipe[0].transform(["hello"]).shape
+    (1, 384)
+    """
+
+    __module__ = "sksetfit"  # the public place, so that saved files do not depend on this module
+
+    label_texts_: dict[Any, list[str]]
+    n_steps_: int
+    learning_rate_: float
+    batch_size_: int
+    loss_curve_: NDArray[np.float64]
+    class_count_: NDArray[np.int64]
+    word_counts_: NDArray[np.float64]
+
+    _parameter_constraints: dict[str, list[Any]] = {
+        "model": [str, os.PathLike],
+        "label_texts": [StrOptions({"auto"}), dict, None],
+        "loss": [StrOptions({"supcon", "cosine"})],
+        "max_steps": [StrOptions({"auto"}), Interval(Integral, 0, 10**6, closed="both")],
+        "batch_size": [StrOptions({"auto"}), Interval(Integral, 2, None, closed="left")],
+        "learning_rate": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
+        "warmup_proportion": [Interval(Real, 0, 1, closed="both")],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "max_seq_length": [Interval(Integral, 3, None, closed="left"), None],
+        "long_texts": [StrOptions({"truncate", "windows"})],
+        "prompt": [str, None],
+        "precision": [StrOptions({"auto", "float32", "bfloat16"})],
+        "backend": [StrOptions({"torch", "openvino"})],
+        "device": [str, None],
+        "memory": [str, os.PathLike, HasMethods("cache"), None],
+        "warm_start": ["boolean"],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        model: str | os.PathLike[str] = "sentence-transformers/all-MiniLM-L6-v2",
+        *,
+        label_texts: str | dict[Any, Any] | None = "auto",
+        loss: Literal["supcon", "cosine"] = "supcon",
+        max_steps: int | Literal["auto"] = "auto",
+        batch_size: int | Literal["auto"] = "auto",
+        learning_rate: float | Literal["auto"] = "auto",
+        warmup_proportion: float = 0.1,
+        weight_decay: float = 0.01,
+        max_seq_length: int | None = None,
+        long_texts: Literal["windows", "truncate"] = "windows",
+        prompt: str | None = None,
+        precision: Literal["auto", "float32", "bfloat16"] = "auto",
+        backend: Literal["torch", "openvino"] = "torch",
+        device: str | None = None,
+        memory: Any = None,
+        warm_start: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int | bool = 0,
+    ) -> None:
+        self.model = model
+        self.label_texts = label_texts
+        self.loss = loss
+        self.max_steps = max_steps
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.warmup_proportion = warmup_proportion
+        self.weight_decay = weight_decay
+        self.max_seq_length = max_seq_length
+        self.long_texts = long_texts
+        self.prompt = prompt
+        self.precision = precision
+        self.backend = backend
+        self.device = device
+        self.memory = memory
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @with_callbacks
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Tune the Sentence Transformer on labelled texts.
+
+        Parameters
+        ----------
+        X : list, tuple, ndarray, pandas or polars Series, pyarrow array, or frame of one column, of shape (n_texts,)
+            The texts.
+        y : array-like of shape (n_texts,) or indicator matrix of shape (n_texts, n_labels)
+            One label per text (str, int, bool or object), or several as a matrix of 0 and 1 (dense, sparse or
+            DataFrame).
+        sample_weight : array-like of shape (n_texts,) or None, default=None
+            How much each text counts in the loss; one of weight 0 is left out. None: all count alike.
+
+        Returns
+        -------
+        SetFitEncoder
+            The fitted encoder itself.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a parameter, a text, a target or a weight is not what it must be; before any training.
+        """
+        self._validate_params()
+        labelled = check_labelled(X, y, sample_weight)
+        reports = task_reports(self, X, y, sample_weight, lambda *now: self._as_of(*now).__dict__)
+        encoder = type(self)(**self.get_params())._going_on_from(self)
+        encoder._fit(labelled, watch=reports)
+        if reports is not None:
+            reports.end(encoder.__dict__)
+        self.__dict__.update(encoder.__dict__)  # only now: a fit that fails or is interrupted changes nothing
+        return self
+
+    def _going_on_from(self, fitted: Any) -> Self:
+        """Return this encoder, with a warm start with the body of a fitted one to go on with.
+
+        Raises
+        ------
+        ValueError
+            If that body was loaded otherwise than these parameters say.
+        """
+        if not self.warm_start or not getattr(fitted, "n_steps_", 0):  # an untuned body is that of a fit from new
+            return self
+        for name, before in getattr(fitted, "_loaded_with", {}).items():
+            if (now := plain_path(getattr(self, name))) != before:
+                raise ValueError(
+                    f"warm_start=True goes on with a body of {name}={before!r}, and {name} is now {now!r}. Set it "
+                    f"back, or set warm_start to False for a fit from the beginning."
+                )
+        self._tuned = fitted._tuned
+        return self
+
+    def _as_of(
+        self, body: Body, label_texts: dict[Any, list[str]], losses: list[float], plan: Plan | None = None
+    ) -> Self:
+        """Return an encoder as this one would be if its tuning, by this plan, had ended after these losses."""
+        encoder = type(self)(**self.get_params() | {"backend": "torch"})  # OpenVINO would keep what it was first given
+        encoder._tuned, encoder.label_texts_ = body, label_texts
+        encoder.loss_curve_, encoder.n_steps_ = np.array(losses, dtype=np.float64), len(losses)
+        if plan is None:
+            from sksetfit.training.plan import resolved_learning_rate
+
+            encoder.learning_rate_ = resolved_learning_rate(self.learning_rate, body)
+        else:
+            encoder.learning_rate_, encoder.batch_size_ = plan.learning_rate, plan.batch_size
+        return encoder
+
+    def _fit(
+        self,
+        labelled: Labelled,
+        early_stopping: EarlyStopping | None = None,
+        watch: Watch | None = None,
+        head: TrainedHead | None = None,
+    ) -> Tuned:
+        """Tune on what `fit`, or the classifier before it, has checked."""
+        if self.prompt is not None:
+            check_texts([self.prompt], "prompt")
+        if self.backend == "openvino":
+            from sksetfit.body.export import check_openvino
+
+            check_openvino()
+        candidates = candidate_label_texts(self.label_texts, labelled.targets.classes)
+
+        from sksetfit.training.plan import Recipe
+        from sksetfit.training.run import Tuning
+
+        recipe = Recipe(**{name: getattr(self, name) for name in Recipe._fields})
+        seed = fixed_seed(self.random_state)
+        tuning = Tuning(recipe, labelled, candidates, seed, early_stopping, watch, head, int(self.verbose))
+        if hasattr(self, "_tuned"):  # of a warm start
+            tuned = tuning.run(self._body)
+        elif self.memory is None:
+            tuned = tuning.run()
+        else:
+            tuned = tuning.run_once(self.memory)
+        self._tuned = tuned.body
+        self._loaded_with = {name: plain_path(getattr(self, name)) for name in ("model", "max_seq_length", "prompt")}
+        self.label_texts_ = tuned.label_texts
+        self.learning_rate_, self.batch_size_ = tuned.plan.learning_rate, tuned.plan.batch_size
+        self.loss_curve_ = tuned.loss_curve
+        self.n_steps_ = len(tuned.loss_curve)
+        self.class_count_ = labelled.targets.indicator.sum(axis=0)
+        self.word_counts_ = word_counts(labelled.texts)
+        return tuned
+
+    @property
+    def _body(self) -> Body:
+        """The tuned body; one that was found in a memory is built now."""
+        from sksetfit.training.cache import KeptBody
+
+        body: Body = self._tuned.body if isinstance(self._tuned, KeptBody) else self._tuned
+        return body
+
+    def transform(self, X: Any) -> Any:  # an ndarray, unless set_output asks for a frame
+        """Return the embeddings of texts.
+
+        Parameters
+        ----------
+        X : list, tuple, ndarray, pandas or polars Series, pyarrow array, or frame of one column, of shape (n_texts,)
+            The texts.
+
+        Returns
+        -------
+        ndarray of shape (n_texts, n_dimensions), dtype float32
+            One embedding per text, in the order of ``X``. Equal texts get equal embeddings. After `set_output` a frame
+            of them.
+
+        Raises
+        ------
+        NotFittedError
+            If the encoder is not fitted.
+        ValueError, TypeError
+            If ``X`` is not what it must be.
+        """
+        check_is_fitted(self)
+        return self._encode(check_texts(X), self.backend)
+
+    def _encode(self, texts: list[str], backend: str) -> NDArray[np.float32]:
+        read_now = {"precision": self.precision, "backend": self.backend}  # which may have been set since
+        validate_parameter_constraints(self._parameter_constraints, read_now, caller_name="SetFitEncoder")
+        precision = "bfloat16" if self.precision == "bfloat16" else "float32"
+        if backend == "torch":
+            embeddings: NDArray[np.float32] = self._tuned.encode(texts, precision)
+            return embeddings
+        from sksetfit.body.export import OpenVINOBody
+
+        exports: dict[str, OpenVINOBody] = self._body.exports
+        if precision not in exports:
+            exports[precision] = OpenVINOBody(self._body, precision)
+        return exports[precision].encode(texts, self._body)
+
+    @property
+    def _n_features_out(self) -> int:
+        """The number of dimensions, which ClassNamePrefixFeaturesOutMixin names."""
+        return int(self._body.n_dimensions)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "_tuned")
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.one_d_array = True
+        tags.input_tags.two_d_array = False
+        tags.input_tags.string = True
+        tags.target_tags.required = True
+        tags.transformer_tags.preserves_dtype = []  # texts in, float32 out
+        return tags
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = plain_state(super().__getstate__())
+        if state.pop("_tuned", None) is not None:
+            from sksetfit.body.state import body_to_state
+
+            state["body"] = body_to_state(self._body)
+            state["_version"] = __version__
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self._set_state(state)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        restored, (state, of_the_session) = super().__reduce__()
+        if "body" in state:
+            of_the_session["_name_of_body"] = self._tuned.name
+        return restored, (state, of_the_session)
+
+    def _set_pickled_state(self, state: dict[str, Any], of_the_session: dict[str, Any]) -> None:
+        # A `Pipeline` with a memory reads its encoder for each candidate, most of which need no body at all.
+        self._set_state(state, of_the_session.pop("_name_of_body", None))
+        self.__dict__.update(of_the_session)
+
+    def _set_state(self, state: dict[str, Any], name_of_body: str | None = None) -> None:
+        """Set the attributes; a body that has a name, as in a pickle, is built when it is first needed."""
+        state = checked_state(self, state, _LEARNED)
+        if "body" in state:
+            from sksetfit.body.loading import available_device
+            from sksetfit.body.state import body_from_state
+            from sksetfit.training.cache import KeptBody
+
+            warn_of_other_version(state.pop("_version", None))
+            body, device = state.pop("body"), available_device(state["device"])
+            if name_of_body is None:
+                state["_tuned"] = body_from_state(body, device)
+            else:
+                state["_tuned"] = KeptBody(name_of_body, body, device)
+        super().__setstate__(state)

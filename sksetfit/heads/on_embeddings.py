@@ -1,0 +1,101 @@
+"""What a classifier answers with a head on the embeddings of an encoder, and what its saved state must hold."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import ClassifierMixin
+from sklearn.utils import Tags
+from sklearn.utils.validation import check_is_fitted
+
+from sksetfit.heads.default import check_fitted_head, head_method, is_multi_label, one_array
+from sksetfit.inputs.texts import check_texts
+from sksetfit.persistence.estimator_state import PlainStateMixin, checked_state, plain_state
+
+
+class HeadOnEmbeddings(PlainStateMixin, ClassifierMixin):
+    """A classifier of texts whose fit leaves ``classes_``, ``encoder_`` and ``head_``."""
+
+    _learned: dict[str, Any]  # the names of all that it leaves, and of which type each is
+    _own_head: Any  # before a fit, the one that it will have, or None
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Return the label of each text.
+
+        Parameters
+        ----------
+        X : list, tuple, ndarray, pandas or polars Series, pyarrow array, or frame of one column, of shape (n_texts,)
+            The texts.
+
+        Returns
+        -------
+        ndarray of shape (n_texts,) or (n_texts, n_labels)
+            Labels of ``classes_``; for multi-label targets an indicator matrix, dtype int64.
+        """
+        answer = self._head_answer("predict", X)
+        return answer.astype(np.int64) if answer.ndim == 2 else answer
+
+    @head_method
+    def predict_proba(self, X: Any) -> NDArray[np.floating]:
+        """Return the probability of each class for each text.
+
+        Parameters
+        ----------
+        X : list, tuple, ndarray, pandas or polars Series, pyarrow array, or frame of one column, of shape (n_texts,)
+            The texts.
+
+        Returns
+        -------
+        ndarray of shape (n_texts, n_classes)
+            Columns as in ``classes_``; for multi-label targets the probability of each label, whatever the strategy.
+        """
+        answer = self._head_answer("predict_proba", X)
+        if answer.dtype != np.float32:
+            return answer
+        exact = answer.astype(np.float64)  # of which log_loss, and what averages them, expects exact sums
+        return exact if is_multi_label(self.head_) else exact / exact.sum(axis=1, keepdims=True)
+
+    @head_method
+    def decision_function(self, X: Any) -> NDArray[np.floating]:
+        """Return the head's decision function.
+
+        Parameters
+        ----------
+        X : list, tuple, ndarray, pandas or polars Series, pyarrow array, or frame of one column, of shape (n_texts,)
+            The texts.
+
+        Returns
+        -------
+        ndarray of shape (n_texts,) or (n_texts, n_classes)
+            As the head has it: one column less dimension for two classes.
+        """
+        return self._head_answer("decision_function", X)
+
+    def _head_answer(self, method: str, X: Any) -> NDArray[Any]:
+        check_is_fitted(self)
+        # Not transform: under set_config(transform_output=...) its frames have names that the head was not fitted on.
+        encoder, head = self.encoder_, self.head_  # both at once: another thread may be fitting
+        embeddings = encoder._encode(check_texts(X), encoder.backend)
+        return one_array(getattr(head, method)(embeddings))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return plain_state(super().__getstate__())
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        state = checked_state(self, state, self._learned)
+        if "head_" in state:
+            check_fitted_head(state["head_"], state["classes_"], state["encoder_"]._body.n_dimensions)
+        super().__setstate__(state)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "head_")
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.one_d_array = True
+        tags.input_tags.two_d_array = False
+        tags.input_tags.string = True
+        tags.classifier_tags.multi_label = True
+        return tags

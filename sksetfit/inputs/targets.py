@@ -1,0 +1,285 @@
+"""Everything that can be wrong with targets, said before any training.
+
+All other modules get targets as `Targets`, one form for single labels and for multi-label data. Rows are spread over
+the parts of a split by the same indicator matrix.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from sklearn.utils import column_or_1d
+
+from sksetfit.inputs.texts import as_list, check_sequence, column_names, is_missing, lone_surrogate, place, shown
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What `check_targets` makes of ``y``: one form for single-label and multi-label problems.
+
+    Attributes
+    ----------
+    multi_label : bool
+    y : ndarray of shape (n_texts,) or (n_texts, n_labels)
+        What the head is fitted on: the caller's own labels, or the dense indicator matrix as int64.
+    classes : ndarray of shape (n_classes,)
+        The sorted labels; for multi-label problems the column names of a DataFrame where they are str, else the column
+        numbers.
+    indicator : ndarray of shape (n_texts, n_classes), dtype bool
+        Which text has which label.
+    """
+
+    multi_label: bool
+    y: NDArray[Any]
+    classes: NDArray[Any]
+    indicator: NDArray[np.bool_]
+
+    def take(self, rows: NDArray[np.intp]) -> Targets:
+        """Return these rows only."""
+        return Targets(self.multi_label, self.y[rows], self.classes, self.indicator[rows])
+
+    def as_y(self, indicator: NDArray[np.bool_]) -> NDArray[Any]:
+        """Return rows of an indicator in the form of ``y``."""
+        return indicator.astype(np.int64) if self.multi_label else self.classes[indicator.argmax(axis=1)]
+
+
+def check_targets(y: Any, n_texts: int) -> Targets:
+    """Return the targets of ``y``, which must have ``n_texts`` rows.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_texts,), or indicator matrix of shape (n_texts, n_labels)
+        Labels as str, int, bool or object; or a dense, sparse or DataFrame matrix of 0 and 1.
+    n_texts : int
+        The number of texts.
+
+    Raises
+    ------
+    ValueError
+        If rows do not match or are missing, there are fewer than two classes, an indicator column is constant,
+        or ``y`` is continuous or multi-class multi-output.
+    TypeError
+        If ``y`` is no sequence, or a label is neither str nor number.
+    """
+    if y is None:
+        raise ValueError("This estimator requires y to be passed, but the target y is None.")
+    values = as_labels(y, n_texts)
+    if values.ndim == 1 or values.shape[1] == 1:
+        return _one_label(y, values)
+    return _many_labels(y, values)
+
+
+def as_labels(y: Any, n_texts: int, name: str = "y") -> NDArray[np.object_]:
+    """Return ``y`` as it is, an array of objects in one or two dimensions, none of which is missing.
+
+    Raises
+    ------
+    ValueError
+        If rows do not match or are missing.
+    TypeError
+        If it is no sequence.
+    """
+    check_sequence(y, name, of="label")
+    values = _as_objects(y, name)
+    if len(values) != n_texts:
+        raise ValueError(
+            f"{'X' if name == 'y' else 'X_val'} and {name} must have the same number of rows: found input variables "
+            f"with inconsistent numbers of samples [{n_texts}, {len(values)}]."
+        )
+    for i, row in enumerate(values.reshape(n_texts, -1)):
+        for column, value in enumerate(row):
+            if is_missing(value) or (isinstance(value, (float, np.floating)) and np.isinf(value)):
+                names = column_names(y) or range(len(row))
+                where = place(y, i) + (f", column {names[column]!r}" if len(row) > 1 else "")
+                raise ValueError(_absent(value, where, name))
+    return values
+
+
+def _as_objects(y: Any, name: str) -> NDArray[np.object_]:
+    """Return ``y`` as an array of objects.
+
+    In a list of str numpy would make 'nan' of NaN and '1' of 1 before anyone could complain.
+    """
+    if sparse.issparse(y):
+        y = y.toarray()
+    if np.ma.is_masked(y):
+        y = y.tolist()  # with None where it is masked; as an array it would be read as if it were not
+    rows = y if hasattr(y, "__array__") else as_list(y, name, of="label")
+    try:
+        values = np.asarray(rows, dtype=object)
+    except Exception as error:  # arrays that do not fit together, and whatever a foreign array happens to raise
+        raise TypeError(
+            f"{name} must be a sequence of labels, got {type(y).__name__}, which numpy cannot read "
+            f"({type(error).__name__}: {error}). Pass a list, an array or a DataFrame column."
+        ) from error
+    if values.ndim not in {1, 2}:
+        raise ValueError(
+            f"{name} must hold one label per text, or be an indicator matrix of 0 and 1, got {values.ndim} dimensions: "
+            f"{shown(y)}. Take one label of each row."
+        )
+    if values.shape[1:] == (0,):
+        raise ValueError(
+            f"{name} has no columns: {shown(y)}. Pass one label per text, or an indicator matrix of 0 and 1."
+        )
+    return values
+
+
+def _absent(value: Any, where: str, name: str) -> str:
+    if not is_missing(value):
+        return f"Input {name} contains infinity or a value too large: {shown(value)} at {where}."
+    return (
+        f"{name} has a missing label at {where}: got {shown(value)}. Drop the row or give it a label. (Input {name} "
+        f"contains NaN or None.)"
+    )
+
+
+def _one_label(y: Any, values: NDArray[np.object_]) -> Targets:
+    flat = values.ravel().tolist()
+    for i, label in enumerate(flat):
+        check_label(label, i, first=flat[0])
+    labels = np.asarray(y) if hasattr(y, "__array__") else np.array(values.tolist())
+    if labels.dtype.kind not in "biufU":  # object arrays, and the types of pandas, polars and pyarrow that become them
+        labels = np.array(values.tolist()) if _is_number(flat[0]) else values
+    labels = column_or_1d(labels, warn=True)
+    classes, codes = np.unique(labels, return_inverse=True)
+    if len(classes) < 2:
+        raise ValueError(
+            f"y has a single class, {shown(classes[0])}, in all {len(labels)} rows. A classifier needs at least two "
+            f"classes, got one class."
+        )
+    return Targets(False, labels, classes, codes[:, np.newaxis] == np.arange(len(classes)))
+
+
+_MAKE_STR = "Labels can be made str: [str(label) for label in y]."
+
+
+def check_label(label: Any, i: int, first: Any) -> None:
+    """Raise an error unless a label is one that a classifier takes, and of the kind of the first one."""
+    kind = type(label).__name__
+    if isinstance(label, (list, tuple, set, frozenset, np.ndarray)):
+        raise ValueError(
+            f"y must hold one label per text, or be an indicator matrix of 0 and 1, got a {kind} at row {i}: "
+            f"{shown(label)}. You appear to be using a legacy multi-label data representation: MultiLabelBinarizer "
+            f"makes an indicator matrix of it."
+        )
+    if not (_is_number(label) or isinstance(label, str)):
+        raise TypeError(
+            f"Unknown label type: y must hold str, int or bool, got {kind} at row {i}: {shown(label)}. {_MAKE_STR}"
+        )
+    if _is_number(label) != _is_number(first):
+        raise ValueError(
+            f"y mixes labels of several kinds: {shown(first)} at row 0, {shown(label)} at row {i}. {_MAKE_STR}"
+        )
+    if _is_number(label) and label != int(label):
+        raise ValueError(
+            f"Unknown label type: y is continuous, got {shown(label)} at row {i}. This is a classifier; for numbers "
+            f"to be read as classes, cut them into bins, e.g. with KBinsDiscretizer or pandas.cut."
+        )
+    if _is_number(label) and abs(int(label)) >= 2**63:
+        raise ValueError(
+            f"Unknown label type: y holds numbers of more than 64 bits, got {shown(label)} at row {i}. {_MAKE_STR}"
+        )
+    if isinstance(label, str) and label.endswith("\0"):
+        raise ValueError(f"y holds a label at row {i} that ends in a NUL character, which numpy drops: {shown(label)}.")
+    if isinstance(label, str) and lone_surrogate(label) is not None:
+        raise ValueError(f"y holds a label at row {i} that is no valid Unicode: a lone surrogate in {shown(label)}.")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float, np.integer, np.floating, np.bool_))
+
+
+def _many_labels(y: Any, values: NDArray[np.object_]) -> Targets:
+    for (i, column), value in np.ndenumerate(values):
+        if not _is_number(value) or value not in {0, 1}:
+            _refuse_columns(value, f"{shown(value)} at row {i}, column {column}")
+    indicator = values.astype(bool)
+    names = column_names(y) or list(range(indicator.shape[1]))
+    twice = next((name for i, name in enumerate(names) if name in names[:i]), None)
+    if twice is not None:
+        raise ValueError(f"y has several columns of the name {twice!r}. Labels need names of their own: rename them.")
+    for name, has_label in zip(names, indicator.T, strict=True):
+        if has_label.all() or not has_label.any():
+            raise ValueError(
+                f"Column {name!r} of y is {int(has_label[0])} in all {len(has_label)} rows. A label needs at least one "
+                f"text that has it and one that has not: drop the column or add such texts."
+            )
+    return Targets(True, indicator.astype(np.int64), _label_array(names), indicator)
+
+
+def _refuse_columns(value: Any, where: str) -> None:
+    if isinstance(value, (float, np.floating)) and not value.is_integer():
+        raise ValueError(
+            f"Unknown label type: y is continuous with several columns, got {where}. Multi-label targets must be an "
+            f"indicator matrix of 0 and 1."
+        )
+    raise ValueError(
+        f"Unknown label type: y has several columns that hold more than 0 and 1 (multi-class multi-output), got "
+        f"{where}. Fit one classifier per column, e.g. with MultiOutputClassifier; or, if the columns list labels, "
+        f"make an indicator matrix of them with MultiLabelBinarizer."
+    )
+
+
+def _label_array(names: list[Any]) -> NDArray[Any]:
+    """Return the names where all are words, else the column numbers.
+
+    Two classes that are numbers look binary to scikit-learn's scorers, which would take the sign of a score from them.
+    """
+    return np.array(names) if all(isinstance(name, str) for name in names) else np.arange(len(names))
+
+
+def spread_rows(
+    indicator: NDArray[np.bool_], shares: NDArray[np.float64], rng: np.random.RandomState
+) -> NDArray[np.intp]:
+    """Return the part of each row, such that each label is in each part as often as its share says.
+
+    Labels take turns, the rarest first; each of their rows goes to the part that lacks the label most [1]_.
+
+    References
+    ----------
+    .. [1] Sechidis, Tsoumakas, Vlahavas (2011). "On the Stratification of Multi-label Data". ECML PKDD.
+    """
+    rare = np.where(indicator.mean(axis=0) > 0.5, ~indicator, indicator)  # of a label of most rows, those without it
+    columns = np.column_stack([rare, np.ones(len(rare), dtype=bool)])  # at last come rows that have no label
+    lacking = np.outer(shares, columns.sum(axis=0))
+    part_of = np.full(len(columns), -1)
+    for column in np.argsort(columns.sum(axis=0), kind="stable"):
+        for row in rng.permutation(np.flatnonzero(columns[:, column] & (part_of < 0))):
+            part = np.lexsort((lacking @ columns[row], lacking[:, column]))[-1]
+            part_of[row] = part
+            lacking[part] -= columns[row]
+    return part_of
+
+
+def held_out_rows(indicator: NDArray[np.bool_], fraction: float, rng: np.random.RandomState) -> NDArray[np.bool_]:
+    """Return which rows to hold out: of each label about this fraction, but one at least, and not its last.
+
+    The rarest label chooses first, and what it takes counts for the other labels of its rows, as in `spread_rows`, of
+    which the shares alone count. With one label per text that is a stratified split.
+
+    Parameters
+    ----------
+    indicator : ndarray of shape (n_texts, n_classes), dtype bool
+    fraction : float
+    rng : RandomState
+
+    Returns
+    -------
+    ndarray of shape (n_texts,), dtype bool
+    """
+    labels = np.column_stack([indicator, ~indicator.any(axis=1)])  # texts without any label are a group as well
+    held_out = np.zeros(len(labels), dtype=bool)
+    for column in labels.T[np.argsort(labels.sum(axis=0), kind="stable")]:
+        n_wanted = max(1, round(fraction * column.sum())) - (column & held_out).sum()
+        for row in rng.permutation(np.flatnonzero(column & ~held_out)):
+            if n_wanted <= 0:
+                break
+            left = labels[~held_out].sum(axis=0)
+            if (left[labels[row]] > 1).all():
+                held_out[row] = True
+                n_wanted -= 1
+    return held_out

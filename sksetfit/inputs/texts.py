@@ -1,0 +1,234 @@
+"""Everything that can be wrong with texts, said before any training.
+
+All other modules get texts as a plain list of ``str`` and never see the caller's containers. The checks of targets
+are in `sksetfit.inputs.targets`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import reprlib
+from collections.abc import Iterable, Mapping, Sequence, Set
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from sklearn.utils import check_random_state
+
+_short = reprlib.Repr()
+_short.maxstring = _short.maxlong = _short.maxother = 60
+
+
+def shown(value: Any) -> str:
+    """Return a representation in one line that cannot flood a message, however much ``value`` holds."""
+    value = value.item() if isinstance(value, np.generic) else value
+    return " ".join(_short.repr(value).split())
+
+
+def is_missing(value: Any) -> bool:
+    """Tell whether a value is None, NaN, NaT or pandas' NA."""
+    if value is None or type(value).__name__ in {"NAType", "NaTType"}:
+        return True
+    return isinstance(value, (float, np.floating)) and bool(np.isnan(value))
+
+
+def check_texts(X: Any, name: str = "X") -> list[str]:
+    """Return the texts of ``X`` as a list of ``str``.
+
+    Parameters
+    ----------
+    X : list, tuple, ndarray, pandas or polars Series, pyarrow array, or frame of one column, of shape (n_texts,)
+        One text per row.
+    name : str, default="X"
+        What the argument is called in an error.
+
+    Raises
+    ------
+    TypeError
+        If ``X`` is no sequence of texts, or a row is no ``str``.
+    ValueError
+        If ``X`` is empty, has several columns, or a row is missing or cannot be written as UTF-8.
+    """
+    check_sequence(X, name, of="text")
+    if sparse.issparse(X):
+        raise TypeError(
+            f"{name} must hold texts, got a sparse matrix of shape {X.shape}. Pass the texts themselves; "
+            f"they are turned into numbers by the model."
+        )
+    rows = as_list(_only_column(X, name), name, of="text")
+    if not rows:
+        raise ValueError(f"{name} is empty: at least one text is needed (got 0 samples; a minimum of 1 is required).")
+    if missing := [i for i, row in enumerate(rows) if is_missing(row)]:
+        raise ValueError(_missing_texts(X, rows, missing, name))
+    return [_check_text(row, i, name, X) for i, row in enumerate(rows)]
+
+
+def check_sequence(values: Any, name: str, of: str) -> None:
+    """Raise TypeError for what has no rows, or has them in no order, with the way to a sequence."""
+    kind = type(values).__name__
+    if isinstance(values, (str, bytes, bytearray, memoryview)):
+        # Of texts a single one makes sense, of labels only the name of a column does.
+        way = "Wrap it in a list: [text]." if of == "text" else "Pass the column itself, e.g. table['label']."
+        raise TypeError(f"{name} must be a sequence of {of}s, got a single {kind}: {shown(values)}. {way}")
+    sized = hasattr(values, "__len__") or hasattr(values, "__array__")
+    if sized and not isinstance(values, (type, Mapping, Set)) and getattr(values, "shape", None) != ():
+        return
+    if isinstance(values, Mapping):
+        way = f"Take what it holds, e.g. list({name}.values())."
+    elif isinstance(values, Set):
+        way = "A set has no order; make it a list first."
+    elif hasattr(values, "collect"):
+        way = f"Collect it first: {name}.collect()."
+    elif isinstance(values, Iterable) and not sized:
+        way = f"Make it a list first: list({name})."
+    else:
+        way = "Pass a list, an array or a DataFrame column."
+    raise TypeError(f"{name} must be a sequence of {of}s, got {kind}: {shown(values)}. {way}")
+
+
+def column_names(frame: Any) -> list[Any] | None:
+    """Return the column names of a pandas, polars or pyarrow frame, and None for what is no frame."""
+    names = getattr(frame, "column_names", None)  # pyarrow, whose `columns` are the columns themselves
+    names = getattr(frame, "columns", None) if names is None else names
+    return None if names is None else list(names)
+
+
+def _only_column(X: Any, name: str) -> Any:
+    columns = column_names(X)
+    if columns is not None:
+        if len(columns) == 1:
+            return X[columns[0]]
+        some = ", ".join(map(repr, columns[:8])) + (", ..." if len(columns) > 8 else "")
+        raise ValueError(
+            f"{name} must have one column of texts, got a frame of {len(columns)} columns ({some}). "
+            f"Select the one that holds the text, or use a ColumnTransformer."
+        )
+    shape = tuple(getattr(X, "shape", (None,)))
+    if len(shape) == 1:
+        return X
+    if len(shape) == 2 and shape[1] == 1:
+        return np.ravel(X)
+    raise ValueError(
+        f"{name} must have one column of texts, got an array of shape {shape}. Select the column that holds the text, "
+        f"e.g. {name}[:, 0]."
+    )
+
+
+def as_list(values: Any, name: str, of: str) -> list[Any]:
+    """Return the rows of a sequence, as Python's own objects where its container knows how."""
+    try:
+        for to_list in ("to_pylist", "to_list", "tolist"):
+            if hasattr(values, to_list):
+                return list(getattr(values, to_list)())
+        return list(values)
+    except Exception as error:  # whatever an object that only looks like a sequence happens to raise
+        raise TypeError(
+            f"{name} must be a sequence of {of}s, got {type(values).__name__}, whose rows cannot be read "
+            f"({type(error).__name__}: {error}). Pass a list, an array or a DataFrame column."
+        ) from error
+
+
+def place(values: Any, row: int) -> str:
+    """Return where a row is; in pandas also by its index, which after a split is the row of the caller's own table."""
+    index = getattr(values, "index", None)
+    if index is None or callable(index) or shown(index[row]) == shown(row):
+        return f"row {row}"
+    return f"row {row} (index {shown(index[row])})"
+
+
+def _missing_texts(X: Any, rows: list[Any], missing: list[int], name: str) -> str:
+    first = missing[0]
+    others = f", and {len(missing) - 1} more" if len(missing) > 1 else ""
+    return (
+        f"{name} has a missing value at {place(X, first)}: got {shown(rows[first])}{others} (NaN and None are no "
+        f"texts). Drop such rows or fill them, e.g. with the empty string."
+    )
+
+
+def _check_text(row: Any, i: int, name: str, X: Any) -> str:
+    if isinstance(row, str):
+        surrogate = lone_surrogate(row)
+        if surrogate is not None:
+            raise ValueError(
+                f"{name} holds a text at {place(X, i)} that is no valid Unicode: a lone surrogate at character "
+                f"{surrogate} ({row[surrogate]!r}). Decode the source with errors='replace'."
+            )
+        return str(row)  # also turns numpy.str_ into a plain str
+    if isinstance(row, bytes):
+        way = "Decode it first, e.g. row.decode('utf-8')."
+    elif isinstance(row, (list, tuple, Set, np.ndarray)):
+        way = "Pass a flat sequence; join the parts of a text first, e.g. ' '.join(row)."
+    else:
+        way = "Select the column that holds the text, or make text of it, e.g. str(row)."
+    raise TypeError(f"{name} must hold one str per row, got {type(row).__name__} at {place(X, i)}: {shown(row)}. {way}")
+
+
+def lone_surrogate(text: str) -> int | None:
+    """Return where a text cannot be written as UTF-8, None where it can."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        return error.start
+    return None
+
+
+def check_label_texts(label_texts: Mapping[Any, Any], classes: Iterable[Any]) -> dict[Any, list[str]]:
+    """Return ``{label: [texts]}`` for labels that are in ``classes``, each with at least one text.
+
+    Raises
+    ------
+    ValueError
+        If a label is unknown, has no text, or has an empty one.
+    TypeError
+        If the texts of a label are no texts.
+    """
+    known = list(classes)
+    unknown = [label for label in label_texts if label not in known]
+    if unknown:
+        near = difflib.get_close_matches(str(unknown[0]), map(str, known), n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise ValueError(
+            f"label_texts names labels that y does not have: {shown(unknown)}.{hint} The labels of y are "
+            f"{shown(known)}."
+        )
+    checked = {
+        label: check_texts([texts] if isinstance(texts, str) else texts, f"label_texts[{label!r}]")
+        for label, texts in label_texts.items()
+    }
+    for label, texts in checked.items():
+        if empty := [row for row, text in enumerate(texts) if not text.strip()]:
+            raise ValueError(
+                f"label_texts[{label!r}] has an empty text at row {empty[0]}. Say what the class is about, or leave "
+                f"the label out of the dict."
+            )
+    return checked
+
+
+def local_random_state(random_state: int | np.random.RandomState | None) -> np.random.RandomState:
+    """Return a random state; for None a fresh one, not numpy's global one, which is left as it was found."""
+    return np.random.RandomState() if random_state is None else check_random_state(random_state)
+
+
+def fixed_seed(random_state: int | np.random.RandomState | None) -> int | None:
+    """Return the seed that a fit is drawn from: of a RandomState a number that it draws, None for any."""
+    if isinstance(random_state, np.random.RandomState):
+        return int(random_state.randint(2**31 - 1))
+    return random_state
+
+
+def word_counts(texts: list[str]) -> NDArray[np.float64]:
+    """Return the least, the median and the greatest number of words, which are what white space parts."""
+    return np.quantile([len(text.split()) for text in texts], [0, 0.5, 1])
+
+
+def merge_duplicates(texts: Sequence[str], indicator: NDArray[np.bool_]) -> tuple[list[str], NDArray[np.bool_]]:
+    """Return the distinct texts, in the order of their first row, and the labels of each.
+
+    A text that stands in several rows under different labels gets all of them: a contrastive loss could not pull a
+    text away from itself.
+    """
+    place = {text: i for i, text in enumerate(dict.fromkeys(texts))}
+    merged = np.zeros((len(place), indicator.shape[1]), dtype=bool)
+    np.logical_or.at(merged, [place[text] for text in texts], indicator)
+    return list(place), merged

@@ -1,0 +1,1 @@
+"""Splits of few texts, and meta-estimators that choose thresholds on held-out rows."""

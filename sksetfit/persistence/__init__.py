@@ -1,0 +1,1 @@
+"""A fitted classifier in one skops file, checked before anything is built from it."""

@@ -1,0 +1,172 @@
+"""What the parts of an estimator that was read must hold, before it is used.
+
+Some of scikit-learn's estimators call the method that their state names, read files, or hand their arrays to compiled
+code, which does not look where it reads and writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.neighbors import KNeighborsClassifier, RadiusNeighborsClassifier
+from sklearn.preprocessing import OneHotEncoder
+from sklearn.svm import SVC, NuSVC
+
+# Attributes that name a method which is called in a prediction.
+_METHOD_NAMES = ("stack_method_", "chain_method_", "chain_method", "response_method")
+_METHODS = frozenset({"auto", "decision_function", "predict", "predict_log_proba", "predict_proba"})
+
+
+def check_parts(estimator: Any) -> None:
+    """Refuse what would do something else than predict, or crash, when an estimator that was read is used.
+
+    Raises
+    ------
+    ValueError
+        If some part of it would.
+    """
+    for part in _parts(estimator):
+        name = type(part).__name__
+        if isinstance(part, np.random.RandomState):
+            if not 0 <= part.get_state(legacy=False)["state"]["pos"] <= 624:
+                raise ValueError(f"a {name} is at a place that it does not have")
+            continue
+        own = vars(part)
+        for attribute in _METHOD_NAMES:
+            methods = own.get(attribute, "auto")
+            if not set(methods if isinstance(methods, list) else [methods]) <= _METHODS:
+                raise ValueError(f"a {name} would call {methods!r}, as its {attribute} says")
+        if isinstance(part, CountVectorizer) and part.input != "content":
+            raise ValueError(f"a {name} would read files, as its input={part.input!r} says")
+        for kinds, is_sound in _SOUND.items():
+            if isinstance(part, kinds) and not is_sound(own):
+                raise ValueError(f"a {name} has arrays that do not fit together")
+
+
+def forget_folders(estimator: Any) -> None:
+    """Set ``memory`` of all parts to None: pickles would be read from that folder at the next fit.
+
+    A file must not say where they lie.
+    """
+    for part in _parts(estimator):
+        if getattr(part, "__dict__", {}).get("memory") is not None:
+            part.memory = None
+
+
+def _parts(whole: Any) -> Iterator[Any]:
+    """Yield all objects of scikit-learn's, and random states, that an estimator holds, itself included."""
+    seen: dict[int, Any] = {}  # and kept, so that no other takes the place of one in memory
+    waiting = [whole]
+    while waiting:
+        part = waiting.pop()
+        if id(part) in seen:
+            continue
+        seen[id(part)] = part
+        if isinstance(part, np.ma.MaskedArray):
+            waiting.append(part.data)
+        elif isinstance(part, np.ndarray) and part.dtype == object:
+            waiting.extend(part.ravel().tolist())
+        elif isinstance(part, dict):
+            waiting.extend(part.values())
+        elif isinstance(part, (list, tuple, set)):
+            waiting.extend(part)
+        elif isinstance(part, np.random.RandomState):
+            yield part
+        elif hasattr(part, "__dict__") and type(part).__module__.startswith(("sklearn.", "sksetfit")):
+            yield part
+            waiting.extend(vars(part).values())
+
+
+def _is_sound_machine(own: dict[str, Any]) -> bool:
+    """Tell whether the arrays of a support vector machine, fitted or not, are as libsvm takes them to be."""
+    if "support_vectors_" not in own:
+        return True
+    if own["_sparse"]:  # sparse arrays are of types that `load` wants to be named
+        return bool(sparse.issparse(own["support_vectors_"]))
+    kernel = own["kernel"]
+    n_classes, n_vectors, n_texts = len(own["classes_"]), len(own["support_"]), own["shape_fit_"][0]
+    n_pairs = n_classes * (n_classes - 1) // 2
+    shapes = {
+        "support_": (n_vectors,),
+        "_n_support": (n_classes,),
+        "_dual_coef_": (n_classes - 1, n_vectors),
+        "_intercept_": (n_pairs,),
+    }
+    if kernel in {"linear", "poly", "rbf", "sigmoid"}:
+        shapes["support_vectors_"] = (n_vectors, own["n_features_in_"])
+    elif isinstance(kernel, type) or len(own.get("_BaseLibSVM__Xfit", range(n_texts))) != n_texts:
+        return False
+    return (
+        all(_is_array(own[name], shape) for name, shape in shapes.items())
+        and all(len(own[name]) in {0, n_pairs} for name in ("_probA", "_probB"))
+        and _are_codes(own["support_"], n_texts)
+        and bool((own["_n_support"] >= 0).all())
+        and bool(own["_n_support"].sum() == n_vectors)
+    )
+
+
+def _are_sound_neighbours(own: dict[str, Any]) -> bool:
+    """Tell whether there is a class for each of the texts that neighbours are sought among."""
+    if "_fit_X" not in own:
+        return True
+    n_texts, several = own["n_samples_fit_"], isinstance(own["classes_"], list)
+    columns = own["_y"].T if several else [own["_y"]]
+    classes = own["classes_"] if several else [own["classes_"]]
+    return (
+        own["_fit_X"].shape == (n_texts, own["n_features_in_"])
+        and len(columns) == len(classes)
+        and all(_is_array(codes, (n_texts,)) for codes in columns)
+        and all(_are_codes(codes, len(of_them)) for codes, of_them in zip(columns, classes, strict=True))
+        and own["effective_metric_params_"].keys().isdisjoint({"X_norm_squared", "Y_norm_squared"})
+    )
+
+
+def _is_sound_encoder(own: dict[str, Any]) -> bool:
+    """Tell whether the columns of a one-hot encoder are as many as it says."""
+    if "categories_" not in own:
+        return True
+    n_columns = [len(categories) for categories in own["categories_"]]
+    if own["_infrequent_enabled"]:
+        groups = zip(own["_default_to_infrequent_mappings"], own["_infrequent_indices"], strict=True)
+        for i, (group_of, infrequent) in enumerate(groups):
+            if group_of is None and infrequent is None:
+                continue
+            if not (_is_array(group_of, (n_columns[i],)) and _are_codes(infrequent, n_columns[i])):
+                return False
+            n_columns[i] = int(group_of.max()) + 1
+            if not _are_codes(group_of, n_columns[i]):
+                return False
+    dropped = own["_drop_idx_after_grouping"]
+    for i, code in enumerate([None] * len(n_columns) if dropped is None else dropped):
+        if code is not None:
+            if not 0 <= code < n_columns[i]:
+                return False
+            n_columns[i] -= 1
+    return list(own["_n_features_outs"]) == n_columns
+
+
+def _is_sound_vocabulary(own: dict[str, Any]) -> bool:
+    """Tell whether each word has a column of its own, and no column is left out."""
+    vocabulary = own.get("vocabulary_", {})
+    return sorted(vocabulary.values()) == list(range(len(vocabulary)))
+
+
+def _is_array(value: Any, shape: tuple[int, ...]) -> bool:
+    return isinstance(value, np.ndarray) and value.shape == shape
+
+
+def _are_codes(codes: Any, n: int) -> bool:
+    """Tell whether all are whole numbers from 0 to n - 1."""
+    return isinstance(codes, np.ndarray) and codes.dtype.kind in "iu" and bool(((codes >= 0) & (codes < n)).all())
+
+
+_SOUND: dict[tuple[type, ...], Callable[[dict[str, Any]], bool]] = {
+    (SVC, NuSVC): _is_sound_machine,
+    (KNeighborsClassifier, RadiusNeighborsClassifier): _are_sound_neighbours,
+    (OneHotEncoder,): _is_sound_encoder,
+    (CountVectorizer,): _is_sound_vocabulary,
+}

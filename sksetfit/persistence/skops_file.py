@@ -1,0 +1,228 @@
+"""A fitted model in one skops file: data only, nothing in it runs when it is loaded.
+
+skops imports torch, so it is imported inside the functions that need it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, BinaryIO
+from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile
+
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from sksetfit.persistence.archive import check_archive, seal
+from sksetfit.persistence.schema import check_schema, types_in
+from sksetfit.persistence.trust import trusted_types
+from sksetfit.utils.files import staged
+from sksetfit.utils.memory import give_back_freed_memory
+
+
+def dump(estimator: BaseEstimator, file: str | os.PathLike[str], *, compression: int = ZIP_STORED) -> None:
+    """Write a fitted estimator to one skops file, whole or not at all.
+
+    The file is written beside its place under another name and then renamed, so that a crash or a full disk leaves
+    an older file as it was.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A fitted `SetFitClassifier` or `SetFitEncoder`, or a scikit-learn estimator that holds one, such as a Pipeline.
+    file : str or path
+        Where to; by convention it ends in ``.skops``.
+    compression : int, default=0
+        How the file is packed, as in `zipfile`: ``ZIP_STORED`` (0) or ``ZIP_DEFLATED`` (8). Weights shrink by less than
+        a tenth, in seconds and with half their size more of memory, so that nothing is packed by default.
+
+    Raises
+    ------
+    NotFittedError
+        If the estimator is not fitted.
+    TypeError
+        If it is no estimator.
+    ValueError
+        If ``compression`` is something else, or what the estimator holds could not be written or read again.
+    FileNotFoundError, IsADirectoryError
+        If there is no such folder, or ``file`` is one.
+
+    Warns
+    -----
+    UserWarning
+        If the estimator holds types, such as compiled trees, that `load` will want to be named as trusted.
+
+    See Also
+    --------
+    load : Read the file.
+
+    Examples
+    --------
+    >>> from sksetfit import SetFitClassifier, dump, load
+    >>> clf = SetFitClassifier(random_state=0)
+    >>> clf.fit(["great film", "loved it", "dull", "a waste of time"], ["good", "good", "bad", "bad"])
+    SetFitClassifier(random_state=0)
+    >>> import os, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     dump(clf, os.path.join(folder, "films.skops"))
+    ...     again = load(os.path.join(folder, "films.skops"))
+    >>> again.predict(["what a wonderful evening"])
+    array(['good'], dtype='<U4')
+    """
+    if others := write_model(estimator, file, compression=compression):
+        warnings.warn(f"To read {os.fspath(file)!r}, load() wants trusted={others}.", UserWarning, stacklevel=2)
+
+
+def write_model(estimator: BaseEstimator, file: str | os.PathLike[str], *, compression: int = ZIP_STORED) -> list[str]:
+    """Do what `dump` does, and return the types that `load` will want to be named."""
+    import skops.io
+
+    from sksetfit.persistence.components import check_parts
+
+    check_savable(estimator, "dump(estimator, file) writes")
+    check_parts(estimator)
+    if compression not in {ZIP_STORED, ZIP_DEFLATED}:
+        raise ValueError(f"compression must be zipfile.ZIP_STORED or zipfile.ZIP_DEFLATED, got {compression!r}.")
+    if os.path.isdir(file):
+        raise IsADirectoryError(f"{os.fspath(file)!r} is a folder. Give the name of a file, e.g. 'model.skops' in it.")
+    with staged(file) as partial, partial.open("x+b") as stream:
+        if os.path.exists(file):
+            shutil.copymode(file, partial)
+        try:
+            skops.io.dump(estimator, stream, compression=compression)
+        except RecursionError as error:
+            raise ValueError(
+                "skops cannot write an estimator that holds itself, as metadata requests do (set_fit_request and its "
+                "like). Fit it without them."
+            ) from error
+        others = _types_to_name(stream)  # and know that it can be read again
+        seal(stream)
+        os.fsync(stream.fileno())
+    return sorted(others)
+
+
+def check_savable(estimator: Any, does: str) -> None:
+    """Refuse what is no fitted estimator, with the call that it was given to."""
+    if not hasattr(estimator, "fit"):
+        swapped = " Are the two swapped?" if isinstance(estimator, (str, os.PathLike)) else ""
+        raise TypeError(f"{does} a fitted estimator, got {type(estimator).__name__}.{swapped}")
+    check_is_fitted(estimator)
+
+
+def load(file: str | os.PathLike[str], *, trusted: Sequence[str] | None = None, revision: str | None = None) -> Any:
+    """Read an estimator from a file that `dump` wrote, or from the Hugging Face Hub. Nothing in the file is run.
+
+    Parameters
+    ----------
+    file : str or path
+        The file; or, with ``revision``, the name ``"owner/name"`` of a repository on the Hub.
+    trusted : sequence of str or None, default=None
+        Full names of further types that the file may hold: those of other packages, and the compiled ones of
+        scikit-learn, such as trees, which can crash on bad data. `dump` names them. Look at their code first.
+    revision : str or None, default=None
+        Which commit of the repository to read, as `push_to_hub` gave it. A branch or a tag will do as well, but may be
+        another model tomorrow. None reads a file of this machine and asks no network.
+
+    Returns
+    -------
+    estimator
+        The fitted estimator, on this machine's device.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If the file is damaged, was changed, or holds types that are not trusted; or if there is no such repository or
+        revision, or none that the token of the environment may read.
+    ConnectionError
+        If the Hub cannot be reached.
+
+    Warns
+    -----
+    UserWarning
+        If another version of this package wrote the file; scikit-learn warns likewise of its own.
+
+    See Also
+    --------
+    dump : Write the file.
+    push_to_hub : Publish it on the Hub.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> from sksetfit import SetFitEncoder, dump, load
+    >>> encoder = SetFitEncoder(max_steps=0).fit(["great film", "dull"], ["good", "bad"])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     dump(encoder, os.path.join(folder, "encoder.skops"))
+    ...     load(os.path.join(folder, "encoder.skops"))
+    SetFitEncoder(max_steps=0)
+    """
+    import skops.io
+
+    from sksetfit.persistence.components import check_parts, forget_folders
+
+    if isinstance(trusted, (str, bool)):
+        raise TypeError(f"trusted must be a list of the full names of types, got {trusted!r}.")
+    all_trusted = set(trusted or ()).union(*trusted_types().values())
+    with _opened(file, revision) as stream:
+        with _errors_naming(file):
+            unknown = _types_to_name(stream) - set(trusted or ())
+        if unknown:
+            raise ValueError(
+                f"{os.fspath(file)!r} holds types that are not trusted. If you know them and where the file is from: "
+                f"load(..., trusted={sorted(unknown)})."
+            )
+        with _errors_naming(file):
+            estimator = skops.io.load(stream, trusted=sorted(all_trusted))
+            if not isinstance(estimator, BaseEstimator):
+                raise ValueError(f"it holds no estimator, but a {type(estimator).__name__}")
+            check_is_fitted(estimator)
+            check_parts(estimator)
+            forget_folders(estimator)
+    give_back_freed_memory()
+    return estimator
+
+
+def _types_to_name(stream: BinaryIO) -> set[str]:
+    """Check a file before anything is built of it, and return the types in it that are not taken without question."""
+    schema = check_archive(stream)
+    check_schema(schema)
+    return types_in(schema, trusted_types())
+
+
+def _opened(file: str | os.PathLike[str], revision: str | None) -> BinaryIO:
+    name = os.fspath(file)
+    if revision is not None:
+        if os.path.isfile(file):
+            raise ValueError(f"{name!r} is a file of this machine, which has no revision. Leave revision out.")
+        from sksetfit.utils.hub_client import MODEL_FILE, fetch_file
+
+        return open(fetch_file(name, MODEL_FILE, revision=revision), "rb")
+    if os.path.isdir(file):
+        raise IsADirectoryError(f"{name!r} is a folder. load reads a file; read_setfit reads a folder of setfit.")
+    if not os.path.exists(file):
+        raise FileNotFoundError(
+            f"There is no file {name!r}. For a model on the Hugging Face Hub give its name and which commit: "
+            f"load('owner/name', revision=...)."
+        )
+    return open(file, "rb")
+
+
+@contextmanager
+def _errors_naming(file: str | os.PathLike[str]) -> Iterator[None]:
+    """Name the file in whatever skops and the readers below it raise at a damaged one."""
+    name = repr(os.fspath(file))
+    try:
+        yield
+    except Warning:  # is an error only because the caller wants it to be
+        raise
+    except ModuleNotFoundError as error:
+        raise ValueError(f"{name} needs the module {error.name!r}, which is not installed here.") from error
+    except Exception as error:
+        told = isinstance(error, (ValueError, BadZipFile))
+        why = error if told else f"{type(error).__name__}: {error}"
+        raise ValueError(f"{name} is no sksetfit model, or is damaged: {why}") from error

@@ -1,0 +1,243 @@
+"""RiskCoverageDisplay: what it costs to answer more, as a curve.
+
+matplotlib is imported where something is drawn.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils import check_array, check_consistent_length, column_or_1d
+from sklearn.utils._optional_dependencies import check_matplotlib_support
+
+from sksetfit.inputs.texts import shown
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+
+
+class RiskCoverageDisplay:
+    """Risk-coverage curve: the share of wrong answers among the surest, for each share that is answered.
+
+    Texts are put in the order of the largest probability of `predict_proba`. The coverage is the share of them that is
+    answered, the surest first, and the risk the share of these answers that is wrong [1]_. The curve of a classifier
+    that knows when it is wrong is low on the left and rises late; the right end is its error rate. It is made by
+    `from_estimator` or `from_predictions`.
+
+    Parameters
+    ----------
+    coverage : ndarray of shape (n_thresholds,)
+        The share of texts that is answered, ascending up to 1.
+    risk : ndarray of shape (n_thresholds,)
+        The share of these answers that is wrong.
+    area : float or None, default=None
+        The area under the curve [2]_, the mean risk over all coverages; less is better. None shows none.
+    name : str or None, default=None
+        Of the curve, for the legend. None shows none.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Where the curve is drawn.
+    figure_ : matplotlib Figure
+        The figure of ``ax_``.
+    line_ : matplotlib Artist
+        The curve.
+
+    See Also
+    --------
+    RejectClassifier : Answers down to one point of this curve only.
+
+    Notes
+    -----
+    Texts of the same confidence are answered together or not at all: no threshold could part them, so the curve has one
+    point for all of them. Its left end is the mean of few answers and says little.
+
+    References
+    ----------
+    .. [1] El-Yaniv and Wiener (2010). "On the Foundations of Noise-free Selective Classification". Journal of Machine
+       Learning Research 11.
+    .. [2] Geifman, Uziel and El-Yaniv (2019). "Bias-Reduced Uncertainty Estimation for Deep Neural Classifiers".
+       arXiv:1805.08206.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sksetfit import RiskCoverageDisplay
+    >>> proba = np.array([[0.9, 0.1], [0.4, 0.6], [0.2, 0.8], [0.3, 0.7]])
+    >>> display = RiskCoverageDisplay.from_predictions(["ham", "ham", "spam", "spam"], proba)
+    >>> print(display.coverage, display.risk, display.area)
+    [0.25 0.5  0.75 1.  ] [0.   0.   0.   0.25] 0.0625
+    >>> again = RiskCoverageDisplay(coverage=display.coverage, risk=display.risk, name="mail").plot()
+    """
+
+    __module__ = "sksetfit"
+
+    ax_: Axes
+    figure_: Figure
+    line_: Line2D
+
+    def __init__(
+        self,
+        *,
+        coverage: NDArray[np.floating],
+        risk: NDArray[np.floating],
+        area: float | None = None,
+        name: str | None = None,
+    ) -> None:
+        self.coverage = coverage
+        self.risk = risk
+        self.area = area
+        self.name = name
+
+    @classmethod
+    def from_estimator(
+        cls, estimator: Any, X: Any, y: Any, *, name: str | None = None, ax: Axes | None = None, **kwargs: Any
+    ) -> Self:
+        """Draw the curve of a fitted classifier on labelled texts.
+
+        Parameters
+        ----------
+        estimator : estimator instance
+            A fitted classifier with `predict_proba`.
+        X : array-like, or whatever the classifier takes, of shape (n_samples, ...)
+            Texts that it was not fitted on.
+        y : array-like of shape (n_samples,)
+            Their labels.
+        name : str or None, default=None
+            Of the curve. None takes the name of the estimator's class.
+        ax : matplotlib Axes or None, default=None
+            Where to draw. None makes a new figure.
+        **kwargs : dict
+            For matplotlib's `plot`.
+
+        Returns
+        -------
+        RiskCoverageDisplay
+            The curve, drawn.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        ValueError
+            If ``y`` is not what it must be.
+        """
+        check_matplotlib_support(f"{cls.__name__}.from_estimator")
+        name = type(estimator).__name__ if name is None else name
+        proba = estimator.predict_proba(X)
+        return cls.from_predictions(y, proba, labels=estimator.classes_, name=name, ax=ax, **kwargs)
+
+    @classmethod
+    def from_predictions(
+        cls,
+        y_true: Any,
+        y_proba: Any,
+        *,
+        labels: Any = None,
+        name: str | None = None,
+        ax: Axes | None = None,
+        **kwargs: Any,
+    ) -> Self:
+        """Draw the curve of probabilities, such as those of `cross_val_predict`.
+
+        Parameters
+        ----------
+        y_true : array-like of shape (n_samples,)
+            The true labels.
+        y_proba : array-like of shape (n_samples, n_classes)
+            The probability of each class, also where there are two.
+        labels : array-like of shape (n_classes,) or None, default=None
+            The label of each column. None takes the sorted labels of ``y_true``.
+        name : str or None, default=None
+            Of the curve. None shows none.
+        ax : matplotlib Axes or None, default=None
+            Where to draw. None makes a new figure.
+        **kwargs : dict
+            For matplotlib's `plot`.
+
+        Returns
+        -------
+        RiskCoverageDisplay
+            The curve, drawn.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        ValueError
+            If the arrays do not fit together.
+        """
+        check_matplotlib_support(f"{cls.__name__}.from_predictions")
+        y_true, y_proba = column_or_1d(y_true), check_array(y_proba, input_name="y_proba")
+        check_consistent_length(y_true, y_proba)
+        columns = np.unique(y_true) if labels is None else column_or_1d(labels)
+        if len(columns) != y_proba.shape[1]:
+            raise ValueError(
+                f"y_proba must have a column for each of the {len(columns)} labels, got {y_proba.shape[1]}: "
+                f"{shown(columns.tolist())}. Give labels, the label of each column."
+            )
+        right = columns[y_proba.argmax(axis=1)] == y_true
+        _, n_answered, n_right = answered_by_threshold(y_proba.max(axis=1), right)
+        coverage, risk = n_answered / len(y_true), 1 - n_right / n_answered
+        area = float(np.sum(risk * np.diff(coverage, prepend=0)))
+        return cls(coverage=coverage, risk=risk, area=area, name=name).plot(ax=ax, **kwargs)
+
+    def plot(self, ax: Axes | None = None, *, name: str | None = None, **kwargs: Any) -> Self:
+        """Draw the curve.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes or None, default=None
+            Where to draw. None makes a new figure.
+        name : str or None, default=None
+            Of the curve. None takes that of the display.
+        **kwargs : dict
+            For matplotlib's `plot`.
+
+        Returns
+        -------
+        RiskCoverageDisplay
+            The display itself.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        """
+        check_matplotlib_support(f"{type(self).__name__}.plot")
+        from matplotlib import pyplot
+        from matplotlib.ticker import PercentFormatter
+
+        axes: Any = pyplot.subplots()[1] if ax is None else ax
+        # From the left, as a step that ends at each point: what lies below the line is then the area.
+        style: dict[str, Any] = {"drawstyle": "steps-pre", "label": self._legend(self.name if name is None else name)}
+        (self.line_,) = axes.plot(np.append(0, self.coverage), np.append(self.risk[0], self.risk), **(style | kwargs))
+        axes.set(xlabel="Coverage: answered, of all", ylabel="Risk: wrong, of those answered", xlim=(0, 1))
+        axes.set_ylim(bottom=0, auto=True)  # so that a second curve can be higher
+        axes.xaxis.set_major_formatter(PercentFormatter(1))
+        axes.yaxis.set_major_formatter(PercentFormatter(1))
+        if axes.get_legend_handles_labels()[1]:
+            axes.legend(loc="upper left")
+        self.ax_, self.figure_ = axes, axes.figure
+        return self
+
+    def _legend(self, name: str | None) -> str | None:
+        if self.area is None:
+            return name
+        area = f"area = {self.area:.3f}"
+        return area if name is None else f"{name} ({area})"
+
+
+def answered_by_threshold(
+    confidence: NDArray[np.floating], right: NDArray[np.bool_]
+) -> tuple[NDArray[np.floating], NDArray[np.intp], NDArray[np.intp]]:
+    """Return all thresholds, the highest first, how many texts each answers and how many of these answers are right."""
+    order = np.argsort(-confidence, kind="stable")
+    confidence, n_right = confidence[order], np.cumsum(right[order], dtype=np.intp)
+    last = np.flatnonzero(np.append(confidence[1:] != confidence[:-1], True))  # those that are as sure go together
+    return confidence[last], last + 1, n_right[last]

@@ -1,0 +1,1 @@
+"""Folders, heads and names of setfit."""

@@ -1,0 +1,1 @@
+"""Contrastive tuning of a body: batches, losses, gradients, the loop, and what runs beside it."""

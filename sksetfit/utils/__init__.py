@@ -1,0 +1,1 @@
+"""Files, memory and the client of the Hugging Face Hub."""

@@ -1,0 +1,278 @@
+"""The Hugging Face Hub: one file fetched, one folder published in one commit, and what went wrong in clear words.
+
+The token is the client's to find and to send; nothing here reads it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub import CommitInfo, CommitOperationAdd, HfApi, constants
+from huggingface_hub.errors import (
+    HfHubHTTPError,
+    HFValidationError,
+    LocalEntryNotFoundError,
+    OfflineModeIsEnabled,
+    RemoteEntryNotFoundError,
+    RevisionNotFoundError,
+)
+from huggingface_hub.utils import (  # type: ignore[attr-defined]  # documented there, and imported from elsewhere
+    are_progress_bars_disabled,
+    disable_progress_bars,
+    enable_progress_bars,
+    tqdm,
+    validate_repo_id,
+)
+
+MODEL_FILE = "model.skops"  # the name of the model in a repository
+
+_SIGN_IN = "set HF_TOKEN or sign in with `hf auth login`"
+_DENIED, _CONFLICT, _TRY_AGAIN = {401, 403, 404}, {409, 412}, {408, 429}
+TIMEOUT = 10  # seconds to wait for the Hub's first answer
+_MOST_TOLD = 200  # characters of what a server says, which may be a whole page
+
+
+def check_repo_id(repo_id: str) -> None:
+    """Refuse what cannot be the name of a repository, before anything is asked of the Hub.
+
+    Raises
+    ------
+    TypeError
+        If it is no string.
+    ValueError
+        If it has not the form ``"owner/name"``.
+    """
+    if not isinstance(repo_id, str):
+        raise TypeError(f"repo_id must be a string 'owner/name', got {type(repo_id).__name__}.")
+    try:
+        validate_repo_id(repo_id)
+    except HFValidationError:
+        valid = False
+    else:
+        valid = repo_id.count("/") == 1
+    if not valid:
+        raise ValueError(
+            f"repo_id must be 'owner/name', as on the Hugging Face Hub, got {repo_id!r}. Both are of letters, digits, "
+            f"'-', '_' and '.'."
+        )
+
+
+def check_revision(revision: str | None) -> None:
+    """Refuse what cannot be a commit, tag or branch, before anything is asked of the Hub.
+
+    Raises
+    ------
+    TypeError
+        If it is no string.
+    ValueError
+        If it has characters that none has.
+    """
+    if revision is not None and not isinstance(revision, str):
+        raise TypeError(f"revision must be a string, got {revision!r}.")
+    if revision is not None and not re.fullmatch(r"[\w./-]+", revision):
+        raise ValueError(f"revision must be the hash of a commit, a tag or a branch, got {revision!r}.")
+
+
+def fetch_file(repo_id: str, filename: str, *, revision: str | None = None) -> str:
+    """Return the path of a repository's file in the Hub's cache, fetched if it is not there.
+
+    Parameters
+    ----------
+    repo_id : str
+        ``"owner/name"``.
+    filename : str
+        Its name in the repository.
+    revision : str or None, default=None
+        A commit, tag or branch; None takes the branch ``main``. A whole commit hash that is in the cache needs no
+        network.
+
+    Raises
+    ------
+    ValueError
+        If there is no such repository, revision or file, or none that the token may read.
+    ConnectionError
+        If the Hub cannot be reached, breaks off or fails, and the file is not in the cache.
+    """
+    download = partial(HfApi().hf_hub_download, repo_id, filename, revision=revision, tqdm_class=_NoBar)
+    with _fetching(f"{filename!r} of {repo_id!r}", repo_id, revision):
+        if re.fullmatch("[0-9a-f]{40}", revision or ""):
+            with suppress(LocalEntryNotFoundError):
+                return download(local_files_only=True)  # it can be no other one
+        return _downloaded(download, repo_id, revision)
+
+
+def fetch_folder(repo_id: str, *, revision: str | None = None, ignore: Sequence[str] = ()) -> str:
+    """Return the path of a folder in the Hub's cache with the files of a repository but those to ignore.
+
+    Parameters and errors are those of `fetch_file`; ``ignore`` holds patterns such as ``"onnx/*"``.
+    """
+    options: dict[str, Any] = {"revision": revision, "ignore_patterns": list(ignore), "tqdm_class": _NoBar}
+    with _fetching(repr(repo_id), repo_id, revision):
+        return _downloaded(partial(HfApi().snapshot_download, repo_id, **options), repo_id, revision)
+
+
+def _downloaded(download: Callable[..., str], repo_id: str, revision: str | None) -> str:
+    """Download, or take what is in the cache where the Hub does not answer.
+
+    Asked first, because a download would try many times, for half a minute, and say so each time.
+    """
+    try:
+        HfApi().model_info(repo_id, revision=revision, timeout=TIMEOUT)
+    except HfHubHTTPError:  # an answer, though not the one that was asked for
+        pass
+    except Exception:  # the HTTP library's own
+        with suppress(LocalEntryNotFoundError):
+            return download(local_files_only=True)
+        raise
+    return download()
+
+
+@contextmanager
+def _fetching(wanted: str, repo_id: str, revision: str | None) -> Iterator[None]:
+    check_repo_id(repo_id)
+    check_revision(revision)
+    wanted += f" at revision {revision!r}" if revision else ""
+    denied = (
+        f"there is no such repository, or it is private or gated and may not be read with the token that was sent, if "
+        f"any was. Check the spelling, ask its owner for access, and {_SIGN_IN}"
+    )
+    failed = f"{wanted} could not be fetched from the Hugging Face Hub"
+    why = ""
+    with _clear_errors(failed, denied):
+        try:
+            yield
+        except RevisionNotFoundError:
+            why = f"the repository has no revision {revision!r}. Give a commit, tag or branch of"
+        except RemoteEntryNotFoundError:
+            why = "the repository has no such file there. Was a sksetfit model pushed to it? See"
+    if why:
+        raise ValueError(f"{failed}: {why} {constants.ENDPOINT}/{repo_id}.")
+
+
+def publish(folder: str | os.PathLike[str], repo_id: str, *, private: bool, commit_message: str) -> CommitInfo:
+    """Put all files of a folder into a repository in one commit: all of them arrive, or none.
+
+    A repository that does not exist is made first, and stays, empty, if the commit fails. Files of an older commit
+    that the folder does not have are kept.
+
+    Parameters
+    ----------
+    folder : str or path
+        Its files keep their names and places.
+    repo_id : str
+        ``"owner/name"``.
+    private : bool
+        Whether others may not see it. The visibility of a repository that exists is never changed.
+    commit_message : str
+        The title of the commit.
+
+    Raises
+    ------
+    ValueError
+        If the Hub refuses, somebody else commits meanwhile, or the repository exists and is public, though
+        ``private``.
+    ConnectionError
+        If the Hub cannot be reached, breaks off or fails.
+    """
+    check_repo_id(repo_id)
+    files = sorted(path for path in Path(folder).rglob("*") if path.is_file())
+    # upload_folder would make several commits of them where the client has its newer way to transfer files.
+    additions = [CommitOperationAdd(path.relative_to(folder).as_posix(), path) for path in files]
+    api = HfApi()
+    owner = repo_id.split("/")[0]
+    denied = (
+        f"no token was sent, or the token may not write to repositories of {owner!r}. Check the spelling, make a token "
+        f"that may write at {constants.ENDPOINT}/settings/tokens, and {_SIGN_IN}"
+    )
+    with _clear_errors(f"{repo_id!r} could not be pushed to on the Hugging Face Hub", denied):
+        api.create_repo(repo_id, private=private, exist_ok=True)
+        before = api.model_info(repo_id)
+    if private and not before.private:
+        raise ValueError(
+            f"{repo_id!r} exists on the Hugging Face Hub and is public, so that private=True cannot be kept. Give "
+            f"private=False to publish there, or another repo_id."
+        )
+    with _clear_errors(f"{repo_id!r} could not be pushed to on the Hugging Face Hub", denied), _without_bars():
+        # What has not changed is left out of the commit, so the commit is right for one parent only.
+        return api.create_commit(repo_id, additions, commit_message=commit_message, parent_commit=before.sha)
+
+
+class _NoBar(tqdm):
+    """A progress bar that is never shown."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs | {"disable": True})  # type: ignore[no-untyped-call]
+
+
+@contextmanager
+def _without_bars() -> Iterator[None]:
+    """Show no progress bars while files are sent, for which the client has one switch for all alone."""
+    # A user who has set the environment variable has decided already.
+    switch = constants.HF_HUB_DISABLE_PROGRESS_BARS is None and not are_progress_bars_disabled()
+    if switch:
+        disable_progress_bars()
+    try:
+        yield
+    finally:
+        if switch:
+            enable_progress_bars()
+
+
+@contextmanager
+def _clear_errors(failed: str, denied: str) -> Iterator[None]:
+    """Turn whatever the client and the libraries below it raise into errors that say what to do."""
+    try:
+        yield
+    except Exception as error:
+        cause = _cause(error)
+        of_this_machine = isinstance(cause, OSError) and cause.errno is not None  # as of a full disk
+        if of_this_machine or isinstance(cause, Warning):  # which the caller wants to be errors
+            raise
+        # Without the original, whose text or request could show the token.
+        raise _clear_error(cause, failed, denied) from None
+
+
+def _cause(error: Exception) -> Exception:
+    """Return what happened, where the client says only at which file it did."""
+    while isinstance(error, (LocalEntryNotFoundError, RuntimeError)) and isinstance(error.__cause__, Exception):
+        error = error.__cause__
+    return error
+
+
+def _clear_error(error: Exception, failed: str, denied: str) -> Exception:
+    if isinstance(error, OfflineModeIsEnabled):
+        return ConnectionError(
+            f"{failed}: the client is told to stay offline, and only what is in its cache is there. Unset "
+            f"HF_HUB_OFFLINE and TRANSFORMERS_OFFLINE."
+        )
+    told = _told(error)
+    if isinstance(error, UnicodeEncodeError) or "Bearer" in told:  # a header that cannot be sent, even quoted
+        return ValueError(f"{failed}: the token holds characters that no token has. Copy it again, and {_SIGN_IN}.")
+    status = error.response.status_code if isinstance(error, HfHubHTTPError) else 0
+    if status in _DENIED:
+        return ValueError(f"{failed}: {denied} ({told}).")
+    if status in _CONFLICT:
+        return ValueError(f"{failed}: somebody else changed it meanwhile ({told}). Look at it, and push again.")
+    if 400 <= status < 500 and status not in _TRY_AGAIN:
+        return ValueError(f"{failed}: the Hub refused ({told}).")
+    if isinstance(error, ValueError):
+        return ValueError(f"{failed}: {told}.")
+    return ConnectionError(
+        f"{failed}: the Hub at {constants.ENDPOINT} could not be reached, broke off or failed ({told}). Nothing is "
+        f"half-written. Check the network, and try again."
+    )
+
+
+def _told(error: Exception) -> str:
+    """Return the gist of an error, without addresses, which may carry signatures."""
+    if isinstance(error, HfHubHTTPError):
+        parts = [f"HTTP {error.response.status_code}", error.server_message or ""]
+    else:
+        parts = [type(error).__name__, str(error)]
+    return ": ".join(" ".join(part.split()) for part in parts if part)[:_MOST_TOLD]

@@ -1,0 +1,187 @@
+import gc
+import json
+import shutil
+import weakref
+from pathlib import Path
+
+import numpy as np
+import pytest
+import safetensors.torch
+import torch
+from huggingface_hub import HfApi
+
+from sksetfit import SetFitClassifier
+from sksetfit.body import loading as loading_module
+from sksetfit.body.loading import MINILM, available_device, load_body
+
+
+def refused(model, **parameters):
+    with pytest.raises(ValueError) as caught:
+        load_body(model, **parameters)
+    return str(caught.value)
+
+
+def test_a_model_that_cannot_be_fetched_names_three_remedies(monkeypatch):
+    def unreachable(self, name, timeout):
+        raise ConnectionError("no route to host")
+
+    monkeypatch.setattr(HfApi, "model_info", unreachable)
+    message = refused("some-team/some-model")
+    assert "model='some-team/some-model' was not found" in message
+    assert "no route to host" in message
+    for remedy in ("(1) Check the spelling", "(2) Give the folder", "(3) Without a network, pip install"):
+        assert remedy in message
+
+
+@pytest.mark.parametrize("name", ["not a name", "/no/such/folder", "./models/mine", "a/b/c", ""])
+def test_what_is_neither_folder_nor_hub_name_is_refused(name):
+    assert f"model={name!r} was not found" in refused(name)
+
+
+def test_a_body_that_is_let_go_gives_its_memory_back(tiny_model):
+    gc.disable()  # which would come to it some time later
+    try:
+        weight = weakref.ref(next(load_body(tiny_model, device="cpu").transformer.parameters()))
+        assert weight() is None
+    finally:
+        gc.enable()
+
+
+def test_a_folder_without_a_model_is_refused(tmp_path):
+    (tmp_path / "notes.txt").write_text("nothing here")
+    assert "holds no Sentence Transformer" in refused(tmp_path)
+
+
+@pytest.mark.parametrize("missing", ["model.safetensors", "tokenizer.json", "1_Pooling/config.json"])
+def test_a_folder_with_half_a_model_is_refused(tiny_model, tmp_path, missing):
+    folder = tmp_path / "half"
+    shutil.copytree(tiny_model, folder)
+    (folder / missing).unlink()
+    (folder / "vocab.txt").unlink(missing_ok=True)
+    assert "could not be loaded as a Sentence Transformer" in refused(folder)
+
+
+def test_weights_that_are_cut_off_are_refused(tiny_model, tmp_path):
+    folder = tmp_path / "cut"
+    shutil.copytree(tiny_model, folder)
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    assert "could not be loaded as a Sentence Transformer" in refused(folder)
+
+
+@pytest.mark.parametrize("lost", ["encoder.layer.1.output.dense.bias", "embeddings.word_embeddings.weight"])
+def test_a_file_of_weights_that_lacks_one_is_refused(tiny_model, tmp_path, lost):
+    folder = tmp_path / "gap"
+    shutil.copytree(tiny_model, folder)
+    tensors = safetensors.torch.load_file(folder / "model.safetensors")
+    del tensors[lost]
+    safetensors.torch.save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    assert f"lacks 1 of them, among them {lost!r}" in refused(folder)
+
+
+def test_a_file_of_weights_without_those_of_the_pooler_is_read_without_a_word(tiny_model, tmp_path, caplog):
+    shutil.copytree(tiny_model, tmp_path, dirs_exist_ok=True)
+    tensors = safetensors.torch.load_file(tmp_path / "model.safetensors")
+    tensors = {name: tensor for name, tensor in tensors.items() if "pooler" not in name}
+    safetensors.torch.save_file(tensors, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    np.testing.assert_array_equal(load_body(tmp_path).encode(["bread"]), load_body(tiny_model).encode(["bread"]))
+    assert not caplog.records
+
+
+def test_a_model_that_wants_its_texts_processed_otherwise_is_refused(tiny_model, tmp_path):
+    shutil.copytree(tiny_model, tmp_path, dirs_exist_ok=True)
+    config = tmp_path / "sentence_bert_config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"processing_kwargs": {"text": {"max_length": 4}}}))
+    assert "processing_kwargs" in refused(tmp_path)
+
+
+def test_a_body_that_is_no_transformer_is_refused(tmp_path):
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import BoW
+
+    SentenceTransformer(modules=[BoW(["bread"])], device="cpu").save_pretrained(str(tmp_path))
+    assert "starts with BoW" in refused(tmp_path)
+
+
+def test_more_tokens_than_the_model_reads_are_refused(tiny_model):
+    assert "max_seq_length=65 is more than the 64 tokens" in refused(tiny_model, max_seq_length=65)
+
+
+@pytest.mark.parametrize("device", ["abacus", "cuda:99", "meta"])
+def test_a_device_that_is_not_there_is_refused(tiny_model, device):
+    assert f"device={device!r} cannot be used on this machine" in refused(tiny_model, device=device)
+
+
+def test_a_saved_model_takes_the_best_device_where_its_own_is_missing():
+    assert available_device("cuda:99").type in {"cuda", "mps", "cpu"}
+    assert available_device("cpu") == torch.device("cpu")
+
+
+@pytest.mark.real_weights
+@pytest.mark.parametrize("name", [MINILM, "all-MiniLM-L6-v2"])
+def test_the_offline_wheel_serves_the_default_model(name, monkeypatch):
+    monkeypatch.setattr(loading_module, "_ask_hub", lambda *names: pytest.fail("the hub was asked"))
+    assert load_body(name).n_dimensions == 384
+
+
+@pytest.mark.real_weights
+def test_other_weights_in_the_offline_wheel_are_refused(monkeypatch):
+    monkeypatch.setattr(loading_module, "_MINILM_SHA256", "0" * 64)
+    assert "SHA-256 differs" in refused(MINILM)
+
+
+def test_a_cached_model_is_loaded_without_asking_the_hub(tiny_model, tmp_path, monkeypatch):
+    snapshot = tmp_path / "models--team--tiny" / "snapshots" / ("0" * 40)
+    shutil.copytree(tiny_model, snapshot)
+    refs = tmp_path / "models--team--tiny" / "refs"
+    refs.mkdir()
+    (refs / "main").write_text("0" * 40)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(loading_module, "_ask_hub", lambda *names: pytest.fail("the hub was asked"))
+    found, on_this_machine = loading_module._find("team/tiny")
+    assert (found, on_this_machine) == ("team/tiny", True)
+
+
+def test_a_path_is_as_good_as_a_string(tiny_model):
+    classifier = SetFitClassifier(Path(tiny_model), max_steps=1, label_texts=None)
+    assert classifier.fit(["bread", "rice", "violin", "song"], [0, 0, 1, 1]).score(["bread"], [0]) in {0, 1}
+
+
+def test_a_half_precision_model_is_tuned_in_float32(tiny_model, tmp_path):
+    from sentence_transformers import SentenceTransformer
+
+    SentenceTransformer(tiny_model, device="cpu").half().save_pretrained(str(tmp_path))
+    assert {parameter.dtype for parameter in load_body(tmp_path, device="cpu").parameters()} == {torch.float32}
+
+
+def save_with(tiny_model, folder, *tail, **options):
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Transformer
+
+    SentenceTransformer(modules=[Transformer(tiny_model), *tail], device="cpu", **options).save_pretrained(str(folder))
+
+
+def test_modules_that_would_give_other_embeddings_are_refused(tiny_model, tmp_path):
+    from sentence_transformers.sentence_transformer.modules import CNN, Normalize, Pooling
+
+    save_with(tiny_model, tmp_path, CNN(32, 8), Pooling(24), Normalize())
+    assert "cannot be used: a module of kind 'CNN' could not be saved" in refused(tmp_path)
+
+
+def test_embeddings_that_are_cut_are_refused(tiny_model, tmp_path):
+    from sentence_transformers.sentence_transformer.modules import Pooling
+
+    save_with(tiny_model, tmp_path, Pooling(32), truncate_dim=8)
+    config = tmp_path / "config_sentence_transformers.json"
+    config.write_text(config.read_text().replace("{", '{"truncate_dim": 8,', 1))
+    assert "truncate_dim=8" in refused(tmp_path)
+
+
+def test_threads_load_the_same_weights(tiny_model):
+    from concurrent.futures import ThreadPoolExecutor
+
+    import numpy as np
+
+    with ThreadPoolExecutor(4) as pool:
+        embeddings = list(pool.map(lambda _: load_body(tiny_model, device="cpu").encode(["bread"]), range(8)))
+    assert all(np.array_equal(embedding, embeddings[0]) for embedding in embeddings)

@@ -1,0 +1,295 @@
+import numpy as np
+import pytest
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.cluster import KMeans
+from sklearn.ensemble import RandomForestClassifier, StackingClassifier, VotingClassifier
+from sklearn.feature_selection import SelectKBest
+from sklearn.linear_model import LogisticRegression, Ridge, SGDClassifier
+from sklearn.model_selection import GridSearchCV
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.multioutput import ClassifierChain, MultiOutputClassifier
+from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier, RadiusNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC, LinearSVC
+
+from sksetfit.heads.default import (
+    STRATEGIES,
+    HeadMethodError,
+    build_head,
+    check_fitted_head,
+    check_head,
+    default_head,
+    head_method,
+    one_array,
+)
+
+MEMBERS = [("logistic", LogisticRegression()), ("bayes", GaussianNB())]
+HEADS = [
+    None,
+    LogisticRegression(),
+    LinearSVC(),
+    KNeighborsClassifier(),
+    RandomForestClassifier(3),
+    VotingClassifier(MEMBERS),
+    StackingClassifier(MEMBERS),
+    CalibratedClassifierCV(LinearSVC()),
+    GridSearchCV(LogisticRegression(), {"C": [1, 10]}),
+    make_pipeline(StandardScaler(), LogisticRegression()),
+]
+rng = np.random.RandomState(0)
+X = rng.normal(size=(60, 4))
+Y = (X[:, :3] + 0.3 * rng.normal(size=(60, 3)) > 0).astype(int)
+
+
+@pytest.mark.parametrize("head", HEADS, ids=lambda head: type(head).__name__)
+def test_classifiers_are_heads(head):
+    check_head(head)
+
+
+NO_HEADS = [
+    (
+        LogisticRegression,
+        r"^head must be an instance of a classifier, got the class LogisticRegression\. .*Regression\(\)",
+    ),
+    (Ridge(), r"^head must be a scikit-learn classifier, got Ridge\. For example LogisticRegression\(\)"),
+    (KMeans(), "^head must be a scikit-learn classifier, got KMeans"),
+    (StandardScaler(), "^head must be a scikit-learn classifier, got StandardScaler"),
+    (SelectKBest(), "^head must be a scikit-learn classifier, got SelectKBest"),
+    (make_pipeline(StandardScaler(), Ridge()), "^head must be a scikit-learn classifier, got Pipeline"),
+    ("logistic", "^head must be a scikit-learn classifier, got str"),
+    (False, "^head must be a scikit-learn classifier, got bool"),
+    ([LogisticRegression()], "^head must be a scikit-learn classifier, got list"),
+    (lambda X: X, "^head must be a scikit-learn classifier, got function"),
+]
+
+
+@pytest.mark.parametrize(("head", "message"), NO_HEADS)
+def test_what_is_no_classifier_is_refused_as_a_head(head, message):
+    with pytest.raises(TypeError, match=message):
+        check_head(head)
+
+
+def build(head, strategy="one-vs-rest", *, multi_label=False, seed=0):
+    rng = np.random.RandomState(seed)
+    return build_head(head, strategy, multi_label=multi_label, n_texts=160, n_classes=4, rng=rng)
+
+
+def without_seeds(estimator):
+    return repr(clone(estimator).set_params(**{k: None for k in estimator.get_params() if k.endswith("random_state")}))
+
+
+def test_the_default_head_is_a_new_logistic_regression_each_time():
+    assert without_seeds(build(None)) == repr(LogisticRegression(C=2.5, max_iter=1000))
+    assert default_head() is not default_head()
+    assert build(None, multi_label=True).estimator.C == 10
+    assert build(LogisticRegression(C=3)).C == 3
+
+
+def test_the_default_head_weighs_the_few_texts_of_a_label_like_the_many_without_it():
+    assert build(None, multi_label=True).estimator.class_weight == "balanced"
+    assert build(default_head().set_params(C=1), multi_label=True).estimator.class_weight == "balanced"
+    assert build(LogisticRegression(), multi_label=True).estimator.class_weight is None
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_what_is_random_in_a_head_follows_the_seed_unless_it_has_one_of_its_own(strategy):
+    forest = make_pipeline(StandardScaler(), RandomForestClassifier(5))
+    answers = [
+        one_array(build(forest, strategy, multi_label=True, seed=seed).fit(X, Y).predict_proba(X)) for seed in (1, 1, 2)
+    ]
+    np.testing.assert_array_equal(answers[0], answers[1])
+    assert np.any(answers[0] != answers[2])
+    assert build(RandomForestClassifier(random_state=7)).random_state == 7
+
+
+@pytest.mark.parametrize("head", HEADS[1:], ids=lambda head: type(head).__name__)
+def test_one_label_needs_no_strategy_and_a_copy_of_the_head_is_built(head):
+    built = build(head, "classifier-chain")
+    assert type(built) is type(head)
+    assert built is not head
+    assert without_seeds(built) == repr(head)
+
+
+class Empty(ClassifierMixin, BaseEstimator):
+    """An ensemble without members, which is false in a condition."""
+
+    def __len__(self):
+        return 0
+
+
+def test_a_head_of_length_zero_is_not_taken_for_none():
+    assert not Empty()
+    assert type(build(Empty())) is Empty
+
+
+@pytest.mark.parametrize(
+    ("strategy", "wrapper"),
+    [
+        ("one-vs-rest", OneVsRestClassifier),
+        ("multi-output", MultiOutputClassifier),
+        ("classifier-chain", ClassifierChain),
+    ],
+)
+@pytest.mark.parametrize("head", [None, GaussianNB()])
+def test_several_labels_wrap_a_copy_of_the_head_by_the_strategy(strategy, wrapper, head):
+    built = build(head, strategy, multi_label=True)
+    assert type(built) is wrapper
+    assert built.estimator is not head
+    assert type(built.estimator) is (LogisticRegression if head is None else GaussianNB)
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_the_answers_of_every_strategy_have_one_form(strategy):
+    head = build(None, strategy, multi_label=True).fit(X, Y)
+    predictions, probabilities = one_array(head.predict(X)), one_array(head.predict_proba(X))
+    assert predictions.shape == probabilities.shape == Y.shape
+    np.testing.assert_array_equal(probabilities > 0.5, predictions.astype(bool))
+    assert np.mean(predictions == Y) > 0.8
+
+
+def test_an_array_is_given_as_it_is():
+    answer = np.eye(3)
+    assert one_array(answer) is answer
+
+
+class WithHead:
+    """The least that has a head and methods that need one of it."""
+
+    def __init__(self, head):
+        self.head = head
+
+    @property
+    def _own_head(self):
+        return getattr(self, "head_", self.head)
+
+    @head_method
+    def predict_proba(self, X):
+        """Give probabilities."""
+        return self.head_.predict_proba(X)
+
+    @head_method
+    def decision_function(self, X):
+        """Give distances."""
+        return self.head_.decision_function(X)
+
+
+@pytest.mark.parametrize(
+    ("head", "methods"),
+    [
+        (None, {"predict_proba", "decision_function"}),
+        (LogisticRegression(), {"predict_proba", "decision_function"}),
+        (LinearSVC(), {"decision_function"}),
+        (SVC(), {"decision_function"}),
+        (KNeighborsClassifier(), {"predict_proba"}),
+        (SGDClassifier(loss="hinge"), {"decision_function"}),
+        (SGDClassifier(loss="log_loss"), {"predict_proba", "decision_function"}),
+        (make_pipeline(StandardScaler(), LinearSVC()), {"decision_function"}),
+        (VotingClassifier(MEMBERS, voting="hard"), set()),
+    ],
+    ids=lambda value: None if isinstance(value, set) else repr(value),
+)
+def test_a_method_exists_where_the_head_has_it(head, methods):
+    owner = WithHead(head)
+    assert {name for name in ("predict_proba", "decision_function") if hasattr(owner, name)} == methods
+
+
+def test_the_fitted_head_is_asked_before_the_parameter():
+    owner = WithHead(LogisticRegression())
+    owner.head_ = LinearSVC().fit(X, Y[:, 0])
+    assert not hasattr(owner, "predict_proba")
+    np.testing.assert_array_equal(owner.decision_function(X), owner.head_.decision_function(X))
+
+
+def test_a_missing_method_is_told_with_the_head_and_the_way_out():
+    with pytest.raises(HeadMethodError) as raised:
+        WithHead(LinearSVC(C=3)).predict_proba(X)
+    assert isinstance(raised.value, AttributeError)
+    assert isinstance(raised.value, TypeError)
+    for part in ("WithHead has no predict_proba", "its head, LinearSVC(C=3), has none", "CalibratedClassifierCV"):
+        assert part in str(raised.value)
+
+
+def test_a_decision_function_that_a_strategy_does_not_have_is_told_with_another_strategy():
+    owner = WithHead(LogisticRegression())
+    owner.head_ = MultiOutputClassifier(LogisticRegression()).fit(X, Y)
+    with pytest.raises(HeadMethodError, match="another multi_target_strategy"):
+        owner.decision_function(X)
+
+
+def test_a_method_of_the_head_looks_like_a_method():
+    assert WithHead.predict_proba.__doc__ == "Give probabilities."
+    assert WithHead(None).predict_proba.__name__ == "predict_proba"
+    assert WithHead(None).predict_proba.__doc__ == "Give probabilities."
+
+
+# -- heads that were saved
+
+
+EMBEDDINGS = np.random.RandomState(0).standard_normal((30, 8)).astype(np.float32)
+CLASSES = np.array(["food", "music", "sport"])
+OF_THREE, OF_TWO = CLASSES[np.arange(30) % 3], np.arange(30) % 2
+SEVERAL = (EMBEDDINGS[:, :4] > 0).astype(np.int64)
+
+
+@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("y", [OF_THREE, OF_TWO], ids=["three", "two"])
+def test_fitted_heads_answer_for_their_classes(head, y):
+    fitted = build(head, "one-vs-rest").fit(EMBEDDINGS, y)
+    check_fitted_head(fitted, np.unique(y), 8)
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_fitted_heads_answer_for_several_labels(strategy):
+    head = build(None, strategy, multi_label=True).fit(EMBEDDINGS, SEVERAL)
+    check_fitted_head(head, np.arange(4), 8)
+    with pytest.raises(ValueError, match="are not those of its head_"):
+        check_fitted_head(head, np.arange(3), 8)
+
+
+def fitted(head=None, y=OF_THREE):
+    return (LogisticRegression() if head is None else head).fit(EMBEDDINGS, y)
+
+
+def changed(**attributes):
+    head = fitted()
+    vars(head).update(attributes)
+    return head
+
+
+def test_a_head_is_not_asked_for_an_answer():
+    head = fitted()
+    head.predict = head.predict_proba = head.decision_function = lambda X: pytest.fail("asked")
+    check_fitted_head(head, CLASSES, 8)
+
+
+def test_a_head_that_knows_no_answer_for_some_texts_is_kept():
+    check_fitted_head(fitted(RadiusNeighborsClassifier(0.001)), CLASSES, 8)
+
+
+FOREIGN = {
+    "unfitted": (LogisticRegression(), "NotFittedError"),
+    "text": ("a head", "got str"),
+    "none": (None, "got NoneType"),
+    "a transformer": (StandardScaler().fit(EMBEDDINGS), "got StandardScaler"),
+    "a regressor": (Ridge().fit(EMBEDDINGS, OF_TWO), "got Ridge"),
+    "a cluster": (KMeans(2, n_init=1).fit(EMBEDDINGS), "got KMeans"),
+    "other classes": (fitted(y=np.char.upper(OF_THREE)), "are not those of its head_"),
+    "fewer classes": (fitted(y=OF_TWO), "are not those of its head_"),
+    "classes in another order": (changed(classes_=CLASSES[::-1]), "are not those of its head_"),
+    "another length": (LogisticRegression().fit(EMBEDDINGS[:, :7], OF_THREE), "it is for 7"),
+    "more rows than classes": (changed(coef_=np.zeros((4, 8))), "shapes ((4, 8), (3,))"),
+    "a row alone": (changed(coef_=np.zeros(8)), "shapes ((8,), (3,))"),
+    "no weights": (changed(coef_=None), "NoneType"),
+    "coefficients that are text": (changed(coef_="x"), "AttributeError"),
+}
+
+
+@pytest.mark.parametrize("case", FOREIGN)
+def test_a_head_that_is_not_the_classifiers_is_refused(case):
+    head, message = FOREIGN[case]
+    with pytest.raises(ValueError, match="The saved classifier's") as caught:
+        check_fitted_head(head, CLASSES, 8)
+    assert message in str(caught.value)

@@ -1,0 +1,120 @@
+"""What both classifiers share; more of it is in test_classifier.py and test_distillation.py."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+import sklearn
+from sklearn.base import is_classifier
+from sklearn.exceptions import NotFittedError
+from sklearn.utils import get_tags
+from sklearn.utils.validation import check_is_fitted
+
+from conftest import make_texts
+from sksetfit import DistilledSetFitClassifier, SetFitClassifier
+from sksetfit.heads.on_embeddings import HeadOnEmbeddings
+
+X_NEW, Y_NEW = make_texts(10, seed=1)
+ANSWERS = ["predict", "predict_proba", "decision_function"]
+
+
+@pytest.fixture(scope="module", params=["teacher", "student"])
+def either(request, fitted):
+    """A fitted classifier of each kind, which no test may change."""
+    if request.param == "teacher":
+        return fitted
+    return DistilledSetFitClassifier(fitted, n_layers=2, max_steps=0, device="cpu").fit(X_NEW)
+
+
+@pytest.mark.parametrize("method", ANSWERS)
+def test_answers_are_those_of_the_head_on_the_embeddings(either, method):
+    expected = getattr(either.head_, method)(either.encoder_.transform(X_NEW))
+    given = getattr(either, method)(X_NEW)
+    if method == "predict":
+        assert given.tolist() == expected.tolist()
+    else:
+        np.testing.assert_allclose(given, expected, rtol=1e-5)
+
+
+def test_probabilities_are_of_full_precision(either):
+    probabilities = either.predict_proba(X_NEW)
+    assert probabilities.dtype == np.float64
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-14)
+
+
+@pytest.mark.parametrize("method", ANSWERS)
+@pytest.mark.parametrize("kind", [SetFitClassifier, DistilledSetFitClassifier])
+def test_nothing_is_answered_before_a_fit(fitted, kind, method):
+    unfitted = kind(fitted) if kind is DistilledSetFitClassifier else kind()
+    with pytest.raises(NotFittedError, match=f"This {kind.__name__} instance is not fitted yet"):
+        getattr(unfitted, method)(["bread"])
+    with pytest.raises(NotFittedError):
+        check_is_fitted(unfitted)
+
+
+@pytest.mark.parametrize("method", ANSWERS)
+def test_what_is_no_text_is_refused(either, method):
+    with pytest.raises(TypeError, match="X must hold one str per row, got int at row 1"):
+        getattr(either, method)(["bread", 3])
+
+
+def test_the_containers_that_others_want_do_not_touch_the_answers(either):
+    expected = either.predict_proba(X_NEW)
+    with sklearn.config_context(transform_output="pandas"):
+        np.testing.assert_array_equal(either.predict_proba(X_NEW), expected)
+
+
+def test_a_fitted_classifier_has_learned_what_its_kind_says(either):
+    own = {name for name in vars(either) if name.endswith("_") and not name.startswith("_")}
+    assert own - {"word_counts_", "class_count_"} == type(either)._learned.keys()
+    assert {"classes_", "encoder_", "head_"} <= own
+    assert all(isinstance(getattr(either, name), kind) for name, kind in type(either)._learned.items())
+    check_is_fitted(either)
+
+
+def test_the_tags_are_those_of_a_classifier_of_texts(either):
+    assert isinstance(either, HeadOnEmbeddings)
+    assert is_classifier(either)
+    tags = get_tags(either)
+    assert tags.input_tags.string
+    assert tags.input_tags.one_d_array
+    assert not tags.input_tags.two_d_array
+    assert tags.classifier_tags.multi_label
+
+
+FORGED = {
+    "no classes": (lambda state: state.pop("classes_"), "classes_ must be of type ndarray, got nothing"),
+    "no head": (lambda state: state.update(head_=None), "head_ must be a fitted classifier"),
+    "a class less": (lambda state: state.update(classes_=state["classes_"][:2]), "are not those of its head_"),
+    "a curve that is a list": (lambda state: state.update(loss_curve_=[1.0]), "loss_curve_ must be of type ndarray"),
+    "steps that are text": (lambda state: state.update(n_steps_="3"), "n_steps_ must be of type Integral, got str"),
+    "a hidden method": (lambda state: state.update(predict_proba=1), r"would hide its methods: \['predict_proba'\]"),
+    "a hidden property": (lambda state: state.update(_own_head=1), r"would hide its methods: \['_own_head'\]"),
+}
+
+
+@pytest.mark.parametrize("case", FORGED)
+def test_a_forged_state_is_refused_and_nothing_is_changed(either, case):
+    change, message = FORGED[case]
+    state = either.__getstate__()
+    change(state)
+    other = copy.copy(either)
+    before = dict(vars(other))
+    with pytest.raises(ValueError, match=f"The saved .*{message}"):
+        other.__setstate__(state)
+    assert vars(other) == before
+
+
+def test_a_head_for_other_embeddings_is_refused(either):
+    state = either.__getstate__()
+    state["head_"] = copy.deepcopy(state["head_"])
+    state["head_"].n_features_in_ = 31
+    with pytest.raises(ValueError, match=r"of embeddings of 32 dimensions, got LogisticRegression .*it is for 31"):
+        copy.copy(either).__setstate__(state)
+
+
+def test_pickles_and_copies_answer_alike(either):
+    expected = either.predict_proba(X_NEW)
+    for again in (pickle.loads(pickle.dumps(either)), copy.deepcopy(either), copy.copy(either)):
+        np.testing.assert_array_equal(again.predict_proba(X_NEW), expected)

@@ -1,0 +1,192 @@
+import numpy as np
+import pytest
+import skops.io
+from scipy import sparse
+from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import StackingClassifier
+from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.multioutput import ClassifierChain
+from sklearn.neighbors import KNeighborsClassifier, RadiusNeighborsClassifier
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, KBinsDiscretizer, OneHotEncoder
+from sklearn.svm import SVC, NuSVC
+
+from conftest import make_texts
+from sksetfit import SetFitClassifier, load
+from sksetfit.persistence.components import check_parts
+
+rng = np.random.RandomState(0)
+X = rng.standard_normal((30, 32)).astype(np.float32)
+Y = np.array(["food", "music", "sport"])[np.arange(30) % 3]
+
+
+def changed(estimator, **attributes):
+    vars(estimator).update(attributes)
+    return estimator
+
+
+def linear(a, b):
+    return a @ b.T
+
+
+def svc(**attributes):
+    return changed(SVC().fit(X, Y), **attributes)
+
+
+def knn(**attributes):
+    return changed(KNeighborsClassifier(algorithm="brute").fit(X, Y), **attributes)
+
+
+def ohe(**attributes):
+    return changed(OneHotEncoder().fit(Y[:, None]), **attributes)
+
+
+def beyond_its_end():
+    random_state = np.random.RandomState(0)
+    state = random_state.get_state(legacy=False)
+    state["state"]["pos"] = 2 * 10**9
+    random_state.set_state(state)
+    return random_state
+
+
+SOUND = {
+    "a machine of three classes": svc(),
+    "a machine of two": SVC(kernel="linear").fit(X, Y == "food"),
+    "a machine with probabilities": NuSVC(nu=0.3).fit(X, Y),
+    "a machine with a kernel of its own": SVC(kernel=linear).fit(X, Y),
+    "a machine with a kernel that is given": SVC(kernel="precomputed").fit(X @ X.T, Y),
+    "an unfitted machine": SVC(),
+    "a stack": StackingClassifier([("a", SVC()), ("b", LogisticRegression())], cv=2).fit(X, Y),
+    "a chain": ClassifierChain(LogisticRegression()).fit(X, np.stack([Y == "food", Y == "sport"], 1)),
+    "words": CountVectorizer().fit(["some words"]),
+    "weighted words": make_pipeline(TfidfVectorizer(), SVC()).fit(["some words", "other words"], [0, 1]),
+    "neighbours": KNeighborsClassifier(3, algorithm="brute").fit(X, Y),
+    "neighbours within a radius": RadiusNeighborsClassifier(algorithm="brute").fit(X, Y),
+    "neighbours of several labels": KNeighborsClassifier(3, algorithm="brute").fit(
+        X, np.stack([Y == "food", Y == "sport"], 1)
+    ),
+    "neighbours in a metric": KNeighborsClassifier(metric="seuclidean", metric_params={"V": X.var(0)}).fit(X, Y),
+    "categories": OneHotEncoder().fit(Y[:, None]),
+    "categories without the first": OneHotEncoder(drop="first").fit(Y[:, None]),
+    "categories without one of two": OneHotEncoder(drop="if_binary").fit(np.stack([Y, Y == "food"], 1)),
+    "rare categories together": OneHotEncoder(min_frequency=2).fit(np.array([*"aabbcde"])[:, None]),
+    "rare categories and a drop": OneHotEncoder(max_categories=2, drop="first").fit(np.array([*"aabbcde"])[:, None]),
+    "bins": KBinsDiscretizer(3, quantile_method="linear").fit(X),
+    "a random state": MLPClassifier((2,), tol=9, n_iter_no_change=1).fit(X, Y),
+}
+
+
+@pytest.mark.parametrize("name", SOUND)
+def test_what_predicts_passes(name):
+    check_parts(make_pipeline("passthrough", SOUND[name]))
+
+
+FORGED = {
+    "support that lies": (svc(_n_support=np.array([2 * 10**9, -(2 * 10**9), 30], np.int32)), "do not fit together"),
+    "support beyond its end": (svc(_n_support=np.array([10**6, 0, 0], np.int32)), "do not fit together"),
+    "more classes than there are": (svc(_n_support=np.zeros(20_000, np.int32)), "do not fit together"),
+    "coefficients cut off": (svc(_dual_coef_=np.zeros((1, 1))), "do not fit together"),
+    "coefficients that are sparse": (svc(_dual_coef_=sparse.csr_matrix((2, 30))), "do not fit together"),
+    "a machine of sparse data": (svc(_sparse=True), "do not fit together"),
+    "support outside the texts": (svc(support_=svc().support_ + 1), "do not fit together"),
+    "other texts than it was fitted on": (
+        changed(SVC(kernel=linear).fit(X, Y), _BaseLibSVM__Xfit=X[:3]),
+        "do not fit together",
+    ),
+    "a machine of another length": (svc(n_features_in_=10**6), "do not fit together"),
+    "a call of another method": (changed(StackingClassifier([]), stack_method_=["predict", "tofile"]), "would call"),
+    "a chain's call": (changed(ClassifierChain(LogisticRegression()), chain_method_="tofile"), "would call 'tofile'"),
+    "a kernel that is a type": (svc(kernel=dict), "do not fit together"),
+    "more texts than labels": (knn(_fit_X=np.zeros((50, 32)), n_samples_fit_=50), "do not fit together"),
+    "labels without a class": (knn(_y=np.full(30, 7)), "do not fit together"),
+    "labels that are texts": (knn(_y=Y), "do not fit together"),
+    "norms that were not computed": (knn(effective_metric_params_={"Y_norm_squared": X[0]}), "do not fit together"),
+    "columns that are not there": (ohe(_n_features_outs=[1]), "do not fit together"),
+    "groups that are not there": (
+        ohe(
+            _infrequent_enabled=True, _default_to_infrequent_mappings=[np.array([0, 9, 1])], _infrequent_indices=[None]
+        ),
+        "do not fit together",
+    ),
+    "a drop that is not there": (ohe(_drop_idx_after_grouping=np.array([9], object)), "do not fit together"),
+    "words beyond the columns": (changed(CountVectorizer(), vocabulary_={"bread": 10**9}), "do not fit together"),
+    "words of one column": (changed(TfidfVectorizer(), vocabulary_={"a": 0, "b": 0}), "do not fit together"),
+    "a place in no sequence": (
+        changed(LogisticRegression(), random_state=beyond_its_end()),
+        "a place that it does not",
+    ),
+    "files that are read": (CountVectorizer(input="filename"), "would read files"),
+    "open files that are read": (TfidfVectorizer(input="file"), "would read files"),
+}
+
+
+def in_rows(part):
+    rows = np.empty((40, 2), dtype=object)
+    rows[:] = [[1.5, "x"]]
+    rows[-1, 0] = part
+    return rows
+
+
+AROUND = {
+    "alone": lambda part: part,
+    "in a pipeline": lambda part: make_pipeline("passthrough", part),
+    "in columns": lambda part: ColumnTransformer([("a", part, 0)]),
+    "in objects": lambda part: changed(OneVsRestClassifier(LogisticRegression()), estimators_=in_rows(part)),
+    "behind a mask": lambda part: changed(
+        OneVsRestClassifier(None), estimators_=np.ma.MaskedArray(in_rows(part), mask=True)
+    ),
+}
+
+
+@pytest.mark.parametrize("around", AROUND)
+@pytest.mark.parametrize("case", FORGED)
+def test_what_would_do_something_else_or_crash_is_refused(case, around):
+    part, message = FORGED[case]
+    with pytest.raises(ValueError, match=message):
+        check_parts(AROUND[around](part))
+
+
+@pytest.fixture
+def with_head(tiny_model, tmp_path):
+    """Return a file of a classifier, as skops writes it, whose head was exchanged for another."""
+    classifier = SetFitClassifier(tiny_model, max_steps=0).fit(*make_texts(2))
+
+    def write(head):
+        skops.io.dump(changed(classifier, head_=head), tmp_path / "model.skops")
+        return tmp_path / "model.skops"
+
+    return write
+
+
+def writing_stack(path):
+    """Return a head that would write a file when it is asked for an answer."""
+    stack = StackingClassifier([("a", LogisticRegression())])
+    written = {"estimators_": [np.array(["print(1)"])], "stack_method_": ["tofile"], "classes_": np.unique(Y)}
+    return changed(stack, **written, final_estimator_=LogisticRegression().fit(X, Y), passthrough=False)
+
+
+def test_a_head_that_would_write_a_file_is_refused_by_load_and_by_skops(with_head, tmp_path):
+    file = with_head(make_pipeline("passthrough", writing_stack(tmp_path / "written")))
+    with pytest.raises(ValueError, match=r"would call \['tofile'\]"):
+        load(file)
+    with pytest.raises(ValueError, match=r"would call \['tofile'\]"):
+        skops.io.load(file, trusted=["sksetfit.SetFitClassifier", "sksetfit.SetFitEncoder"])
+    assert not (tmp_path / "written").exists()
+
+
+QUESTIONED = {
+    "a function": FunctionTransformer(np.positive),
+    "a type that is called": FunctionTransformer(np.bytes_),
+    "texts from files": HashingVectorizer(input="filename"),
+    "a sparse array": changed(LogisticRegression(), coef_=sparse.csr_matrix((3, 32))),
+}
+
+
+@pytest.mark.parametrize("case", QUESTIONED)
+def test_what_skops_takes_without_question_is_questioned(with_head, case):
+    file = with_head(make_pipeline(QUESTIONED[case], LogisticRegression().fit(X, Y)))
+    with pytest.raises(ValueError, match="holds types that are not trusted"):
+        load(file)

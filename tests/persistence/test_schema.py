@@ -1,0 +1,124 @@
+import io
+import json
+import time
+
+import numpy as np
+import pytest
+import skops.io
+from sklearn.preprocessing import FunctionTransformer
+
+from forging import plain, read_members
+from sksetfit.persistence.schema import check_schema, types_in
+from sksetfit.persistence.trust import trusted_types
+
+
+def schema_of(value):
+    """Return what skops says of a value."""
+    stream = io.BytesIO()
+    skops.io.dump(value, stream)
+    return json.loads(read_members(stream)["schema.json"])
+
+
+def a_list(identity, *content, loader="ListNode"):
+    kind = {"__class__": "list", "__module__": "builtins", "__loader__": loader}
+    return kind | ({"content": list(content)} if loader == "ListNode" else {}) | {"__id__": identity}
+
+
+def an_array(identity, file):
+    kind = {"__class__": "ndarray", "__module__": "numpy", "__loader__": "NdArrayNode", "type": "numpy"}
+    return kind | {"file": file, "__id__": identity}
+
+
+def test_what_is_held_in_several_places_passes():
+    array, words = np.arange(10.0), ["a", "b"]
+    check_schema(schema_of({"a": array, "b": [array, words], "c": words, "d": (None, None, True, 1, 1.0)}))
+
+
+def nested(depth, references):
+    """Return a list that holds ten times a list that holds ten times a list ..."""
+    if depth == 0:
+        return {**plain(0), "__id__": 1}
+    again = [a_list(depth, loader="CachedNode")] * references
+    return a_list(depth + 1, nested(depth - 1, references), *again)
+
+
+def hidden(depth, references):
+    """Return the same in dicts, under names that nodes have for their own data."""
+    kind = {"__class__": "dict", "__module__": "builtins", "__loader__": "DictNode", "key_types": a_list(0)}
+    if depth == 0:
+        return {**plain(0), "__id__": 1}
+    again = a_list(99, *[kind | {"content": {}, "__id__": depth}] * references)
+    return kind | {"content": {"__id__": again, "file": hidden(depth - 1, references)}, "__id__": depth + 1}
+
+
+@pytest.mark.parametrize("form", [nested, hidden])
+def test_references_that_multiply_are_refused(form):
+    with pytest.raises(ValueError, match="are not alike"):
+        check_schema(form(30, references=9))
+
+
+@pytest.mark.parametrize("identity", [7, 7.0, True, "7"])
+def test_something_that_holds_itself_is_refused(identity):
+    with pytest.raises(ValueError, match="are not alike"):
+        check_schema(a_list(identity, a_list(identity)))
+
+
+@pytest.mark.parametrize("identities", [(1, 2), (None, None), (0, 0), ("", "")])
+def test_a_member_is_read_by_one_node_only(identities):
+    with pytest.raises(ValueError, match=r"two of its nodes read the member 'x\.npy'"):
+        check_schema(a_list(9, *(an_array(identity, "x.npy") for identity in identities)))
+
+
+def test_more_nodes_than_any_model_has_are_refused():
+    started = time.process_time()
+    with pytest.raises(ValueError, match="more than 500000 nodes"):
+        check_schema(a_list(1, *({} for _ in range(600_000))))
+    assert time.process_time() - started < 60
+
+
+def test_a_label_may_be_called_like_an_identity_or_a_file():
+    check_schema(schema_of({"__id__": ["a", "b"], "file": {"__id__": np.arange(3), "file": np.arange(3)}}))
+
+
+def test_content_without_end_in_depth_is_an_error_and_no_crash():
+    schema = []
+    for _ in range(100_000):
+        schema = [schema]
+    with pytest.raises(RecursionError):
+        check_schema(schema)
+
+
+def named(value, **trusted):
+    known = {"DictNode": {"builtins.dict"}, "ListNode": {"builtins.list"}, "TypeNode": {"builtins.str"}}
+    return types_in(schema_of(value), known | trusted)
+
+
+def test_the_types_of_all_nodes_are_told_but_those_that_are_trusted():
+    assert named({"a": [1, None, "text"]}) == set()
+    assert named({"a": np.arange(3), "b": slice(3)}) == {"numpy.ndarray", "builtins.slice"}
+    assert named({"a": np.arange(3), "b": slice(3)}, NdArrayNode={"numpy.ndarray"}) == {"builtins.slice"}
+
+
+def test_what_is_more_than_data_is_told():
+    assert named([b"bytes"]) == {"builtins.bytes"}
+    assert named([np.positive]) != set()
+    transformer = FunctionTransformer(np.log1p)
+    assert any(name.endswith("log1p") for name in types_in(schema_of(transformer), trusted_types()))
+
+
+OTHER_LOADERS = [
+    "ConstructorFromReduceNode",
+    "MethodNode",
+    "NdArrayNode",
+    "ObjectNode",
+    "TupleNode",
+    "XNode",
+    None,
+    [1],
+]
+
+
+@pytest.mark.parametrize("loader", OTHER_LOADERS)
+def test_what_has_a_trusted_name_and_another_loader_is_refused(loader):
+    with pytest.raises(ValueError, match=r"its builtins\.list is to be read as"):
+        types_in(schema_of([1]) | {"__loader__": loader}, trusted_types())

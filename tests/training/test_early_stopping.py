@@ -1,0 +1,283 @@
+"""When a tuning is stopped, with which weights it ends, and which texts are held out for it."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import f1_score, make_scorer
+from sklearn.model_selection import GridSearchCV
+
+from conftest import make_texts, needs_sklearn_1_8
+from sksetfit import SetFitClassifier
+from sksetfit.body.model import Body
+from sksetfit.inputs.training_data import check_labelled
+from sksetfit.training.callbacks import EarlyStopping, hold_out, some_of_each_class
+from sksetfit.training.plan import Plan
+from sksetfit.training.run import Tuning
+
+X, Y = make_texts(8)
+X_VAL, Y_VAL = make_texts(5, seed=1)
+
+
+@pytest.fixture
+def stopping(tiny_classifier):
+    return tiny_classifier.set_params(early_stopping=True)
+
+
+class Weights:
+    """A body of one number, which `step` makes larger."""
+
+    def __init__(self):
+        self.number = 0
+
+    def copy_of_weights(self):
+        return {"number": self.number}
+
+    def load_state_dict(self, state, *, strict):
+        self.number = state["number"]
+
+
+def planned(n_steps):
+    return Plan(batch_size=4, n_steps=n_steps, learning_rate=0.1, precision="float32")
+
+
+def run(scores, n_iter_no_change=3, n_steps=10):
+    """Return the number of steps made, the steps and scores that are kept, and the number of the weights left."""
+    given, body, losses = iter(scores), Weights(), []
+    early_stopping = EarlyStopping(lambda *_: next(given), n_iter_no_change, key=None)
+    early_stopping.start(body, {}, planned(n_steps))
+    for _ in range(n_steps):
+        body.number += 1
+        losses.append(1.0)
+        if early_stopping.step(losses):
+            break
+    return len(losses), *early_stopping.end(losses), body.number
+
+
+# -- when it stops
+
+
+@pytest.mark.parametrize(
+    ("scores", "n_made", "best"),
+    [
+        ([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0], 10, 10),
+        ([0.5, 0.9, 0.8, 0.8, 0.8], 4, 1),
+        ([0.9, 0.8, 0.8, 0.8], 3, 0),
+        ([0.5, 0.9, 0.8, 0.9, 0.7], 4, 3),  # of equal scores the last; but it is no gain
+        ([0.5, 0.5, 0.5, 0.6, 0.6, 0.6, 0.6], 6, 6),
+    ],
+)
+def test_it_stops_when_nothing_is_gained_and_goes_back_to_the_best(scores, n_made, best):
+    made, steps, kept, left = run(scores)
+    assert (made, left) == (n_made, best)
+    assert kept == scores[: len(kept)]
+    assert steps == list(range(n_made + 1))
+
+
+def test_scores_are_taken_about_ten_times_and_at_the_end():
+    made, steps, scores, _ = run(np.arange(100), n_steps=37)
+    assert made == 37
+    assert steps == [0, 4, 8, 12, 16, 20, 24, 28, 32, 36, 37]
+    assert len(scores) == 11
+
+
+def test_a_score_that_is_no_number_is_an_error():
+    with pytest.raises(ValueError, match=r"scoring failed on the validation texts \(it gave NaN\)"):
+        run([np.nan])
+
+
+# -- of a classifier
+
+
+def test_the_scores_are_those_of_the_classifier_as_it_would_have_been(stopping):
+    clf = stopping.set_params(max_steps=5, n_iter_no_change=5).fit(X, Y, X_val=X_VAL, y_val=Y_VAL)
+    assert clf.validation_steps_.tolist() == [0, 1, 2, 3, 4, 5]
+    untuned = SetFitClassifier(**clf.get_params() | {"early_stopping": False, "max_steps": 0}).fit(X, Y)
+    assert clf.validation_scores_[0] == untuned.score(X_VAL, Y_VAL)
+    assert clf.validation_scores_.max() == clf.score(X_VAL, Y_VAL)
+
+
+def test_the_best_weights_are_put_back(stopping):
+    scores = iter([0.1, 0.9, 0.5, 0.4, 0.3, 0.2])
+    states = []
+
+    def scoring(classifier, X, y):
+        states.append(classifier.predict_proba(X))
+        return next(scores)
+
+    clf = stopping.set_params(scoring=scoring).fit(X, Y, X_val=X_VAL, y_val=Y_VAL)
+    assert (clf.n_steps_, len(clf.loss_curve_)) == (4, 4)
+    np.testing.assert_array_equal(clf.validation_scores_, [0.1, 0.9, 0.5, 0.4, 0.3])
+    np.testing.assert_allclose(clf.predict_proba(X_VAL), states[1], atol=1e-6)
+    assert np.abs(states[1] - states[4]).max() > 1e-3
+
+
+MICRO = pytest.param(make_scorer(f1_score, average="micro"), marks=needs_sklearn_1_8)  # which wants a label 1
+
+
+@pytest.mark.parametrize("scoring", ["f1_macro", "neg_log_loss", "roc_auc_ovr", MICRO])
+def test_any_scorer_of_scikit_learn_judges(stopping, scoring):
+    clf = stopping.set_params(scoring=scoring).fit(X, Y, X_val=X_VAL, y_val=Y_VAL)
+    assert np.isfinite(clf.validation_scores_).all()
+    assert len(clf.validation_scores_) == len(clf.validation_steps_) > 1
+
+
+def test_the_scores_of_several_labels_are_those_of_the_whole_matrix(stopping):
+    def labels(y):
+        return pd.DataFrame({"food": np.array(y) == "food", "loud": np.array(y) != "sport"}).astype(int)
+
+    clf = stopping.set_params(scoring="f1_macro").fit(X, labels(Y), X_val=X_VAL, y_val=labels(Y_VAL))
+    assert clf.validation_scores_.max() == pytest.approx(f1_score(labels(Y_VAL), clf.predict(X_VAL), average="macro"))
+
+
+def test_texts_are_held_out_where_none_are_given(stopping, monkeypatch):
+    seen, tune = [], Tuning.run
+    monkeypatch.setattr(Tuning, "run", lambda self, start=None: (seen.append(self.labelled), tune(self, start))[1])
+    clf = stopping.set_params(validation_fraction=0.25).fit(X, Y)
+    assert sorted(seen[0].targets.y) == sorted(["food", "music", "sport"] * 6)
+    assert clf.encoder_.class_count_.tolist() == [6, 6, 6]
+    assert clf.head_.coef_.shape == (3, 32)
+
+
+def test_a_fit_with_held_out_texts_depends_on_the_seed_alone(stopping):
+    first, second = (stopping.fit(X, Y).predict_proba(X) for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+
+
+def test_it_takes_part_in_a_grid(stopping):
+    search = GridSearchCV(stopping, {"n_iter_no_change": [1, 5], "head__C": [1, 10]}, cv=2).fit(X, Y)
+    assert search.best_estimator_.validation_scores_.size > 1
+
+
+def test_without_it_there_are_no_scores(fitted):
+    assert fitted.validation_scores_.shape == fitted.validation_steps_.shape == (0,)
+
+
+def test_no_steps_have_one_score(stopping):
+    clf = stopping.set_params(max_steps=0).fit(X, Y)
+    assert clf.validation_steps_.tolist() == [0]
+
+
+def test_an_error_of_the_scorer_leaves_the_classifier_as_it_was(stopping, fitted):
+    def scoring(classifier, X, y):
+        raise RuntimeError("no score today")
+
+    with pytest.raises(RuntimeError, match="no score today"):
+        stopping.set_params(scoring=scoring).fit(X, Y)
+    assert not hasattr(stopping, "encoder_")
+
+
+# -- what is wrong is told before any training
+
+
+@pytest.fixture
+def no_training(monkeypatch):
+    def never(*_, **__):
+        raise AssertionError("training has begun")
+
+    monkeypatch.setattr(Body, "encode", never)
+
+
+@pytest.mark.usefixtures("no_training")
+@pytest.mark.parametrize(
+    ("changes", "validation", "says"),
+    [
+        ({"early_stopping": False}, {"X_val": X_VAL, "y_val": Y_VAL}, "early_stopping=False. Set it to True"),
+        ({}, {"X_val": X_VAL}, "X_val was given without y_val"),
+        ({}, {"y_val": Y_VAL}, "y_val was given without X_val"),
+        ({}, {"X_val": X_VAL, "y_val": Y_VAL[1:]}, "X_val and y_val must have the same number of rows"),
+        ({}, {"X_val": ["a"], "y_val": ["dance"]}, "y_val has a label at row 0 that y does not have: 'dance'"),
+        ({}, {"X_val": ["a"], "y_val": [None]}, "y_val has a missing label at row 0"),
+        ({}, {"X_val": [None], "y_val": ["food"]}, "X_val has a missing value at row 0"),
+        ({"scoring": "f1_makro"}, {}, "scoring='f1_makro' is no scorer of scikit-learn. Did you mean 'f1_macro'"),
+        ({}, {"X_val": ["a"], "y_val": [["food", "music"]]}, "y_val must hold one label per text"),
+        ({"scoring": ["accuracy"]}, {}, "The 'scoring' parameter"),
+        ({"validation_fraction": 1.0}, {}, "The 'validation_fraction' parameter"),
+        ({"n_iter_no_change": 0}, {}, "The 'n_iter_no_change' parameter"),
+    ],
+)
+def test_what_is_wrong_is_told_before_any_training(stopping, changes, validation, says):
+    with pytest.raises(ValueError, match=says):
+        stopping.set_params(**changes).fit(X, Y, **validation)
+
+
+@pytest.mark.usefixtures("no_training")
+def test_a_matrix_of_another_width_is_told(stopping):
+    labels = np.column_stack([np.array(Y) == "food", np.array(Y) == "music"])
+    with pytest.raises(ValueError, match=r"y_val must be a matrix of 0 and 1 of shape \(15, 2\)"):
+        stopping.fit(X, labels, X_val=X_VAL, y_val=np.ones((15, 3)))
+
+
+@pytest.mark.usefixtures("no_training")
+def test_classes_of_single_texts_can_hold_none_out(stopping):
+    with pytest.raises(ValueError, match="can hold out no text: each class has a single one"):
+        stopping.fit(X[:2], ["a", "b"])
+
+
+# -- what is held out
+
+
+def test_a_text_that_is_there_twice_is_on_one_side(stopping):
+    left, held_out = hold_out(check_labelled(X + X, Y + Y), 0.3, np.random.RandomState(0))
+    assert set(left.texts).isdisjoint(held_out.texts)
+    assert len(left.texts) + len(held_out.texts) == 48
+
+
+def test_where_somebody_else_stops_the_last_step_is_scored_too():
+    scores, body = iter([0.1, 0.9]), Weights()
+    early_stopping = EarlyStopping(lambda *_: next(scores), 3, key=None)
+    early_stopping.start(body, {}, planned(100))
+    body.number = 1
+    assert not early_stopping.step([1.0])
+    assert early_stopping.end([1.0]) == ([0, 1], [0.1, 0.9])
+    assert body.number == 1
+
+
+def test_a_warm_start_wants_texts_that_no_fit_has_seen(stopping):
+    stopping.set_params(warm_start=True).fit(X, Y)
+    with pytest.raises(ValueError, match="needs X_val and y_val when a warm start goes on with a body"):
+        stopping.fit(X, Y)
+    assert len(stopping.fit(X, Y, X_val=X_VAL, y_val=Y_VAL).validation_scores_) > 1
+
+
+def test_a_scorer_may_change_and_fit_what_it_is_given(stopping):
+    def scoring(classifier, X, y):
+        classifier.set_params(head__C=1e-9, max_steps=0).fit(X, y)
+        return 1.0
+
+    clf = stopping.set_params(head__C=10, scoring=scoring).fit(X, Y, X_val=X_VAL, y_val=Y_VAL)
+    assert (clf.head.C, clf.head_.C, clf.max_steps) == (10, 10, 10)
+
+
+def test_columns_of_validation_targets_go_by_their_names(stopping):
+    def labels(y, columns):
+        frame = pd.DataFrame({"food": np.array(y) == "food", "loud": np.array(y) != "sport"}).astype(int)
+        return frame[columns]
+
+    stopping.set_params(scoring="f1_macro", max_steps=3)
+    first, second = (
+        stopping.fit(X, labels(Y, ["food", "loud"]), X_val=X_VAL, y_val=labels(Y_VAL, columns)).validation_scores_
+        for columns in (["food", "loud"], ["loud", "food"])
+    )
+    np.testing.assert_array_equal(first, second)
+
+
+@pytest.mark.parametrize("scoring", ["neg_log_loss", "f1"])
+def test_a_scorer_that_does_not_fit_is_named(stopping, scoring):
+    few = [i for i, label in enumerate(Y_VAL) if label != "food"]
+    with pytest.raises(ValueError, match="scoring failed on the validation texts"):
+        stopping.set_params(scoring=scoring).fit(X, Y, X_val=[X_VAL[i] for i in few], y_val=[Y_VAL[i] for i in few])
+
+
+def test_held_out_texts_and_the_others_are_all(fitted):
+    labelled = check_labelled(X, Y, np.arange(1, 25))
+    left, held_out = hold_out(labelled, 0.2, np.random.RandomState(0))
+    assert sorted(left.texts + held_out.texts) == sorted(X)
+    assert sorted([*left.weights, *held_out.weights]) == list(range(1, 25))
+
+
+def test_of_many_texts_some_of_each_class_judge(monkeypatch):
+    monkeypatch.setattr("sksetfit.training.callbacks.MOST_JUDGED_ON", 6)
+    few = some_of_each_class(check_labelled(X, Y))
+    assert sorted(few.targets.y) == sorted(["food", "music", "sport"] * 4)
+    monkeypatch.setattr("sksetfit.training.callbacks.MOST_JUDGED_ON", 24)
+    assert len(some_of_each_class(check_labelled(X, Y)).texts) == 24

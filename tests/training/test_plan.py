@@ -1,0 +1,107 @@
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from sksetfit import DistilledSetFitClassifier, SetFitClassifier, SetFitEncoder, write_setfit
+from sksetfit.training.plan import (
+    LEARNING_RATE,
+    MAX_STEPS,
+    MIN_STEPS,
+    PASSES,
+    batch_size_of,
+    learning_rate_of,
+    planned_steps,
+    warmup_then_linear,
+)
+
+TEXTS, LABELS = ["bread", "cheese", "piano", "violin"], ["food", "food", "music", "music"]
+
+
+@pytest.mark.parametrize(
+    ("n_texts", "batch_size", "steps"),
+    [
+        (2, 24, MIN_STEPS),
+        (16, 24, MIN_STEPS),
+        (240, 24, PASSES * 10),
+        (250, 24, round(PASSES * 250 / 24)),
+        (10**6, 24, MAX_STEPS),
+        (10**9, 2, MAX_STEPS),
+    ],
+)
+def test_the_plan_is_a_few_passes_within_bounds(n_texts, batch_size, steps):
+    assert planned_steps(n_texts, batch_size) == steps
+    assert type(planned_steps(n_texts, batch_size)) is int
+
+
+def test_the_plan_never_shrinks_with_more_texts():
+    plans = [planned_steps(n_texts, 24) for n_texts in range(1, 9000, 7)]
+    assert plans == sorted(plans)
+    assert plans[0] == MIN_STEPS
+    assert plans[-1] == MAX_STEPS
+
+
+@pytest.mark.parametrize(("n_steps", "proportion"), [(1, 0.1), (10, 0.0), (10, 0.1), (10, 0.5), (10, 1.0)])
+def test_the_learning_rate_rises_and_then_falls(n_steps, proportion):
+    factor = warmup_then_linear(n_steps, proportion)
+    factors = [factor(step) for step in range(n_steps)]
+    top = int(np.argmax(factors))
+    assert max(factors) == 1
+    assert min(factors) > 0
+    assert top == max(0, round(proportion * n_steps) - 1)
+    assert factors[: top + 1] == sorted(factors[: top + 1])
+    assert factors[top:] == sorted(factors[top:], reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("width", "rate"),
+    [(32, LEARNING_RATE), (384, LEARNING_RATE), (768, LEARNING_RATE / 2), (1536, LEARNING_RATE / 4)],
+)
+def test_the_learning_rate_falls_with_the_width_of_the_body(width, rate):
+    assert learning_rate_of(width) == pytest.approx(rate)
+
+
+@pytest.mark.parametrize(("n_classes", "batch_size"), [(1, 24), (12, 24), (13, 26), (32, 64), (1000, 64)])
+def test_a_batch_holds_two_texts_of_each_class_within_bounds(n_classes, batch_size):
+    assert batch_size_of(n_classes) == batch_size
+
+
+def test_the_plan_says_the_batch_size_that_auto_takes(tiny_model, capsys):
+    labels = [f"label {name}" for name in "abcdefghijklmnop"]
+    SetFitEncoder(tiny_model, max_steps=1, verbose=1, random_state=0).fit([f"text {i}" for i in range(32)], 2 * labels)
+    assert "at most 32 texts" in capsys.readouterr().out
+
+
+@pytest.fixture
+def static_folder(tmp_path, tiny_model):
+    teacher = SetFitClassifier(tiny_model, max_steps=0, label_texts=None).fit(TEXTS, LABELS)
+    student = DistilledSetFitClassifier(teacher, model="static", max_steps=0).fit(TEXTS)
+    write_setfit(student, tmp_path / "static")
+    return tmp_path / "static"
+
+
+def test_a_static_body_gets_a_rate_in_proportion_to_its_vectors(static_folder):
+    fitted = SetFitEncoder(static_folder, max_steps=1, random_state=0).fit(TEXTS, LABELS)
+    (vectors,) = load_file(next(static_folder.rglob("*.safetensors"))).values()
+    assert fitted.learning_rate_ == pytest.approx(3e-3 * np.sqrt(np.square(vectors).sum(axis=1).mean()), rel=1e-4)
+
+
+@pytest.mark.parametrize("estimator", [SetFitClassifier, SetFitEncoder])
+def test_auto_is_the_rate_that_a_fit_says_it_took(estimator, tiny_model):
+    auto = estimator(tiny_model, max_steps=2, random_state=0).fit(TEXTS, LABELS)
+    assert auto.learning_rate_ == LEARNING_RATE
+    same = estimator(tiny_model, max_steps=2, learning_rate=LEARNING_RATE, random_state=0).fit(TEXTS, LABELS)
+    np.testing.assert_array_equal(auto.loss_curve_, same.loss_curve_)
+    other = estimator(tiny_model, max_steps=2, learning_rate=0.02, random_state=0).fit(TEXTS, LABELS)
+    assert other.learning_rate_ == 0.02
+
+
+def test_scorers_of_early_stopping_see_the_rate_and_the_batch_size_of_the_plan(static_folder):
+    seen = []  # the vectors become longer or shorter, and the rate that is taken from them must not
+
+    def scorer(classifier, texts, labels):
+        seen.append((classifier.learning_rate_, classifier.encoder_.batch_size_))
+        return 0.5
+
+    stopping = SetFitClassifier(static_folder, early_stopping=True, scoring=scorer, max_steps=2, random_state=0)
+    stopping.fit(TEXTS, LABELS)
+    assert set(seen) == {(stopping.learning_rate_, stopping.encoder_.batch_size_)}
