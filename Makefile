@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
-FAST := -m "not slow" --numprocesses 2
+FAST := -m "not slow" --numprocesses 2 --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help quickstart test test-all test-lowest test-newest lint format docs package clean
@@ -28,7 +28,7 @@ test: $(INSTALLED) lint  ## lint, type-check and run the fast tests
 
 test-all: $(INSTALLED) lint  ## run all tests
 	@echo "==> running all tests"
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
 # Old libraries use what newer ones call deprecated, and scikit-learn 1.7 hands pytest what its version 9 warns of. Pages
 # and examples, which are what runs on real weights, show newer parts of scikit-learn.

@@ -83,6 +83,6 @@ for place, (name, clf) in enumerate(classifiers.items()):
     sizes, means = display.train_sizes, display.test_scores.mean(axis=1)
     print(f"{name:16}", *(f"  {size} texts {mean:.1%}" for size, mean in zip(sizes, means, strict=True)))
 ax.legend()
-ax.set(xlabel="Labelled texts", xticks=sizes)
+ax.set(xlabel="TrainingData texts", xticks=sizes)
 plt.show()
 folder.cleanup()

@@ -4,10 +4,10 @@
 Transformer alone. `dump` and `load` keep a fitted one in a file, `push_to_hub` shares it with its `model_card`,
 `read_setfit` and `write_setfit` exchange it with the reference, and `load_tickets` gives texts to try it on.
 `MultiLabelThresholdClassifier` finds a threshold for each label and `RejectClassifier` one below which there is no
-answer, of any classifier. `DistilledSetFitClassifier` is a smaller model that learned from a fitted one. `FewShotSplit`
-cross-validates with a few texts of each class, and `make_templated_texts` makes texts of class names alone. `TorchHead`
-is a head of any loss of torch that tunes the body as well. `TuningCurveDisplay`, `EmbeddingsDisplay` and
-`RiskCoverageDisplay` draw.
+answer, of any classifier. `DistilledSetFitClassifier` is a smaller model that learned from a fitted one.
+`FewShotSplit` cross-validates with a few texts of each class, and `make_templated_texts` makes texts of class names
+alone. `LogisticRegressionHead` is the default head, and `TorchHead` one of any loss of torch that tunes the body as
+well. `TuningCurveDisplay`, `EmbeddingsDisplay` and `RiskCoverageDisplay` draw.
 """
 
 # Importing torch, sentence-transformers or skops (which imports torch) takes seconds, and `import sksetfit` does not do
@@ -22,6 +22,7 @@ from sksetfit.classifier import SetFitClassifier
 from sksetfit.datasets.tickets import load_tickets
 from sksetfit.distillation import DistilledSetFitClassifier
 from sksetfit.encoder import SetFitEncoder
+from sksetfit.heads.default import LogisticRegressionHead
 from sksetfit.heads.torch_head import TorchHead
 from sksetfit.hub.model_card import model_card
 from sksetfit.hub.push import push_to_hub
@@ -47,6 +48,7 @@ __all__ = [
     "DistilledSetFitClassifier",
     "EmbeddingsDisplay",
     "FewShotSplit",
+    "LogisticRegressionHead",
     "MultiLabelThresholdClassifier",
     "RejectClassifier",
     "RiskCoverageDisplay",

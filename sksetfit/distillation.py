@@ -15,11 +15,12 @@ from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from sksetfit.encoder import SetFitEncoder
+from sksetfit.encoder import ENCODER_CONSTRAINTS, SetFitEncoder, body_of, fitted_encoder
+from sksetfit.heads.method_gate import own_head
 from sksetfit.heads.on_embeddings import HeadOnEmbeddings
-from sksetfit.inputs.texts import check_texts, local_random_state, shown
+from sksetfit.inputs.texts import check_texts, local_random_state, short_repr
 
-_AS_THE_ENCODER = ("precision", "device", "random_state", "verbose")
+SHARED_PARAMS = ("precision", "device", "random_state", "verbose")
 
 
 class DistilledSetFitClassifier(HeadOnEmbeddings, BaseEstimator):
@@ -121,7 +122,7 @@ class DistilledSetFitClassifier(HeadOnEmbeddings, BaseEstimator):
         "max_steps": [StrOptions({"auto"}), Interval(Integral, 0, 10**6, closed="both")],
         "batch_size": [Interval(Integral, 2, None, closed="left")],
         "learning_rate": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
-        **{name: SetFitEncoder._parameter_constraints[name] for name in _AS_THE_ENCODER},
+        **{name: ENCODER_CONSTRAINTS[name] for name in SHARED_PARAMS},
     }
 
     _learned = {
@@ -184,14 +185,13 @@ class DistilledSetFitClassifier(HeadOnEmbeddings, BaseEstimator):
         teacher = self._checked_teacher()
         texts = check_texts(X)
 
-        from sksetfit.training.distill import distil
-        from sksetfit.training.plan import Plan
+        from sksetfit.training.distill import distill
 
         encoder_of_teacher = teacher.encoder_
         classes, head = teacher.classes_.copy(), copy.deepcopy(teacher.head_)  # now: it may be fitted again meanwhile
         own = ("model", "n_layers", "max_steps", "batch_size", "learning_rate", "precision", "device", "verbose")
-        body, losses, learning_rate = distil(
-            encoder_of_teacher._body,
+        result = distill(
+            body_of(encoder_of_teacher),
             texts,
             rng=local_random_state(self.random_state),
             **{name: getattr(self, name) for name in own},
@@ -201,19 +201,18 @@ class DistilledSetFitClassifier(HeadOnEmbeddings, BaseEstimator):
             made_of,
             label_texts=None,
             batch_size=self.batch_size,
-            learning_rate=learning_rate,
-            long_texts=body.long_texts,
-            precision=self.precision,
+            learning_rate=result.plan.learning_rate,
+            long_texts=result.body.long_texts,
+            precision=self.precision,  # type: ignore[arg-type]  # which is validated above
             device=self.device,
         )
-        plan = Plan(self.batch_size, len(losses), learning_rate, self.precision)
         learned = {
             "classes_": classes,
-            "encoder_": encoder._as_of(body, {}, losses.tolist(), plan),
-            "learning_rate_": learning_rate,
+            "encoder_": fitted_encoder(encoder.get_params(deep=False), result),
+            "learning_rate_": result.plan.learning_rate,
             "head_": head,
-            "n_steps_": len(losses),
-            "loss_curve_": losses,
+            "n_steps_": len(result.loss_curve),
+            "loss_curve_": result.loss_curve,
         }
         self.__dict__.update(learned)  # only now: a fit that fails or is interrupted changes nothing
         return self
@@ -223,7 +222,7 @@ class DistilledSetFitClassifier(HeadOnEmbeddings, BaseEstimator):
         if not isinstance(teacher, HeadOnEmbeddings) or teacher is self:
             after_load = " A file does not hold the teacher: set_params(teacher=...)." if teacher is None else ""
             raise TypeError(
-                f"teacher must be a fitted SetFitClassifier, got {shown(teacher)}.{after_load} Of a pipeline or "
+                f"teacher must be a fitted SetFitClassifier, got {short_repr(teacher)}.{after_load} Of a pipeline or "
                 f"search give the classifier in it."
             )
         check_is_fitted(teacher, msg="The teacher, %(name)s, is not fitted: call its fit with labelled texts.")
@@ -283,7 +282,7 @@ class DistilledSetFitClassifier(HeadOnEmbeddings, BaseEstimator):
     def _own_head(self) -> Any:
         if hasattr(self, "head_"):
             return self.head_
-        return self._teacher._own_head if isinstance(self._teacher, HeadOnEmbeddings) else None
+        return own_head(self._teacher) if isinstance(self._teacher, HeadOnEmbeddings) else None
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

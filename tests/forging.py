@@ -4,7 +4,7 @@ import io
 import json
 from zipfile import ZipFile
 
-from sksetfit.persistence.archive import seal
+from sksetfit.persistence.archive import add_checksums
 
 
 def read_members(file, *, with_seal=False):
@@ -20,7 +20,7 @@ def packed(members, *, sealed=True):
         for name, content in members.items():
             archive.writestr(name, content)
     if sealed:
-        seal(stream)
+        add_checksums(stream)
     return stream.getvalue()
 
 

@@ -322,6 +322,7 @@ def test_a_class_documents_exactly_what_it_has_learned(name, fitted):
         sksetfit.FewShotSplit(),
         sksetfit.MultiLabelThresholdClassifier(OneVsRestClassifier(head), cv=2).fit(pd.DataFrame(X).add_prefix("x"), y),
         sksetfit.RejectClassifier(head, coverage=0.5, cv=2).fit(pd.DataFrame(X).add_prefix("x"), y[:, 0]),
+        sksetfit.LogisticRegressionHead().fit(pd.DataFrame(X).add_prefix("x"), y[:, 0]),
         sksetfit.TorchHead().fit(pd.DataFrame(X).add_prefix("x"), y),
         sksetfit.EmbeddingsDisplay(points=np.zeros((2, 2))).plot(),
         sksetfit.RiskCoverageDisplay(coverage=np.ones(1), risk=np.zeros(1)).plot(),

@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from bad_inputs import BAD_TARGETS, BAD_TEXTS, assert_refused, named
 from conftest import make_texts
 from sksetfit import SetFitClassifier, SetFitEncoder
-from sksetfit.inputs.training_data import check_labelled
+from sksetfit.inputs.training_data import check_training_data
 
 X, Y = ["an apple", "a song", "some bread", "a flute"], ["food", "music", "food", "music"]
 
@@ -110,7 +110,7 @@ NOT_SWAPPED = {
 
 @pytest.mark.parametrize("case", named(NOT_SWAPPED))
 def test_what_may_be_meant_is_not_called_swapped(case):
-    assert check_labelled(*case).texts == case[0]
+    assert check_training_data(*case).texts == case[0]
 
 
 BODY_PARAMETERS = {
@@ -152,7 +152,7 @@ CLASSIFIER_PARAMETERS = {
     "a clusterer": ({"head": KMeans()}, "head must be a scikit-learn classifier, got KMeans."),
     "a name": ({"head": "logistic"}, "head must be a scikit-learn classifier, got str.", "LogisticRegression()"),
     "a parameter of the head": ({"head": LogisticRegression(C=-1)}, "The 'C' parameter of LogisticRegression must be"),
-    "a parameter of the default head": ({"head__C": -1}, "The 'C' parameter of LogisticRegression must be"),
+    "a parameter of the default head": ({"head__C": -1}, "The 'C' parameter of LogisticRegressionHead must be"),
     "a class": ({"head": LogisticRegression}, "head must be an instance", "head=LogisticRegression()."),
 }
 
@@ -196,7 +196,7 @@ def test_a_folder_that_holds_no_model_is_refused(estimator, tmp_path):
     ],
 )
 def test_what_only_the_model_can_tell_is_refused_before_it_is_tuned(estimator, parameters, message, monkeypatch):
-    monkeypatch.setattr("sksetfit.training.loop.finetune", lambda *args, **kwargs: pytest.fail("tuned"))
+    monkeypatch.setattr("sksetfit.training.run.run_steps", lambda *args, **kwargs: pytest.fail("tuned"))
     assert_fit_is_refused(estimator.set_params(**parameters), X, Y, ValueError, message)
 
 

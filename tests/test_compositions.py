@@ -53,7 +53,7 @@ from sklearn.svm import LinearSVC
 
 from conftest import TOPICS, make_texts, needs_sklearn_1_8
 from sksetfit import SetFitClassifier
-from sksetfit.training.run import Tuning
+from sksetfit.training import run as run_module
 
 FORMS = {
     "list": list,
@@ -453,13 +453,13 @@ def test_set_output_reaches_through_a_column_transformer(encoder):
 def tunings(monkeypatch):
     """A list that grows by one whenever an encoder is tuned."""
     made = []
-    tune = Tuning.run
+    train = run_module.train_body
 
-    def recording_tune(self, *args, **kwargs):
-        made.append(self)
-        return tune(self, *args, **kwargs)
+    def recording_train(*args, **kwargs):
+        made.append(args)
+        return train(*args, **kwargs)
 
-    monkeypatch.setattr(Tuning, "run", recording_tune)
+    monkeypatch.setattr(run_module, "train_body", recording_train)
     return made
 
 

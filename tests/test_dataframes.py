@@ -1,7 +1,7 @@
 """Texts, targets and embeddings in the columns of pandas, polars and pyarrow.
 
-That every container is read as the same list is held in test_validation.py. Here the containers go through whole fits,
-scores and scikit-learn's tools, and the tables that the encoder makes go on through pipelines.
+That every container is read as the same list is held in inputs/test_texts.py. Here the containers go through whole
+fits, scores and scikit-learn's tools, and the tables that the encoder makes go on through pipelines.
 """
 
 import copy

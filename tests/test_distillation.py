@@ -39,6 +39,7 @@ from sksetfit import (
     read_setfit,
     write_setfit,
 )
+from sksetfit.encoder import body_of
 from sksetfit.hub.push import _card_text
 from sksetfit.training import distill as distill_module
 
@@ -278,7 +279,7 @@ def test_a_folder_that_is_called_static_is_read_where_it_is_given_as_a_path(fitt
     monkeypatch.chdir(tmp_path)
     shutil.copytree(tiny_model, "static")
     student = DistilledSetFitClassifier(fitted, Path("static"), max_steps=0, device="cpu").fit(TEXTS)
-    assert student.encoder_._body.transformer.config.model_type == "bert"
+    assert body_of(student.encoder_).transformer.config.model_type == "bert"
 
 
 # -- as an estimator
@@ -540,27 +541,27 @@ def test_nothing_learns_from_itself(fitted):
 
 def test_a_teacher_that_is_fitted_again_meanwhile_is_read_as_it_was(tiny_model, monkeypatch):
     teacher = SetFitClassifier(tiny_model, max_steps=0, random_state=0).fit(*make_texts(4))
-    distil = distill_module.distil
+    distill = distill_module.distill
 
-    def distil_and_fit(*arguments, **options):
-        result = distil(*arguments, **options)
+    def distill_and_fit(*arguments, **options):
+        result = distill(*arguments, **options)
         teacher.fit(["bread", "a tree"], ["food", "plant"])
         return result
 
-    monkeypatch.setattr(distill_module, "distil", distil_and_fit)
+    monkeypatch.setattr(distill_module, "distill", distill_and_fit)
     student = DistilledSetFitClassifier(teacher, max_steps=0).fit(["bread", "tennis"])
     assert student.classes_.tolist() == student.head_.classes_.tolist() == ["food", "music", "sport"]
 
 
 def test_texts_that_no_step_would_read_are_not_encoded(fitted, monkeypatch):
     encoded = []
-    encode = type(fitted.encoder_._body).encode_tokens
+    encode = type(body_of(fitted.encoder_)).encode_tokens
 
     def counting(body, tokens, *precision):
         encoded.append(len(tokens))
         return encode(body, tokens, *precision)
 
-    monkeypatch.setattr(type(fitted.encoder_._body), "encode_tokens", counting)
+    monkeypatch.setattr(type(body_of(fitted.encoder_)), "encode_tokens", counting)
     monkeypatch.setattr(distill_module, "MIN_TEXTS", 10)
     DistilledSetFitClassifier(fitted, max_steps=2, batch_size=6, random_state=0).fit([f"bread {i}" for i in range(40)])
     assert max(encoded) == 12

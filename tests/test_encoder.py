@@ -1,3 +1,4 @@
+import pickle
 import re
 
 import numpy as np
@@ -27,6 +28,22 @@ def test_tuning_makes_neighbours_of_texts_of_a_class(tiny_encoder, tiny_model, l
         nearest_neighbour_accuracy(tiny_encoder.set_params(loss=loss, random_state=seed).fit(X, y)) for seed in range(4)
     ]
     assert np.mean(accuracies) > nearest_neighbour_accuracy(untuned) + 0.1
+
+
+def test_a_saved_encoder_with_a_body_that_is_no_description_is_refused(fitted):
+    state = fitted.encoder_.__getstate__()
+    state = {name: value for name, value in state.items() if name != "body" and not name.endswith("_")}
+    with pytest.raises(ValueError, match="has a body that is no description of one"):
+        object.__new__(SetFitEncoder).__setstate__(state | {"_tuned": {}})
+
+
+def test_precision_and_device_count_when_they_are_set(fitted):
+    X, encoder = make_texts(4)[0], pickle.loads(pickle.dumps(fitted.encoder_))
+    before = encoder.transform(X)
+    assert 0 < np.abs(encoder.set_params(precision="bfloat16").transform(X) - before).max() < 0.1
+    with pytest.raises(ValueError, match="device='abacus' cannot be used on this machine"):
+        encoder.set_params(device="abacus").transform(X)
+    np.testing.assert_array_equal(encoder.set_params(precision="auto", device="cpu:0").transform(X), before)
 
 
 def test_transform_gives_float32_rows(tiny_encoder):

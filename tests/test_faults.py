@@ -229,7 +229,7 @@ PLACES = {  # what is called there, and the how-manieth call breaks
     "first text": ("sksetfit.body.model.Body.forward", 3),  # two are to judge label texts
     "third step back": ("torch.Tensor.backward", 3),
     "last step of AdamW": ("torch.optim.AdamW.step", 4),
-    "after the tuning": ("sksetfit.training.run.give_back_freed_memory", 1),
+    "after the tuning": ("sksetfit.training.run.trim_memory", 1),
 }
 PLACES_OF_CLASSIFIER = {
     "encoding for the head": ("sksetfit.body.model.Body.encode", 3),

@@ -26,6 +26,7 @@ from sksetfit import (
     DistilledSetFitClassifier,
     EmbeddingsDisplay,
     FewShotSplit,
+    LogisticRegressionHead,
     MultiLabelThresholdClassifier,
     RejectClassifier,
     RiskCoverageDisplay,
@@ -120,6 +121,9 @@ def encoder(model: str) -> None:
 
 
 def heads_and_those_around(clf: SetFitClassifier) -> None:
+    logistic = LogisticRegressionHead(C=1.0).fit(clf.encoder_.transform(X), Y)
+    assert_type(logistic, LogisticRegressionHead)
+    assert_type(logistic.predict_proba(clf.encoder_.transform(X)), NDArray[np.floating])
     head = TorchHead(class_weight="balanced").fit(clf.encoder_.transform(X), Y)
     assert_type(head, TorchHead)
     assert_type(head.coef_, NDArray[np.float64])

@@ -24,7 +24,7 @@ from common import is_installed
 from scale import forget_peak, megabytes
 
 from sksetfit import SetFitClassifier, dump, load, read_setfit, write_setfit
-from sksetfit.utils.memory import give_back_freed_memory
+from sksetfit.utils.memory import trim_memory
 
 TEXTS, LABELS = ["great film", "loved it", "dull", "a waste of time"], ["good", "good", "bad", "bad"]
 
@@ -32,7 +32,7 @@ TEXTS, LABELS = ["great film", "loved it", "dull", "a waste of time"], ["good", 
 def measured(name: str, step: Callable[[], Any], mb_of_weights: float) -> Any:
     """Run a step and print what it took."""
     gc.collect()
-    give_back_freed_memory()  # else the step would use what an earlier one has left
+    trim_memory()  # else the step would use what an earlier one has left
     before = megabytes("VmRSS")
     forget_peak()
     started = time.process_time()

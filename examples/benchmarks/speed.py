@@ -30,6 +30,7 @@ from sentence_transformers import SentenceTransformer
 from sksetfit import SetFitClassifier
 from sksetfit.body.export import has_openvino
 from sksetfit.body.model import Body
+from sksetfit.encoder import body_of
 
 
 def processor_seconds(function: Callable[[], Any], repeats: int) -> float:
@@ -73,7 +74,7 @@ def counted_fit(classifier: SetFitClassifier, texts: list[str], labels: list[str
         classifier.fit(texts, labels)
     finally:
         Body.forward = forward  # type: ignore[method-assign]
-    layers = classifier.encoder_._body.transformer.encoder.layer
+    layers = body_of(classifier.encoder_).transformer.encoder.layer
     weights = [weight for layer in layers for weight in layer.parameters() if weight.ndim == 2]
     return n_tokens * sum(weight.numel() * (6 if weight.requires_grad else 2) for weight in weights)
 
@@ -102,7 +103,7 @@ def measure_prediction(classifier: SetFitClassifier, texts: list[str]) -> None:
     print(f"\n| predict | {len(texts)} texts | one text | same labels |\n|---|---|---|---|")
     for backend in ("torch", "openvino") if has_openvino() else ("torch",):
         for precision in ("float32", "bfloat16"):
-            classifier.encoder_.set_params(backend=backend, precision=precision)
+            classifier.set_params(backend=backend, precision=precision)
             seconds = processor_seconds(lambda: classifier.predict(texts), 3)
             seconds_of_one = processor_seconds(lambda: classifier.predict(texts[:1]), 51)
             same = np.mean(classifier.predict(texts) == labels)

@@ -64,7 +64,7 @@ def fit_labelled(known: pd.DataFrame, seed: int) -> Any:
     from sksetfit import SetFitClassifier
 
     classifier = SetFitClassifier(random_state=seed).fit(known["text"].tolist(), known["label"].tolist())
-    classifier.encoder_.precision = "bfloat16"  # for predictions
+    classifier.precision = classifier.encoder_.precision = "bfloat16"  # for predictions
     return classifier
 
 
@@ -81,9 +81,9 @@ def fit_head(first: Any, known: pd.DataFrame, texts: list[str]) -> Any:
 
 def fit_again(first: Any, known: pd.DataFrame, texts: list[str]) -> Any:
     rows, codes = surest(first.predict_proba(texts), 0.5)
-    again = clone(first).set_params(max_steps=N_STEPS)
+    again = clone(first).set_params(max_steps=N_STEPS, precision="auto")
     again.fit(known["text"].tolist() + [texts[i] for i in rows], [*known["label"], *first.classes_[codes]])
-    again.encoder_.precision = "bfloat16"
+    again.precision = "bfloat16"
     return again.predict
 
 

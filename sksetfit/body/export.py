@@ -85,9 +85,18 @@ def check_openvino() -> None:
     """
     if not has_openvino():
         raise ValueError(
-            "backend='openvino' needs packages that are not installed: pip install 'sksetfit[openvino]', or take "
-            "backend='torch' (of a fitted classifier: clf.encoder_.set_params(backend='torch'))."
+            "backend='openvino' needs packages that are not installed: install the extra openvino, "
+            "pip install '.[openvino]' in a clone, or take backend='torch' (of a fitted estimator: "
+            "set_params(backend='torch'))."
         )
+
+
+def openvino_body(body: Body, precision: str) -> OpenVINOBody:
+    """Return what OpenVINO made of a body, which takes seconds the first time."""
+    if precision not in body.exports:
+        body.exports[precision] = OpenVINOBody(body, precision)
+    made: OpenVINOBody = body.exports[precision]
+    return made
 
 
 class OpenVINOBody:

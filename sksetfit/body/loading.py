@@ -57,7 +57,7 @@ def load_body(
     """
     target = chosen_device(device)
     name = os.fsdecode(model)
-    source, fetched = _find(name)
+    source, fetched = _resolve_source(name)
     with building(quiet=quiet):
         try:
             loaded = SentenceTransformer(source, device="cpu", local_files_only=fetched)
@@ -69,11 +69,12 @@ def load_body(
             ) from error
         body = _as_body(loaded, name, max_seq_length, prompt)
         # What wraps the transformer refers to itself, and would keep the weights until Python looks for such circles.
-        loaded[0]._modules.clear()
+        for part in [name for name, _ in loaded[0].named_children()]:
+            delattr(loaded[0], part)
         return body.to(target)
 
 
-def identity(model: str | os.PathLike[str]) -> str:
+def model_fingerprint(model: str | os.PathLike[str]) -> str:
     """Return what tells a model from all others: the sums of a folder's files, or the commit of a name on the Hub.
 
     Raises
@@ -82,7 +83,7 @@ def identity(model: str | os.PathLike[str]) -> str:
         If there is no such folder or name.
     """
     name = os.fsdecode(model)
-    source, fetched = _find(name)
+    source, fetched = _resolve_source(name)
     if not os.path.isdir(source):
         if not fetched:
             return f"{source}@{HfApi().model_info(source, timeout=TIMEOUT).sha}"
@@ -92,7 +93,7 @@ def identity(model: str | os.PathLike[str]) -> str:
     return hashlib.sha256(repr(sums).encode()).hexdigest()
 
 
-def _find(model: str) -> tuple[str, bool]:
+def _resolve_source(model: str) -> tuple[str, bool]:
     """Return what to load and whether it is on this machine already."""
     if os.path.isdir(model):
         if not any(os.path.isfile(os.path.join(model, name)) for name in ("modules.json", "config.json")):
@@ -107,7 +108,7 @@ def _find(model: str) -> tuple[str, bool]:
         return folder, True
     if _cached_commit(name) is not None:
         return name, True
-    _ask_hub(name, model)
+    _check_on_hub(name, model)
     return name, False
 
 
@@ -148,7 +149,7 @@ def _cached_commit(name: str) -> str | None:
     return Path(folder).name
 
 
-def _ask_hub(name: str, model: str) -> None:
+def _check_on_hub(name: str, model: str) -> None:
     """Fail at once where the Hub cannot be reached or has no such model; the loader itself would retry for a minute."""
     try:
         HfApi().model_info(name, timeout=TIMEOUT)
@@ -285,7 +286,7 @@ def chosen_device(device: str | None) -> torch.device:
         return _best_device()
     try:
         torch.zeros(1, device=device).cpu()  # which the device "meta" cannot do
-    except (RuntimeError, AssertionError) as error:  # torch asserts where it was built without CUDA
+    except (RuntimeError, AssertionError, ImportError) as error:  # the last two where it was built without the device
         raise ValueError(
             f"device={device!r} cannot be used on this machine: {_first_line(error)[:80]}. None takes a GPU where "
             f"torch finds one, and 'cpu' is always there."

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers.utils import logging
 
-from sksetfit.body.packing import packed_states, plain_is_quick, rounded_up, split_by_length, use_packing
+from sksetfit.body.packing import attention_of, packed_states, plain_is_quick, rounded_up, split_by_length, use_packing
 from sksetfit.body.windows import Tokens, Windows, split_into_windows
 
 # Tokens per prediction batch, with any padding. A processor is quickest with what fits its caches, a GPU wants many.
@@ -92,7 +92,12 @@ class Body(nn.Module):
         self.n_long_texts = 0  # among those that it was tuned on: of more than max_seq_length tokens
         self.exports: dict[str, Any] = {}  # what OpenVINO made of it, by precision; never saved
         self.name = uuid4().hex  # of this body and no other, though it be tuned alike
+        self.wanted_device: Any = None  # the parameter that it was last placed by
         self.eval()
+
+    def built(self) -> Body:
+        """Return the body itself, as a body from the cache does."""
+        return self
 
     @property
     def device(self) -> torch.device:
@@ -183,6 +188,11 @@ class Body(nn.Module):
             features = module(features)
         embeddings: Tensor = features["sentence_embedding"]
         return embeddings.float()
+
+    def weights_changed(self) -> None:
+        """Forget what was made of the weights before: exports, and the name under which embeddings are cached."""
+        self.exports.clear()
+        self.name = uuid4().hex
 
     def copy_of_weights(self) -> dict[str, Tensor]:
         """Return a copy of the weights that are tuned."""
@@ -283,7 +293,7 @@ def autocast(device: torch.device, precision: str) -> torch.autocast:
 @contextmanager
 def _quick_attention(transformer: PreTrainedModel, width: int) -> Iterator[None]:
     """Let a transformer, where it is tuned, attend plainly while texts of this width go through it."""
-    chosen = transformer.config._attn_implementation
+    chosen = attention_of(transformer)
     if chosen != "sdpa" or not torch.is_grad_enabled() or not plain_is_quick(transformer.device, width):
         yield
         return

@@ -92,7 +92,13 @@ def use_packing(transformer: PreTrainedModel) -> bool:
         return True
     if kind in _KINDS | _KINDS_COUNTING_FROM_PADDING and not is_decoder:
         transformer.set_attn_implementation(ATTENTION)  # which may decline in silence
-    return bool(transformer.config._attn_implementation == ATTENTION)
+    return attention_of(transformer) == ATTENTION
+
+
+def attention_of(transformer: PreTrainedModel) -> str:
+    """Return the name of the implementation of attention that a transformer uses."""
+    name: str = transformer.config._attn_implementation  # noqa: SLF001  (transformers has a setter only)
+    return name
 
 
 def plain_is_quick(device: torch.device, n_tokens: int) -> bool:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from sksetfit.body.model import autocast, threads
-from sksetfit.inputs.texts import shown
-from sksetfit.training.gradients import LossOfBatch, LossWithWeights
+from sksetfit.inputs.texts import short_repr
+from sksetfit.training.gradients import LossOfBatch, ParametricLoss
 
 LossOfLogits = Callable[[Tensor, Tensor], Tensor]
 FLAT = {torch.float32: 1e-5, torch.float64: 1e-7}  # a gradient of the mean loss at which the bottom is reached
@@ -49,7 +49,7 @@ def check_loss(loss: str | LossOfLogits, n_classes: int, *, multi_label: bool, w
     ValueError, TypeError
         If it cannot be called, or gives no Tensor, or none of a shape or with a gradient that can be used.
     """
-    name = f"The loss of TorchHead, {shown(loss)},"
+    name = f"The loss of TorchHead, {short_repr(loss)},"
     if isinstance(loss, type):
         raise TypeError(f"{name} is a class. Call it first: loss={loss.__name__}().")
     logits = torch.zeros(2, n_classes, requires_grad=True)
@@ -81,7 +81,7 @@ def _target(indicator: NDArray[np.bool_], *, multi_label: bool) -> Tensor:
     return torch.from_numpy(indicator.astype(np.float32) if multi_label else indicator.argmax(axis=1))
 
 
-class HeadLoss(LossWithWeights):
+class HeadLoss(ParametricLoss):
     """The loss of the answers that a linear layer gives to embeddings.
 
     Parameters
@@ -94,7 +94,7 @@ class HeadLoss(LossWithWeights):
     multi_label : bool
     learning_rate : float
         Of the layer's weights, where they are learned in steps.
-    besides : callable or None, default=None
+    contrastive_loss : callable or None, default=None
         Another loss of embeddings, to which this one is added.
     """
 
@@ -108,12 +108,12 @@ class HeadLoss(LossWithWeights):
         n_dimensions: int,
         multi_label: bool,
         learning_rate: float,
-        besides: LossOfBatch | None = None,
+        contrastive_loss: LossOfBatch | None = None,
     ) -> None:
         super().__init__()
         self.learning_rate = learning_rate
         self.loss: LossOfLogits = LOSSES[loss] if isinstance(loss, str) else loss
-        self.besides = besides
+        self.contrastive_loss = contrastive_loss
         n_classes = indicator.shape[1]
         self.two_sides = n_classes == 2 and not multi_label  # one row of weights says which
         n_rows = 1 if self.two_sides else n_classes
@@ -132,7 +132,9 @@ class HeadLoss(LossWithWeights):
         if self.weights is not None:
             weights = self.weights[rows]
             values = values * weights / weights.mean()
-        return values.mean() if self.besides is None else values.mean() + self.besides(embeddings, texts)
+        return (
+            values.mean() if self.contrastive_loss is None else values.mean() + self.contrastive_loss(embeddings, texts)
+        )
 
     @property
     def total(self) -> float:
@@ -169,7 +171,9 @@ def fit_layer(loss: HeadLoss, embeddings: NDArray[Any], *, C: float, max_iter: i
         value: Tensor = loss(X, rows) + strength * loss.coef.square().sum()
         value.backward()
         if not value.isfinite():
-            raise ValueError(f"The loss of TorchHead, {shown(loss.loss)}, is {value.item()} on its training texts.")
+            raise ValueError(
+                f"The loss of TorchHead, {short_repr(loss.loss)}, is {value.item()} on its training texts."
+            )
         return value.item()
 
     with threads(), autocast(X.device, "float32"), torch.enable_grad():

@@ -10,7 +10,10 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
-from sksetfit.heads.default import check_fitted_head, head_method, is_multi_label, one_array
+from sksetfit.encoder import SetFitEncoder, body_of, encode_texts, place_body
+from sksetfit.heads.method_gate import head_method
+from sksetfit.heads.saved import check_fitted_head
+from sksetfit.heads.strategies import is_multi_label, stack_label_proba
 from sksetfit.inputs.texts import check_texts
 from sksetfit.persistence.estimator_state import PlainStateMixin, checked_state, plain_state
 
@@ -19,6 +22,8 @@ class HeadOnEmbeddings(PlainStateMixin, ClassifierMixin):
     """A classifier of texts whose fit leaves ``classes_``, ``encoder_`` and ``head_``."""
 
     _learned: dict[str, Any]  # the names of all that it leaves, and of which type each is
+    precision: str
+    device: str | None
     _own_head: Any  # before a fit, the one that it will have, or None
 
     def predict(self, X: Any) -> NDArray[Any]:
@@ -34,7 +39,7 @@ class HeadOnEmbeddings(PlainStateMixin, ClassifierMixin):
         ndarray of shape (n_texts,) or (n_texts, n_labels)
             Labels of ``classes_``; for multi-label targets an indicator matrix, dtype int64.
         """
-        answer = self._head_answer("predict", X)
+        answer = self._predict_with_head("predict", X)
         return answer.astype(np.int64) if answer.ndim == 2 else answer
 
     @head_method
@@ -51,7 +56,7 @@ class HeadOnEmbeddings(PlainStateMixin, ClassifierMixin):
         ndarray of shape (n_texts, n_classes)
             Columns as in ``classes_``; for multi-label targets the probability of each label, whatever the strategy.
         """
-        answer = self._head_answer("predict_proba", X)
+        answer = self._predict_with_head("predict_proba", X)
         if answer.dtype != np.float32:
             return answer
         exact = answer.astype(np.float64)  # of which log_loss, and what averages them, expects exact sums
@@ -71,14 +76,16 @@ class HeadOnEmbeddings(PlainStateMixin, ClassifierMixin):
         ndarray of shape (n_texts,) or (n_texts, n_classes)
             As the head has it: one column less dimension for two classes.
         """
-        return self._head_answer("decision_function", X)
+        return self._predict_with_head("decision_function", X)
 
-    def _head_answer(self, method: str, X: Any) -> NDArray[Any]:
+    def _predict_with_head(self, method: str, X: Any) -> NDArray[Any]:
         check_is_fitted(self)
-        # Not transform: under set_config(transform_output=...) its frames have names that the head was not fitted on.
         encoder, head = self.encoder_, self.head_  # both at once: another thread may be fitting
-        embeddings = encoder._encode(check_texts(X), encoder.backend)
-        return one_array(getattr(head, method)(embeddings))
+        return stack_label_proba(getattr(head, method)(self._embeddings(encoder, check_texts(X))))
+
+    def _embeddings(self, encoder: SetFitEncoder, texts: list[str]) -> NDArray[np.float32]:
+        # Not transform: under set_config(transform_output=...) its frames have names that the head does not know.
+        return encode_texts(encoder, texts, self)
 
     def __getstate__(self) -> dict[str, Any]:
         return plain_state(super().__getstate__())
@@ -86,7 +93,11 @@ class HeadOnEmbeddings(PlainStateMixin, ClassifierMixin):
     def __setstate__(self, state: dict[str, Any]) -> None:
         state = checked_state(self, state, self._learned)
         if "head_" in state:
-            check_fitted_head(state["head_"], state["classes_"], state["encoder_"]._body.n_dimensions)
+            check_fitted_head(state["head_"], state["classes_"], body_of(state["encoder_"]).n_dimensions)
+
+            from sksetfit.body.loading import available_device
+
+            place_body(state["encoder_"], state["device"], available_device)  # it may differ from the encoder's
         super().__setstate__(state)
 
     def __sklearn_is_fitted__(self) -> bool:

@@ -22,7 +22,8 @@ from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sksetfit.heads.default import resolve
-from sksetfit.inputs.texts import shown
+from sksetfit.inputs.targets import Targets
+from sksetfit.inputs.texts import short_repr
 from sksetfit.inputs.training_data import check_sample_weight
 from sksetfit.persistence.estimator_state import PlainStateMixin, checked_state, plain_state
 from sksetfit.training.callbacks import code_of
@@ -188,11 +189,11 @@ class TorchHead(PlainStateMixin, ClassifierMixin, BaseEstimator):
         multi_label, classes, indicator = _check_y(y)
         n_rows = len(X) if weights is None else weights.sum()
         resolve(head, multi_label=multi_label, n_texts=n_rows, n_classes=len(classes))
-        head._check_loss(len(classes), multi_label=multi_label, weighted=weights is not None)
+        _check_loss(head, len(classes), multi_label=multi_label, weighted=weights is not None)
 
         from sksetfit.heads.head_loss import fit_layer
 
-        loss = head._loss_of(indicator, weights, classes, n_dimensions=X.shape[1], multi_label=multi_label)
+        loss = _loss_of(head, indicator, weights, classes, n_dimensions=X.shape[1], multi_label=multi_label)
         n_iter = fit_layer(loss, X, C=head.C, max_iter=self.max_iter)
         if n_iter == self.max_iter:
             warnings.warn(
@@ -205,50 +206,6 @@ class TorchHead(PlainStateMixin, ClassifierMixin, BaseEstimator):
         self.classes_, self.multilabel_, self.n_iter_ = classes, multi_label, n_iter
         self.coef_, self.intercept_ = (part.detach().double().numpy() for part in (loss.coef, loss.intercept))
         return self
-
-    # The methods below are of a head whose "auto" is resolved.
-
-    def _check_loss(self, n_classes: int, *, multi_label: bool, weighted: bool) -> None:
-        """Raise an error if the loss cannot be learned from, or not be weighted where it is to be."""
-        from sksetfit.heads.head_loss import check_loss
-
-        weighted = weighted or self.class_weight is not None
-        check_loss(self.loss, n_classes, multi_label=multi_label, weighted=weighted)
-
-    def _loss_of(
-        self,
-        indicator: NDArray[np.bool_],
-        weights: NDArray[np.float64] | None,
-        classes: NDArray[Any],
-        *,
-        n_dimensions: int,
-        multi_label: bool,
-        besides: LossOfBatch | None = None,
-    ) -> HeadLoss:
-        """Return the loss of embeddings of texts with these labels and weights."""
-        from sksetfit.heads.head_loss import HeadLoss
-
-        if self.class_weight is not None:
-            sides = indicator.T.astype(int) if multi_label else [classes[indicator.argmax(axis=1)]]
-            by_class = np.column_stack([_class_weights(self.class_weight, side, weights) for side in sides])
-            weights = by_class if weights is None else by_class * weights[:, np.newaxis]
-            weights = weights if multi_label else weights[:, 0]
-        elif multi_label and weights is not None:
-            weights = np.repeat(weights[:, np.newaxis], indicator.shape[1], axis=1)
-        return HeadLoss(
-            self.loss,
-            indicator,
-            weights,
-            n_dimensions=n_dimensions,
-            multi_label=multi_label,
-            learning_rate=self.learning_rate,
-            besides=besides,
-        )
-
-    @property
-    def _key(self) -> tuple[Any, ...]:
-        """What of this head decides what becomes of a body, for a memory of tuned bodies."""
-        return self.loss, code_of(self.loss), self.class_weight, float(self.learning_rate)
 
     def decision_function(self, X: Any) -> NDArray[np.floating]:
         """Return the logit of each class.
@@ -335,6 +292,90 @@ class TorchHead(PlainStateMixin, ClassifierMixin, BaseEstimator):
         return tags
 
 
+# The functions below are of a head whose "auto" is resolved.
+
+
+def check_torch_head(head: TorchHead, targets: Targets, *, weighted: bool) -> None:
+    """Raise an error if the loss of a head cannot be learned from, or not be weighted where it is to be.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If it cannot.
+    """
+    _check_loss(head, len(targets.classes), multi_label=targets.multi_label, weighted=weighted)
+
+
+class TorchHeadLoss:
+    """The loss of a head, by which a body is trained as well."""
+
+    def __init__(self, head: TorchHead, targets: Targets) -> None:
+        self._head, self._targets = head, targets
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """What of the head decides what becomes of the body, for the cache."""
+        head = self._head
+        return head.loss, code_of(head.loss), head.class_weight, float(head.learning_rate)
+
+    def added_to(
+        self,
+        loss: LossOfBatch,
+        indicator: NDArray[np.bool_],
+        weights: NDArray[np.float64] | None,
+        n_dimensions: int,
+    ) -> HeadLoss:
+        """Return the sum of another loss and that of the head, for texts with these labels and weights."""
+        targets = self._targets
+        return _loss_of(
+            self._head,
+            indicator,
+            weights,
+            targets.classes,
+            n_dimensions=n_dimensions,
+            multi_label=targets.multi_label,
+            contrastive_loss=loss,
+        )
+
+
+def _check_loss(head: TorchHead, n_classes: int, *, multi_label: bool, weighted: bool) -> None:
+    from sksetfit.heads.head_loss import check_loss
+
+    weighted = weighted or head.class_weight is not None
+    check_loss(head.loss, n_classes, multi_label=multi_label, weighted=weighted)
+
+
+def _loss_of(
+    head: TorchHead,
+    indicator: NDArray[np.bool_],
+    weights: NDArray[np.float64] | None,
+    classes: NDArray[Any],
+    *,
+    n_dimensions: int,
+    multi_label: bool,
+    contrastive_loss: LossOfBatch | None = None,
+) -> HeadLoss:
+    """Return the loss of embeddings of texts with these labels and weights."""
+    from sksetfit.heads.head_loss import HeadLoss
+
+    if head.class_weight is not None:
+        sides = indicator.T.astype(int) if multi_label else [classes[indicator.argmax(axis=1)]]
+        by_class = np.column_stack([_class_weights(head.class_weight, side, weights) for side in sides])
+        weights = by_class if weights is None else by_class * weights[:, np.newaxis]
+        weights = weights if multi_label else weights[:, 0]
+    elif multi_label and weights is not None:
+        weights = np.repeat(weights[:, np.newaxis], indicator.shape[1], axis=1)
+    return HeadLoss(
+        head.loss,
+        indicator,
+        weights,
+        n_dimensions=n_dimensions,
+        multi_label=multi_label,
+        learning_rate=head.learning_rate,
+        contrastive_loss=contrastive_loss,
+    )
+
+
 def _class_weights(
     class_weight: Any, labels: NDArray[Any], sample_weight: NDArray[np.float64] | None
 ) -> NDArray[np.float64]:
@@ -359,5 +400,7 @@ def _check_y(y: Any) -> tuple[bool, NDArray[Any], NDArray[np.bool_]]:
         )
     classes, codes = np.unique(column_or_1d(y, warn=True), return_inverse=True)
     if len(classes) < 2:
-        raise ValueError(f"y has a single class, {shown(classes[0])}. A classifier needs two at least, got one class.")
+        raise ValueError(
+            f"y has a single class, {short_repr(classes[0])}. A classifier needs two at least, got one class."
+        )
     return False, classes, codes[:, np.newaxis] == np.arange(len(classes))

@@ -7,15 +7,14 @@ from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.metrics import check_scoring, get_scorer_names, precision_recall_fscore_support
 
-from sksetfit.encoder import SetFitEncoder
-from sksetfit.heads.default import is_multi_label
+from sksetfit.encoder import encode_texts
 from sksetfit.heads.on_embeddings import HeadOnEmbeddings
+from sksetfit.heads.strategies import is_multi_label
 from sksetfit.hub.card_text import Scores, one_line
-from sksetfit.inputs.texts import check_texts, column_names, shown
+from sksetfit.inputs.texts import check_texts, column_names, short_repr
 
 
 def both_given(X: Any, y: Any, name: str) -> bool:
@@ -42,26 +41,16 @@ def checked_scorer(clf: HeadOnEmbeddings, scoring: Any) -> tuple[Any, str]:
     return check_scoring(clf, scoring=scoring), scoring if isinstance(scoring, str) else name_of_function
 
 
-class _EncodedOnce:
-    """Stands for an encoder that has the embeddings of some texts at hand."""
-
-    def __init__(self, encoder: SetFitEncoder, texts: list[str]) -> None:
-        self.backend = encoder.backend
-        self._encoder, self._texts, self._embeddings = encoder, texts, encoder.transform(texts)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._encoder, name)
-
-    def _encode(self, texts: list[str], backend: str) -> NDArray[np.float32]:
-        return self._embeddings if texts == self._texts else self._encoder._encode(texts, backend)
-
-
 def evaluate(clf: HeadOnEmbeddings, X: Any, y: Any, scorer: Any, name: str) -> Scores:
     """Return the scores of a classifier; the texts are encoded once, whatever the scorers ask."""
     texts = check_texts(X, "X_test")
     _check_labels(clf, y, len(texts))
     ready: Any = object.__new__(type(clf))  # a shallow copy, without the checks of a saved one
-    ready.__dict__.update(vars(clf), encoder_=_EncodedOnce(clf.encoder_, texts))
+    embeddings = encode_texts(clf.encoder_, texts, clf)
+    ready.__dict__.update(
+        vars(clf),
+        _embeddings=lambda encoder, other: embeddings if other == texts else encode_texts(encoder, other, clf),
+    )
     scores = scorer(ready, texts, y)
     scores = scores if isinstance(scores, Mapping) else {name: scores}
     labels = None if is_multi_label(clf.head_) else clf.classes_
@@ -79,14 +68,17 @@ def _check_labels(clf: HeadOnEmbeddings, y: Any, n_texts: int) -> None:
         raise ValueError(f"X_test has {n_texts} texts, and y_test has {len(labels)} rows. Pass a label for each text.")
     if is_multi_label(clf.head_):
         if labels.shape[1:] != (len(known),):
-            raise ValueError(f"y_test must have a column for each of {shown(known)}, got shape {labels.shape}.")
+            raise ValueError(f"y_test must have a column for each of {short_repr(known)}, got shape {labels.shape}.")
         names = column_names(y)
         if names and all(isinstance(name, str) for name in [*names, *known]) and names != known:
-            raise ValueError(f"y_test must have the columns {shown(known)} in this order, got {shown(names)}.")
+            raise ValueError(
+                f"y_test must have the columns {short_repr(known)} in this order, got {short_repr(names)}."
+            )
         return
     unknown = [label for label in dict.fromkeys(labels.ravel().tolist()) if label not in known]
     if unknown:
         raise ValueError(
-            f"y_test has labels that clf was not fitted on: {shown(unknown)}; those it knows are {shown(known)}. Are "
+            f"y_test has labels that clf was not fitted on: {short_repr(unknown)}; those it knows are "
+            f"{short_repr(known)}. Are "
             f"X_test and y_test swapped?"
         )

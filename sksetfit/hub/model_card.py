@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from sksetfit.heads.default import is_multi_label
+from sksetfit.encoder import body_of
 from sksetfit.heads.on_embeddings import HeadOnEmbeddings
+from sksetfit.heads.strategies import is_multi_label
 from sksetfit.hub.card_scores import both_given, checked_scorer, evaluate
 from sksetfit.hub.card_text import Facts, Names, Scores, card_text, one_line
 from sksetfit.inputs.label_texts import candidate_label_texts
@@ -215,13 +216,13 @@ def _facts(clf: HeadOnEmbeddings, train: _Train | None, *, show_training_texts: 
         own |= auto  # what "auto" chose
     # scikit-learn's "deprecated" stands for no value at all.
     of_head = {name: value for name, value in clf.head_.get_params().items() if str(value) != "deprecated"}
-    n_read, n_windows = _reads(encoder._body)
+    n_read, n_windows = _reads(body_of(encoder))
     return Facts(
         labels=labels,
         multi_label=is_multi_label(clf.head_),
         base_model=base_model,
         body_name=body_name,
-        made_of=_made_of(encoder._body, is_part=is_student and own["model"] is None),
+        made_of=_made_of(body_of(encoder), is_part=is_student and own["model"] is None),
         head_name=type(clf.head_).__name__,
         max_seq_length=n_read,
         max_windows=n_windows,

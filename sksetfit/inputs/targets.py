@@ -14,7 +14,15 @@ from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.utils import column_or_1d
 
-from sksetfit.inputs.texts import as_list, check_sequence, column_names, is_missing, lone_surrogate, place, shown
+from sksetfit.inputs.texts import (
+    as_list,
+    check_sequence,
+    column_names,
+    is_missing,
+    lone_surrogate,
+    row_location,
+    short_repr,
+)
 
 
 @dataclass(frozen=True)
@@ -94,7 +102,7 @@ def as_labels(y: Any, n_texts: int, name: str = "y") -> NDArray[np.object_]:
         for column, value in enumerate(row):
             if is_missing(value) or (isinstance(value, (float, np.floating)) and np.isinf(value)):
                 names = column_names(y) or range(len(row))
-                where = place(y, i) + (f", column {names[column]!r}" if len(row) > 1 else "")
+                where = row_location(y, i) + (f", column {names[column]!r}" if len(row) > 1 else "")
                 raise ValueError(_absent(value, where, name))
     return values
 
@@ -119,20 +127,21 @@ def _as_objects(y: Any, name: str) -> NDArray[np.object_]:
     if values.ndim not in {1, 2}:
         raise ValueError(
             f"{name} must hold one label per text, or be an indicator matrix of 0 and 1, got {values.ndim} dimensions: "
-            f"{shown(y)}. Take one label of each row."
+            f"{short_repr(y)}. Take one label of each row."
         )
     if values.shape[1:] == (0,):
         raise ValueError(
-            f"{name} has no columns: {shown(y)}. Pass one label per text, or an indicator matrix of 0 and 1."
+            f"{name} has no columns: {short_repr(y)}. Pass one label per text, or an indicator matrix of 0 and 1."
         )
     return values
 
 
 def _absent(value: Any, where: str, name: str) -> str:
     if not is_missing(value):
-        return f"Input {name} contains infinity or a value too large: {shown(value)} at {where}."
+        return f"Input {name} contains infinity or a value too large: {short_repr(value)} at {where}."
     return (
-        f"{name} has a missing label at {where}: got {shown(value)}. Drop the row or give it a label. (Input {name} "
+        f"{name} has a missing label at {where}: got {short_repr(value)}. Drop the row or give it a label. (Input "
+        f"{name} "
         f"contains NaN or None.)"
     )
 
@@ -148,7 +157,8 @@ def _one_label(y: Any, values: NDArray[np.object_]) -> Targets:
     classes, codes = np.unique(labels, return_inverse=True)
     if len(classes) < 2:
         raise ValueError(
-            f"y has a single class, {shown(classes[0])}, in all {len(labels)} rows. A classifier needs at least two "
+            f"y has a single class, {short_repr(classes[0])}, in all {len(labels)} rows. A classifier needs at least "
+            "two "
             f"classes, got one class."
         )
     return Targets(False, labels, classes, codes[:, np.newaxis] == np.arange(len(classes)))
@@ -163,30 +173,37 @@ def check_label(label: Any, i: int, first: Any) -> None:
     if isinstance(label, (list, tuple, set, frozenset, np.ndarray)):
         raise ValueError(
             f"y must hold one label per text, or be an indicator matrix of 0 and 1, got a {kind} at row {i}: "
-            f"{shown(label)}. You appear to be using a legacy multi-label data representation: MultiLabelBinarizer "
+            f"{short_repr(label)}. You appear to be using a legacy multi-label data representation: "
+            "MultiLabelBinarizer "
             f"makes an indicator matrix of it."
         )
     if not (_is_number(label) or isinstance(label, str)):
         raise TypeError(
-            f"Unknown label type: y must hold str, int or bool, got {kind} at row {i}: {shown(label)}. {_MAKE_STR}"
+            f"Unknown label type: y must hold str, int or bool, got {kind} at row {i}: {short_repr(label)}. {_MAKE_STR}"
         )
     if _is_number(label) != _is_number(first):
         raise ValueError(
-            f"y mixes labels of several kinds: {shown(first)} at row 0, {shown(label)} at row {i}. {_MAKE_STR}"
+            f"y mixes labels of several kinds: {short_repr(first)} at row 0, {short_repr(label)} at row {i}. "
+            f"{_MAKE_STR}"
         )
     if _is_number(label) and label != int(label):
         raise ValueError(
-            f"Unknown label type: y is continuous, got {shown(label)} at row {i}. This is a classifier; for numbers "
+            f"Unknown label type: y is continuous, got {short_repr(label)} at row {i}. This is a classifier; for "
+            "numbers "
             f"to be read as classes, cut them into bins, e.g. with KBinsDiscretizer or pandas.cut."
         )
     if _is_number(label) and abs(int(label)) >= 2**63:
         raise ValueError(
-            f"Unknown label type: y holds numbers of more than 64 bits, got {shown(label)} at row {i}. {_MAKE_STR}"
+            f"Unknown label type: y holds numbers of more than 64 bits, got {short_repr(label)} at row {i}. {_MAKE_STR}"
         )
     if isinstance(label, str) and label.endswith("\0"):
-        raise ValueError(f"y holds a label at row {i} that ends in a NUL character, which numpy drops: {shown(label)}.")
+        raise ValueError(
+            f"y holds a label at row {i} that ends in a NUL character, which numpy drops: {short_repr(label)}."
+        )
     if isinstance(label, str) and lone_surrogate(label) is not None:
-        raise ValueError(f"y holds a label at row {i} that is no valid Unicode: a lone surrogate in {shown(label)}.")
+        raise ValueError(
+            f"y holds a label at row {i} that is no valid Unicode: a lone surrogate in {short_repr(label)}."
+        )
 
 
 def _is_number(value: Any) -> bool:
@@ -196,7 +213,7 @@ def _is_number(value: Any) -> bool:
 def _many_labels(y: Any, values: NDArray[np.object_]) -> Targets:
     for (i, column), value in np.ndenumerate(values):
         if not _is_number(value) or value not in {0, 1}:
-            _refuse_columns(value, f"{shown(value)} at row {i}, column {column}")
+            _refuse_columns(value, f"{short_repr(value)} at row {i}, column {column}")
     indicator = values.astype(bool)
     names = column_names(y) or list(range(indicator.shape[1]))
     twice = next((name for i, name in enumerate(names) if name in names[:i]), None)
@@ -232,7 +249,7 @@ def _label_array(names: list[Any]) -> NDArray[Any]:
     return np.array(names) if all(isinstance(name, str) for name in names) else np.arange(len(names))
 
 
-def spread_rows(
+def stratified_folds(
     indicator: NDArray[np.bool_], shares: NDArray[np.float64], rng: np.random.RandomState
 ) -> NDArray[np.intp]:
     """Return the part of each row, such that each label is in each part as often as its share says.
@@ -255,11 +272,11 @@ def spread_rows(
     return part_of
 
 
-def held_out_rows(indicator: NDArray[np.bool_], fraction: float, rng: np.random.RandomState) -> NDArray[np.bool_]:
+def stratified_holdout(indicator: NDArray[np.bool_], fraction: float, rng: np.random.RandomState) -> NDArray[np.bool_]:
     """Return which rows to hold out: of each label about this fraction, but one at least, and not its last.
 
-    The rarest label chooses first, and what it takes counts for the other labels of its rows, as in `spread_rows`, of
-    which the shares alone count. With one label per text that is a stratified split.
+    The rarest label chooses first, and what it takes counts for the other labels of its rows, as in
+    `stratified_folds`, of which the shares alone count. With one label per text that is a stratified split.
 
     Parameters
     ----------

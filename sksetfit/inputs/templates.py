@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sksetfit.inputs.targets import check_label
-from sksetfit.inputs.texts import check_texts, shown
+from sksetfit.inputs.texts import check_texts, short_repr
 
 # The first three stand next to labelled texts, where more bring nothing. Without labelled texts the other five bring
 # 1.4 points, as the mean of ten sets and two bodies. Chosen by leave-one-set-out, 41 lists with 9 classifiers of
@@ -138,10 +138,11 @@ def _named(labels: Any) -> list[tuple[Any, list[str]]]:
     for label, names in named:
         for name in names:
             if not name.strip():
-                raise ValueError(f"labels has an empty name for {shown(label)}. Say what the class is about.")
+                raise ValueError(f"labels has an empty name for {short_repr(label)}. Say what the class is about.")
             if name in label_of:
                 raise ValueError(
-                    f"labels has the name {shown(name)} twice, for {shown(label_of[name])} and for {shown(label)}. "
+                    f"labels has the name {short_repr(name)} twice, for {short_repr(label_of[name])} and for "
+                    f"{short_repr(label)}. "
                     f"Give each class names of its own, each of them once; of targets pass the classes, sorted(set(y))."
                 )
             label_of[name] = label
@@ -162,12 +163,14 @@ def _check_labels(labels: list[Any]) -> None:
     for label in labels:
         if not isinstance(label, (str, Integral, np.bool_)):
             raise TypeError(
-                f"labels must be a dict whose keys are str, int or bool, got {type(label).__name__}: {shown(label)}. "
+                f"labels must be a dict whose keys are str, int or bool, got {type(label).__name__}: "
+                f"{short_repr(label)}. "
                 f"The names of a class are its value."
             )
         if isinstance(label, str) != isinstance(labels[0], str):
             raise ValueError(
-                f"labels mixes keys of several kinds: {shown(labels[0])} and {shown(label)}. Make all of them str."
+                f"labels mixes keys of several kinds: {short_repr(labels[0])} and {short_repr(label)}. Make all of "
+                "them str."
             )
         check_label(label, 0, first=labels[0])
 
@@ -187,7 +190,7 @@ def _checked_templates(templates: Any) -> list[str]:
 
 def _template_error(template: str, i: int, found: str) -> str:
     return (
-        f"templates must have one {{}} each, where the name of a class goes, got {shown(template)} at row {i} "
+        f"templates must have one {{}} each, where the name of a class goes, got {short_repr(template)} at row {i} "
         f"({found}). A brace of the text itself is written twice: '{{{{' or '}}}}'."
     )
 
@@ -195,8 +198,10 @@ def _template_error(template: str, i: int, found: str) -> str:
 def _check_n_per_label(n_per_label: Any, texts: dict[Any, list[str]]) -> None:
     """Raise an error unless each label has so many texts."""
     if not isinstance(n_per_label, (int, np.integer)) or isinstance(n_per_label, bool):
-        raise TypeError(f"n_per_label must be an int or None, got {type(n_per_label).__name__}: {shown(n_per_label)}.")
-    n_texts, fewest = min((len(of_label), shown(label)) for label, of_label in texts.items())
+        raise TypeError(
+            f"n_per_label must be an int or None, got {type(n_per_label).__name__}: {short_repr(n_per_label)}."
+        )
+    n_texts, fewest = min((len(of_label), short_repr(label)) for label, of_label in texts.items())
     if not 1 <= n_per_label <= n_texts:
         raise ValueError(
             f"n_per_label must be from 1 to {n_texts}, which is how many texts there are of {fewest}, "

@@ -20,7 +20,7 @@ _short = reprlib.Repr()
 _short.maxstring = _short.maxlong = _short.maxother = 60
 
 
-def shown(value: Any) -> str:
+def short_repr(value: Any) -> str:
     """Return a representation in one line that cannot flood a message, however much ``value`` holds."""
     value = value.item() if isinstance(value, np.generic) else value
     return " ".join(_short.repr(value).split())
@@ -70,7 +70,7 @@ def check_sequence(values: Any, name: str, of: str) -> None:
     if isinstance(values, (str, bytes, bytearray, memoryview)):
         # Of texts a single one makes sense, of labels only the name of a column does.
         way = "Wrap it in a list: [text]." if of == "text" else "Pass the column itself, e.g. table['label']."
-        raise TypeError(f"{name} must be a sequence of {of}s, got a single {kind}: {shown(values)}. {way}")
+        raise TypeError(f"{name} must be a sequence of {of}s, got a single {kind}: {short_repr(values)}. {way}")
     sized = hasattr(values, "__len__") or hasattr(values, "__array__")
     if sized and not isinstance(values, (type, Mapping, Set)) and getattr(values, "shape", None) != ():
         return
@@ -84,7 +84,7 @@ def check_sequence(values: Any, name: str, of: str) -> None:
         way = f"Make it a list first: list({name})."
     else:
         way = "Pass a list, an array or a DataFrame column."
-    raise TypeError(f"{name} must be a sequence of {of}s, got {kind}: {shown(values)}. {way}")
+    raise TypeError(f"{name} must be a sequence of {of}s, got {kind}: {short_repr(values)}. {way}")
 
 
 def column_names(frame: Any) -> list[Any] | None:
@@ -129,19 +129,20 @@ def as_list(values: Any, name: str, of: str) -> list[Any]:
         ) from error
 
 
-def place(values: Any, row: int) -> str:
+def row_location(values: Any, row: int) -> str:
     """Return where a row is; in pandas also by its index, which after a split is the row of the caller's own table."""
     index = getattr(values, "index", None)
-    if index is None or callable(index) or shown(index[row]) == shown(row):
+    if index is None or callable(index) or short_repr(index[row]) == short_repr(row):
         return f"row {row}"
-    return f"row {row} (index {shown(index[row])})"
+    return f"row {row} (index {short_repr(index[row])})"
 
 
 def _missing_texts(X: Any, rows: list[Any], missing: list[int], name: str) -> str:
     first = missing[0]
     others = f", and {len(missing) - 1} more" if len(missing) > 1 else ""
     return (
-        f"{name} has a missing value at {place(X, first)}: got {shown(rows[first])}{others} (NaN and None are no "
+        f"{name} has a missing value at {row_location(X, first)}: got {short_repr(rows[first])}{others} (NaN and None "
+        "are no "
         f"texts). Drop such rows or fill them, e.g. with the empty string."
     )
 
@@ -151,7 +152,7 @@ def _check_text(row: Any, i: int, name: str, X: Any) -> str:
         surrogate = lone_surrogate(row)
         if surrogate is not None:
             raise ValueError(
-                f"{name} holds a text at {place(X, i)} that is no valid Unicode: a lone surrogate at character "
+                f"{name} holds a text at {row_location(X, i)} that is no valid Unicode: a lone surrogate at character "
                 f"{surrogate} ({row[surrogate]!r}). Decode the source with errors='replace'."
             )
         return str(row)  # also turns numpy.str_ into a plain str
@@ -161,7 +162,9 @@ def _check_text(row: Any, i: int, name: str, X: Any) -> str:
         way = "Pass a flat sequence; join the parts of a text first, e.g. ' '.join(row)."
     else:
         way = "Select the column that holds the text, or make text of it, e.g. str(row)."
-    raise TypeError(f"{name} must hold one str per row, got {type(row).__name__} at {place(X, i)}: {shown(row)}. {way}")
+    raise TypeError(
+        f"{name} must hold one str per row, got {type(row).__name__} at {row_location(X, i)}: {short_repr(row)}. {way}"
+    )
 
 
 def lone_surrogate(text: str) -> int | None:
@@ -189,8 +192,8 @@ def check_label_texts(label_texts: Mapping[Any, Any], classes: Iterable[Any]) ->
         near = difflib.get_close_matches(str(unknown[0]), map(str, known), n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         raise ValueError(
-            f"label_texts names labels that y does not have: {shown(unknown)}.{hint} The labels of y are "
-            f"{shown(known)}."
+            f"label_texts names labels that y does not have: {short_repr(unknown)}.{hint} The labels of y are "
+            f"{short_repr(known)}."
         )
     checked = {
         label: check_texts([texts] if isinstance(texts, str) else texts, f"label_texts[{label!r}]")

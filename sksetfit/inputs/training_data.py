@@ -12,7 +12,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 
 from sksetfit.inputs.targets import Targets, as_labels, check_targets
 from sksetfit.inputs.templates import names_only
-from sksetfit.inputs.texts import check_texts, column_names, shown
+from sksetfit.inputs.texts import check_texts, column_names, short_repr
 
 Weights = NDArray[np.float64]
 SIZES_OF_WEIGHTS = 1e-15, 1e15  # beyond which products and sums in float32 are none any more
@@ -33,7 +33,7 @@ def check_sample_weight(sample_weight: Any, n_texts: int) -> Weights | None:
         weights = np.asarray(sample_weight, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise ValueError(
-            f"sample_weight must hold one number per text, got {shown(sample_weight)} ({error})."
+            f"sample_weight must hold one number per text, got {short_repr(sample_weight)} ({error})."
         ) from None
     if weights.shape != (n_texts,):
         raise ValueError(
@@ -58,7 +58,7 @@ def check_sample_weight(sample_weight: Any, n_texts: int) -> Weights | None:
     return weights
 
 
-def counted_rows(weights: Weights | None, targets: Targets) -> NDArray[np.intp] | None:
+def rows_with_weight(weights: Weights | None, targets: Targets) -> NDArray[np.intp] | None:
     """Return the rows that have a weight, None for all: a text of weight 0 counts as one that is not there.
 
     Raises
@@ -74,13 +74,14 @@ def counted_rows(weights: Weights | None, targets: Targets) -> NDArray[np.intp] 
         if not column.any() or (targets.multi_label and column.all()):
             rest = "no" if not column.any() else "every"
             raise ValueError(
-                f"sample_weight is 0 for so many texts that {rest} text that counts has the label {shown(label)}. Drop "
+                f"sample_weight is 0 for so many texts that {rest} text that counts has the label "
+                f"{short_repr(label)}. Drop "
                 f"the label, or give some of those texts a weight."
             )
     return rows
 
 
-def even_rows(targets: Targets) -> NDArray[np.intp]:
+def undersample(targets: Targets) -> NDArray[np.intp]:
     """Return rows of which no class has more than the rarest, or than a few: of the others some, evenly spaced.
 
     Weights alone do not even out classes of a body that is tuned. Few texts are learned by heart and many are not, so
@@ -121,18 +122,20 @@ def _checked(class_weight: Mapping[Any, Any], classes: list[Any]) -> list[float]
     unknown = [label for label in class_weight if label not in classes]
     if unknown:
         raise ValueError(
-            f"class_weight names labels that y does not have: {shown(unknown)}. The labels of y are {shown(classes)}."
+            f"class_weight names labels that y does not have: {short_repr(unknown)}. The labels of y are "
+            f"{short_repr(classes)}."
         )
     for label, weight in class_weight.items():
         if not isinstance(weight, (int, float, np.number)) or not SIZES_OF_WEIGHTS[0] <= weight <= SIZES_OF_WEIGHTS[1]:
             raise ValueError(
-                f"class_weight must give each label a number greater than 0, got {shown(weight)} for {shown(label)}."
+                f"class_weight must give each label a number greater than 0, got {short_repr(weight)} for "
+                f"{short_repr(label)}."
             )
     return [float(class_weight.get(label, 1.0)) for label in classes]
 
 
 @dataclass(frozen=True)
-class Labelled:
+class TrainingData:
     """Texts, their targets, and how much each counts.
 
     Attributes
@@ -147,10 +150,10 @@ class Labelled:
     targets: Targets
     weights: NDArray[np.float64] | None = None
 
-    def take(self, rows: NDArray[np.intp]) -> Labelled:
+    def take(self, rows: NDArray[np.intp]) -> TrainingData:
         """Return these rows only."""
         weights = None if self.weights is None else self.weights[rows]
-        return Labelled([self.texts[i] for i in rows], self.targets.take(rows), weights)
+        return TrainingData([self.texts[i] for i in rows], self.targets.take(rows), weights)
 
     @property
     def names_only(self) -> bool:
@@ -165,7 +168,7 @@ class Labelled:
         return indicator @ means
 
 
-def check_labelled(X: Any, y: Any, sample_weight: Any = None, class_weight: Any = None) -> Labelled:
+def check_training_data(X: Any, y: Any, sample_weight: Any = None, class_weight: Any = None) -> TrainingData:
     """Return the texts and targets, without those that do not count.
 
     Raises
@@ -176,16 +179,16 @@ def check_labelled(X: Any, y: Any, sample_weight: Any = None, class_weight: Any 
     texts = check_texts(X)
     targets = check_targets(y, len(texts))
     _check_order(texts, targets)
-    labelled = Labelled(texts, targets, check_sample_weight(sample_weight, len(texts)))
-    rows = counted_rows(labelled.weights, labelled.targets)
+    labelled = TrainingData(texts, targets, check_sample_weight(sample_weight, len(texts)))
+    rows = rows_with_weight(labelled.weights, labelled.targets)
     labelled = labelled if rows is None else labelled.take(rows)
     if class_weight == "balanced" and not labelled.targets.multi_label:
-        labelled = labelled.take(even_rows(labelled.targets))
+        labelled = labelled.take(undersample(labelled.targets))
     by_class = class_weights(class_weight, labelled.targets)
     if by_class is None:
         return labelled
     weights = by_class if labelled.weights is None else by_class * labelled.weights
-    return Labelled(labelled.texts, labelled.targets, weights)
+    return TrainingData(labelled.texts, labelled.targets, weights)
 
 
 def _check_order(texts: list[str], targets: Targets) -> None:
@@ -195,7 +198,8 @@ def _check_order(texts: list[str], targets: Targets) -> None:
     if words and len(targets.classes) == n_rows >= 4 and n_texts < n_rows:
         raise ValueError(
             f"X and y look swapped: y has another label in each of its {n_rows} rows and X only {n_texts} different "
-            f"text{'s' * (n_texts > 1)}, got {shown(texts[0])} as the first text and {shown(targets.y[0])} as its "
+            f"text{'s' * (n_texts > 1)}, got {short_repr(texts[0])} as the first text and {short_repr(targets.y[0])} "
+            "as its "
             f"label. Pass the texts first: fit(texts, labels)."
         )
 
@@ -229,5 +233,5 @@ def check_validation_data(X_val: Any, y_val: Any, targets: Targets) -> tuple[lis
     known = set(targets.classes.tolist())
     for i, label in enumerate(flat):
         if label not in known:
-            raise ValueError(f"y_val has a label at row {i} that y does not have: {shown(label)}.")
+            raise ValueError(f"y_val has a label at row {i} that y does not have: {short_repr(label)}.")
     return texts, np.array(flat, dtype=targets.classes.dtype)

@@ -21,7 +21,7 @@ from sklearn.utils._param_validation import (
 from sklearn.utils.validation import _num_samples
 
 from sksetfit.inputs.targets import Targets, check_targets
-from sksetfit.inputs.texts import local_random_state, shown
+from sksetfit.inputs.texts import local_random_state, short_repr
 
 Rows = NDArray[np.intp]
 
@@ -159,7 +159,7 @@ class FewShotSplit(BaseShuffleSplit):
         if self.too_few == "raise" and few.any():
             found = dict(zip(targets.classes[few].tolist(), counts[few].tolist(), strict=True))
             raise ValueError(
-                f"y has too few texts of {len(found)} of its {len(counts)} classes: {shown(found)}. For "
+                f"y has too few texts of {len(found)} of its {len(counts)} classes: {short_repr(found)}. For "
                 f"n_per_class={self.n_per_class} each needs {self.n_per_class + 1}, one of them to test on. Lower "
                 f"n_per_class, label more texts, or train on all of such classes with too_few='take_all'."
             )

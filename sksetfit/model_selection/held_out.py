@@ -65,7 +65,7 @@ class HeldOutMixin(PlainStateMixin):
         super().__setstate__(state)  # type: ignore[misc]
 
 
-def fit_and_answer(
+def fit_and_predict(
     estimator: Any, X: Any, y: Any, train: Any, held_out: Any, params: dict[str, Any], answer: Callable[[Any, Any], Any]
 ) -> Any:
     """Fit on some rows, and return what ``answer`` makes of the estimator and the other rows."""

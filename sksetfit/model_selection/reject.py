@@ -19,8 +19,8 @@ from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
-from sksetfit.inputs.texts import shown
-from sksetfit.model_selection.held_out import HeldOutMixin, fit_and_answer
+from sksetfit.inputs.texts import short_repr
+from sksetfit.model_selection.held_out import HeldOutMixin, fit_and_predict
 from sksetfit.plotting.risk_coverage import answered_by_threshold
 
 
@@ -242,8 +242,9 @@ class RejectClassifier(HeldOutMixin, ClassifierMixin, MetaEstimatorMixin, BaseEs
         classes: NDArray[Any] = self.estimator.classes_
         if set(classes.tolist()).isdisjoint(labels.tolist()):
             raise ValueError(
-                f"y holds no label that the fitted estimator knows: got {shown(labels[0])} at row 0, and its classes "
-                f"are {shown(classes.tolist())}."
+                f"y holds no label that the fitted estimator knows: got {short_repr(labels[0])} at row 0, and its "
+                "classes "
+                f"are {short_repr(classes.tolist())}."
             )
         return classes
 
@@ -260,7 +261,7 @@ class RejectClassifier(HeldOutMixin, ClassifierMixin, MetaEstimatorMixin, BaseEs
             cv = check_cv(self.cv, y=y, classifier=True)
         splits = list(cv.split(X, y, **routed.splitter.split))
         found = Parallel(n_jobs=self.n_jobs)(
-            delayed(fit_and_answer)(clone(self.estimator), X, y, train, held_out, routed.estimator.fit, _answers)
+            delayed(fit_and_predict)(clone(self.estimator), X, y, train, held_out, routed.estimator.fit, _answers)
             for train, held_out in splits
         )
         answers, confidence = (np.concatenate(parts) for parts in zip(*found, strict=True))
@@ -366,12 +367,13 @@ def _reject_label(given: str | int | None, classes: NDArray[Any]) -> str | int:
     if isinstance(label, str) != are_words:
         raise TypeError(
             f"reject_label must be {kind}, as the labels of y are, so that predict answers in one type: got "
-            f"{shown(label)} beside {shown(classes.tolist())}. For example {example!r}."
+            f"{short_repr(label)} beside {short_repr(classes.tolist())}. For example {example!r}."
         )
     if label in classes.tolist():
         raise ValueError(
-            f"reject_label must be none of the classes, got {shown(label)}{' (the default)' if given is None else ''} "
-            f"beside {shown(classes.tolist())}. Choose another."
+            f"reject_label must be none of the classes, got "
+            f"{short_repr(label)}{' (the default)' if given is None else ''} "
+            f"beside {short_repr(classes.tolist())}. Choose another."
         )
     return str(label) if are_words else int(label)
 

@@ -18,9 +18,9 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, _raise
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import _check_method_params, _num_samples, check_is_fitted, indexable
 
-from sksetfit.inputs.targets import Targets, check_targets, spread_rows
-from sksetfit.inputs.texts import local_random_state, shown
-from sksetfit.model_selection.held_out import HeldOutMixin, fit_and_answer
+from sksetfit.inputs.targets import Targets, check_targets, stratified_folds
+from sksetfit.inputs.texts import local_random_state, short_repr
+from sksetfit.model_selection.held_out import HeldOutMixin, fit_and_predict
 
 Rows = NDArray[np.intp]
 Splits = list[tuple[Rows, Rows]]
@@ -181,11 +181,13 @@ class MultiLabelThresholdClassifier(HeldOutMixin, ClassifierMixin, MetaEstimator
             splits = self._splits(X, y, targets, **routed.splitter.split)
             rows, probabilities = self._held_out(X, y, splits, len(targets.classes), **routed.estimator.fit)
             estimator = clone(self.estimator).fit(X, y, **routed.estimator.fit)
-        params = {**scorer._kwargs, **_check_method_params(X, routed.scorer.score, indices=rows)}
+        # The scorer's function alone: it is called for hundreds of decisions on the same probabilities.
+        sign, function, given = scorer._sign, scorer._score_func, scorer._kwargs  # noqa: SLF001
+        params = {**given, **_check_method_params(X, routed.scorer.score, indices=rows)}
         thresholds = smoothed_thresholds(
             targets.indicator[rows],
             probabilities,
-            lambda has_label, decided: scorer._sign * scorer._score_func(has_label, decided, **params),
+            lambda has_label, decided: sign * function(has_label, decided, **params),
             smooth=self.smooth,
         )
         # Only now: a fit that fails or is interrupted leaves the estimator as it was.
@@ -207,10 +209,10 @@ class MultiLabelThresholdClassifier(HeldOutMixin, ClassifierMixin, MetaEstimator
         """Return which rows are fitted on and which are held out, each time with and without each label."""
         cv, rng = 5 if self.cv is None else self.cv, local_random_state(self.random_state)
         if isinstance(cv, Integral):
-            part_of = spread_rows(targets.indicator, np.full(cv, 1 / cv), rng)
+            part_of = stratified_folds(targets.indicator, np.full(cv, 1 / cv), rng)
             splits = [(np.flatnonzero(part_of != i), np.flatnonzero(part_of == i)) for i in np.unique(part_of)]
         elif isinstance(cv, Real):
-            held_out = spread_rows(targets.indicator, np.array([1 - cv, cv]), rng) == 1
+            held_out = stratified_folds(targets.indicator, np.array([1 - cv, cv]), rng) == 1
             splits = [(np.flatnonzero(~held_out), np.flatnonzero(held_out))]
         else:
             splits = list(check_cv(cv).split(X, y, **params))
@@ -223,7 +225,7 @@ class MultiLabelThresholdClassifier(HeldOutMixin, ClassifierMixin, MetaEstimator
         """Return the rows that are held out, and their probabilities by copies that were fitted on others."""
         answer = partial(_probabilities, n_labels=n_labels)
         probabilities = Parallel(n_jobs=self.n_jobs)(
-            delayed(fit_and_answer)(clone(self.estimator), X, y, train, held_out, params, answer)
+            delayed(fit_and_predict)(clone(self.estimator), X, y, train, held_out, params, answer)
             for train, held_out in splits
         )
         return np.concatenate([held_out for _, held_out in splits]), np.concatenate(probabilities)
@@ -334,7 +336,8 @@ def _check_both(targets: Targets, rows: Rows, which: str) -> None:
         n_with = int(of_all[rows].sum())
         if n_with in {0, len(rows)}:
             raise ValueError(
-                f"Label {shown(name)} is on {n_with} of the {len(rows)} rows {which}, and on {int(of_all.sum())} of "
+                f"Label {short_repr(name)} is on {n_with} of the {len(rows)} rows {which}, and on {int(of_all.sum())} "
+                "of "
                 f"all {len(of_all)}. A threshold needs rows with and without the label on both sides of a "
                 f"split: add such rows, drop the label, or give another cv."
             )

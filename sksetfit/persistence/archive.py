@@ -1,4 +1,4 @@
-"""The archive that a model is kept in: sealed when it is written, and checked before anything is built of it.
+"""The archive that a model is kept in: with checksums when it is written, and checked before anything is built of it.
 
 What it checks is what skops, which reads the archive, leaves unchecked.
 """
@@ -15,7 +15,7 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo, is_zipfile
 
 import numpy as np
 
-_SEAL, _SCHEMA = "sha256.json", "schema.json"
+_CHECKSUMS, _SCHEMA = "sha256.json", "schema.json"
 _MEMBER = re.compile(r"schema\.json|[\w-]+\.(npy|npz|bin)", re.ASCII)  # as skops names them
 # Weights shrink by less than a tenth; what grows twentyfold and beyond this many bytes was made to fill the memory.
 _MOST_EXPANSION, _ALWAYS_ALLOWED = 20, 100_000_000
@@ -23,16 +23,16 @@ _MOST_EXPANSION, _ALWAYS_ALLOWED = 20, 100_000_000
 _MOST_DESCRIPTION, _MOST_COMMAS = 10_000_000, 1_000_000
 
 
-def seal(stream: IO[bytes]) -> None:
+def add_checksums(stream: IO[bytes]) -> None:
     """Add the SHA-256 sums of all members to an archive, so that a change of any of them is noticed."""
     with ZipFile(stream, "a") as archive:
-        archive.writestr(_SEAL, json.dumps(_sums(archive), indent=1))
+        archive.writestr(_CHECKSUMS, json.dumps(_checksums(archive), indent=1))
 
 
 def check_archive(stream: IO[bytes]) -> Any:
-    """Refuse an archive that was changed after it was sealed, or would fill the memory; return what describes the rest.
+    """Refuse an archive whose checksums differ or that would fill the memory; return what describes the rest.
 
-    One that was never sealed, because skops alone wrote it, passes without the comparison of sums.
+    One without checksums, because skops alone wrote it, passes without that comparison.
 
     Raises
     ------
@@ -46,7 +46,7 @@ def check_archive(stream: IO[bytes]) -> Any:
     with ZipFile(stream) as archive:
         _check_members(archive)
         _check_expansion(archive, packed)
-        if _SEAL in archive.namelist() and json.loads(archive.read(_SEAL)) != _sums(archive):
+        if _CHECKSUMS in archive.namelist() and json.loads(archive.read(_CHECKSUMS)) != _checksums(archive):
             raise ValueError("it was changed after it was written: SHA-256 sums differ")
         _check_content(archive)
         return json.loads(_description(archive, packed))
@@ -63,7 +63,7 @@ def _description(archive: ZipFile, packed: int) -> bytes:
 
 def _check_members(archive: ZipFile) -> None:
     names = archive.namelist()
-    strange = [name for name in names if name != _SEAL and not _MEMBER.fullmatch(name)]
+    strange = [name for name in names if name != _CHECKSUMS and not _MEMBER.fullmatch(name)]
     if strange or len(set(names)) < len(names):
         raise ValueError(f"it has members that no model has: {strange[:3] or 'two of one name'}")
     for member in archive.infolist():
@@ -98,9 +98,9 @@ def _what_it_is(start: bytes) -> str:
     return "it is no archive, and load reads what dump wrote"
 
 
-def _sums(archive: ZipFile) -> dict[str, str]:
+def _checksums(archive: ZipFile) -> dict[str, str]:
     sums = {}
-    for name in sorted(set(archive.namelist()) - {_SEAL}):
+    for name in sorted(set(archive.namelist()) - {_CHECKSUMS}):
         with archive.open(name) as member:
             sums[name] = hashlib.file_digest(member, "sha256").hexdigest()  # type: ignore[arg-type]
     return sums

@@ -21,7 +21,7 @@ _METHOD_NAMES = ("stack_method_", "chain_method_", "chain_method", "response_met
 _METHODS = frozenset({"auto", "decision_function", "predict", "predict_log_proba", "predict_proba"})
 
 
-def check_parts(estimator: Any) -> None:
+def check_components(estimator: Any) -> None:
     """Refuse what would do something else than predict, or crash, when an estimator that was read is used.
 
     Raises
@@ -42,7 +42,7 @@ def check_parts(estimator: Any) -> None:
                 raise ValueError(f"a {name} would call {methods!r}, as its {attribute} says")
         if isinstance(part, CountVectorizer) and part.input != "content":
             raise ValueError(f"a {name} would read files, as its input={part.input!r} says")
-        for kinds, is_sound in _SOUND.items():
+        for kinds, is_sound in _CONSISTENCY_CHECKS.items():
             if isinstance(part, kinds) and not is_sound(own):
                 raise ValueError(f"a {name} has arrays that do not fit together")
 
@@ -164,7 +164,7 @@ def _are_codes(codes: Any, n: int) -> bool:
     return isinstance(codes, np.ndarray) and codes.dtype.kind in "iu" and bool(((codes >= 0) & (codes < n)).all())
 
 
-_SOUND: dict[tuple[type, ...], Callable[[dict[str, Any]], bool]] = {
+_CONSISTENCY_CHECKS: dict[tuple[type, ...], Callable[[dict[str, Any]], bool]] = {
     (SVC, NuSVC): _is_sound_machine,
     (KNeighborsClassifier, RadiusNeighborsClassifier): _are_sound_neighbours,
     (OneHotEncoder,): _is_sound_encoder,

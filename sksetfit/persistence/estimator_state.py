@@ -15,7 +15,7 @@ from sksetfit._version import __version__
 # What belongs to the user's machine and session. Pickles and copies have it, a file that is shared has not: a folder of
 # its maker's choice that pickles are read from would let it run what it likes at the next fit. And a student is small.
 _OF_CALLBACKS = ("_skl_callbacks", "_skl_callbacks_to_teardown", "_callback_fit_ctx", "_parent_callback_ctx")
-_OF_THE_SESSION = ("memory", "teacher", "_metadata_request", *_OF_CALLBACKS)
+TRANSIENT_ATTRIBUTES = ("memory", "teacher", "_metadata_request", *_OF_CALLBACKS)
 
 # What older versions did, where it is not what the default of a parameter that they did not have does.
 _BEFORE = {"long_texts": "truncate"}
@@ -28,7 +28,7 @@ def plain_path(value: Any) -> Any:
 
 def plain_state(state: dict[str, Any]) -> dict[str, Any]:
     """Return a copy of an estimator's state in which ``model`` is no path object, without what is of the session."""
-    kept = {name: value for name, value in state.items() if name not in _OF_THE_SESSION}
+    kept = {name: value for name, value in state.items() if name not in TRANSIENT_ATTRIBUTES}
     kept |= {name: None for name in ("memory", "teacher") if name in state}
     if "model" in state:
         kept["model"] = plain_path(state["model"])
@@ -39,13 +39,13 @@ class PlainStateMixin:
     """An estimator whose ``__getstate__`` is for files; its pickles and copies also hold what is of the session."""
 
     def __reduce__(self) -> tuple[Any, ...]:
-        of_the_session = {name: value for name, value in vars(self).items() if name in _OF_THE_SESSION}
+        of_the_session = {name: value for name, value in vars(self).items() if name in TRANSIENT_ATTRIBUTES}
         return self._restored, (self.__getstate__(), of_the_session)  # by the public class, not by this module
 
     @classmethod
     def _restored(cls, state: dict[str, Any], of_the_session: dict[str, Any]) -> Self:
         estimator = cls.__new__(cls)
-        estimator._set_pickled_state(state, of_the_session)
+        cls._set_pickled_state(estimator, state, of_the_session)
         return estimator
 
     def _set_pickled_state(self, state: dict[str, Any], of_the_session: dict[str, Any]) -> None:
@@ -59,9 +59,9 @@ class PlainStateMixin:
         return copied
 
 
-def restored(kind: Any, state: dict[str, Any], of_the_session: dict[str, Any]) -> Any:
+def restored(cls: Any, state: dict[str, Any], of_the_session: dict[str, Any]) -> Any:
     """Return the estimator that a pickle of 0.1.0 is of."""
-    return kind._restored(state, of_the_session)
+    return cls._restored(state, of_the_session)
 
 
 def checked_state(estimator: BaseEstimator, state: Any, learned: dict[str, type]) -> dict[str, Any]:
@@ -87,7 +87,7 @@ def checked_state(estimator: BaseEstimator, state: Any, learned: dict[str, type]
     hiding = sorted(name for name in state if name.startswith("__") or _is_member(own, name))
     if hiding:
         raise ValueError(f"The saved {own.__name__} has attributes that would hide its methods: {hiding}.")
-    if of_the_session := [name for name in _OF_THE_SESSION if state.get(name) is not None]:
+    if of_the_session := [name for name in TRANSIENT_ATTRIBUTES if state.get(name) is not None]:
         raise ValueError(f"The saved {own.__name__} has what no file may have: {of_the_session}.")
     if learned.keys() & state.keys():
         state = (_learning_rate_before(state) if "learning_rate_" in learned else {}) | state
@@ -112,7 +112,7 @@ def _learning_rate_before(state: dict[str, Any]) -> dict[str, float]:
 
 def _is_member(own: type, name: str) -> bool:
     member = getattr(own, name, None)
-    return callable(member) or isinstance(member, property)
+    return callable(member) or isinstance(member, property) or (name.startswith("_") and hasattr(own, name))
 
 
 def warn_of_other_version(version: Any) -> None:

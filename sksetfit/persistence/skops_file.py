@@ -16,11 +16,11 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from sksetfit.persistence.archive import check_archive, seal
+from sksetfit.persistence.archive import add_checksums, check_archive
 from sksetfit.persistence.schema import check_schema, types_in
 from sksetfit.persistence.trust import trusted_types
-from sksetfit.utils.files import staged
-from sksetfit.utils.memory import give_back_freed_memory
+from sksetfit.utils.files import atomic_write
+from sksetfit.utils.memory import trim_memory
 
 
 def dump(estimator: BaseEstimator, file: str | os.PathLike[str], *, compression: int = ZIP_STORED) -> None:
@@ -80,15 +80,15 @@ def write_model(estimator: BaseEstimator, file: str | os.PathLike[str], *, compr
     """Do what `dump` does, and return the types that `load` will want to be named."""
     import skops.io
 
-    from sksetfit.persistence.components import check_parts
+    from sksetfit.persistence.components import check_components
 
     check_savable(estimator, "dump(estimator, file) writes")
-    check_parts(estimator)
+    check_components(estimator)
     if compression not in {ZIP_STORED, ZIP_DEFLATED}:
         raise ValueError(f"compression must be zipfile.ZIP_STORED or zipfile.ZIP_DEFLATED, got {compression!r}.")
     if os.path.isdir(file):
         raise IsADirectoryError(f"{os.fspath(file)!r} is a folder. Give the name of a file, e.g. 'model.skops' in it.")
-    with staged(file) as partial, partial.open("x+b") as stream:
+    with atomic_write(file) as partial, partial.open("x+b") as stream:
         if os.path.exists(file):
             shutil.copymode(file, partial)
         try:
@@ -99,7 +99,7 @@ def write_model(estimator: BaseEstimator, file: str | os.PathLike[str], *, compr
                 "like). Fit it without them."
             ) from error
         others = _types_to_name(stream)  # and know that it can be read again
-        seal(stream)
+        add_checksums(stream)
         os.fsync(stream.fileno())
     return sorted(others)
 
@@ -163,7 +163,7 @@ def load(file: str | os.PathLike[str], *, trusted: Sequence[str] | None = None, 
     """
     import skops.io
 
-    from sksetfit.persistence.components import check_parts, forget_folders
+    from sksetfit.persistence.components import check_components, forget_folders
 
     if isinstance(trusted, (str, bool)):
         raise TypeError(f"trusted must be a list of the full names of types, got {trusted!r}.")
@@ -181,9 +181,9 @@ def load(file: str | os.PathLike[str], *, trusted: Sequence[str] | None = None, 
             if not isinstance(estimator, BaseEstimator):
                 raise ValueError(f"it holds no estimator, but a {type(estimator).__name__}")
             check_is_fitted(estimator)
-            check_parts(estimator)
+            check_components(estimator)
             forget_folders(estimator)
-    give_back_freed_memory()
+    trim_memory()
     return estimator
 
 

@@ -44,6 +44,7 @@ _HELPERS = frozenset(
         "sklearn.multiclass._ConstantPredictor",
         "sksetfit.DistilledSetFitClassifier",
         "sksetfit.FewShotSplit",
+        "sksetfit.LogisticRegressionHead",
         "sksetfit.MultiLabelThresholdClassifier",
         "sksetfit.RejectClassifier",
         "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",

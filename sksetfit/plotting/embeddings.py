@@ -12,7 +12,7 @@ from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils.validation import check_is_fitted
 
 from sksetfit.inputs.targets import as_labels
-from sksetfit.inputs.texts import shown
+from sksetfit.inputs.texts import short_repr
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -235,7 +235,8 @@ def _labels(y: Any, n_texts: int) -> NDArray[Any]:
     if any(words) and not all(words):
         other = words.index(not words[0])
         raise ValueError(
-            f"y mixes labels of several kinds: {shown(labels[0])} at row 0, {shown(labels[other])} at row {other}. "
+            f"y mixes labels of several kinds: {short_repr(labels[0])} at row 0, {short_repr(labels[other])} at row "
+            f"{other}. "
             "Labels can be made str: [str(label) for label in y]."
         )
     return labels

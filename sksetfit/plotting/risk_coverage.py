@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
-from sksetfit.inputs.texts import shown
+from sksetfit.inputs.texts import short_repr
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -179,7 +179,7 @@ class RiskCoverageDisplay:
         if len(columns) != y_proba.shape[1]:
             raise ValueError(
                 f"y_proba must have a column for each of the {len(columns)} labels, got {y_proba.shape[1]}: "
-                f"{shown(columns.tolist())}. Give labels, the label of each column."
+                f"{short_repr(columns.tolist())}. Give labels, the label of each column."
             )
         right = columns[y_proba.argmax(axis=1)] == y_true
         _, n_answered, n_right = answered_by_threshold(y_proba.max(axis=1), right)

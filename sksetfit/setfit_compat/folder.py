@@ -19,10 +19,12 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from sksetfit.classifier import SetFitClassifier
+from sksetfit.encoder import ENCODER_PARAMS, body_of, fitted_encoder, training_config
 from sksetfit.heads.on_embeddings import HeadOnEmbeddings
 from sksetfit.heads.torch_head import TorchHead
-from sksetfit.setfit_compat.heads import as_ours, logistic_head, relabelled_head
-from sksetfit.utils.files import staged
+from sksetfit.setfit_compat.heads import head_from_setfit, logistic_head, relabelled_head
+from sksetfit.training.callbacks import TrainingState
+from sksetfit.utils.files import atomic_write
 
 if TYPE_CHECKING:
     from sksetfit.body.model import Body
@@ -98,10 +100,10 @@ def write_setfit(clf: HeadOnEmbeddings, folder: str | os.PathLike[str]) -> None:
         raise FileExistsError(
             f"{str(place)!r} exists, and nothing is written over it. Remove it first, or give the name of a new folder."
         )
-    head, labels = _without_this_package(clf.head_), clf.classes_.tolist() if clf.classes_.dtype.kind in "UO" else None
+    head, labels = _to_plain_sklearn(clf.head_), clf.classes_.tolist() if clf.classes_.dtype.kind in "UO" else None
     if clf.classes_.dtype.kind == "O":
-        head = relabelled_head(head, np.array(labels), clf.encoder_._n_features_out)
-    body = clf.encoder_._body
+        head = relabelled_head(head, np.array(labels), body_of(clf.encoder_).n_dimensions)
+    body = body_of(clf.encoder_)
     if body.long_texts == "windows" and body.n_long_texts:
         warnings.warn(
             f"This classifier was fitted on {body.n_long_texts} texts of more than {body.max_seq_length} tokens, which "
@@ -111,7 +113,7 @@ def write_setfit(clf: HeadOnEmbeddings, folder: str | os.PathLike[str]) -> None:
             UserWarning,
             stacklevel=2,
         )
-    with staged(place) as partial:
+    with atomic_write(place) as partial:
         partial.mkdir()
         write_body(body, partial)
         joblib.dump(head, partial / HEAD)
@@ -196,21 +198,26 @@ def read_setfit(
     array(['good'], dtype='<U4')
     """
     from sksetfit.body.loading import load_body
+    from sksetfit.body.windows import Windows
+    from sksetfit.training.plan import plan_of
 
     name = os.fsdecode(folder_or_hub_name)
     _check_trust(trust_pickle, name)
-    folder = _find(name, revision)
+    folder = _resolve_source(name, revision)
     labels, normalize = _read_config(folder)
     head = _read_head(folder, name)
     body = load_body(folder, device=device)
     if normalize:
         _append_normalize(body)
-    strategy, inner, answering, classes = as_ours(head, labels, body.n_dimensions, name)
+    strategy, inner, answering, classes = head_from_setfit(head, labels, body.n_dimensions, name)
     model = os.path.abspath(name) if os.path.isdir(name) else name  # a later fit may be elsewhere
     clf = SetFitClassifier(model, head=inner, multi_target_strategy=strategy, long_texts="truncate", device=device)
-    clf.encoder_ = clf._new_encoder()._as_of(body, {}, [])
-    clf.n_steps_, clf.loss_curve_, clf.learning_rate_ = 0, np.empty(0), clf.encoder_.learning_rate_
-    clf.validation_steps_, clf.validation_scores_ = np.empty(0, dtype=np.int64), np.empty(0)
+    params = {name: getattr(clf, name) for name in ENCODER_PARAMS}
+    plan = plan_of(training_config(params), body, Windows(), len(classes), float, warm=False, names_only=True)
+    result = TrainingState(body, {}, plan).result()
+    clf.encoder_ = fitted_encoder(params, result)
+    clf.n_steps_, clf.loss_curve_, clf.learning_rate_ = 0, result.loss_curve, plan.learning_rate
+    clf.validation_steps_, clf.validation_scores_ = result.validation_steps, result.validation_scores
     clf.classes_, clf.head_ = classes, answering
     return clf
 
@@ -226,7 +233,7 @@ def _check_trust(trust_pickle: bool, name: str) -> None:
         )
 
 
-def _find(name: str, revision: str | None) -> Path:
+def _resolve_source(name: str, revision: str | None) -> Path:
     """Return the folder of the model, fetched from the Hub where there is no such folder."""
     if os.path.isdir(name):
         if revision is not None:
@@ -263,14 +270,14 @@ def _append_normalize(body: Body) -> None:
     body.tail.append(Normalize())
 
 
-def _without_this_package(head: BaseEstimator) -> BaseEstimator:
+def _to_plain_sklearn(head: BaseEstimator) -> BaseEstimator:
     """Return a logistic regression of equal weights for a `TorchHead`, and any other head as it is."""
     if not isinstance(head, TorchHead):
         return head
     weight, bias = head.coef_, head.intercept_
     if len(weight) < len(head.classes_):  # the two sides of one row
         weight, bias = np.vstack([-weight, weight]) / 2, np.concatenate([-bias, bias]) / 2
-    logistic = logistic_head(weight, bias, several=head.multilabel_)
+    logistic = logistic_head(weight, bias, multi_label=head.multilabel_)
     if not head.multilabel_:
         logistic.classes_ = head.classes_
     return logistic

@@ -15,12 +15,12 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from sksetfit.heads.default import STRATEGIES, Strategy, is_multi_label
+from sksetfit.heads.strategies import STRATEGIES, Strategy, is_multi_label
 
 _N_PROBES = 256  # embeddings on which a relabelled head is compared with the one it was made of
 
 
-def as_ours(
+def head_from_setfit(
     head: Any, labels: list[Any] | None, n_dimensions: int, name: str
 ) -> tuple[Strategy, BaseEstimator | None, BaseEstimator, NDArray[Any]]:
     """Return the strategy, the unfitted head for a next fit, the head that answers our classes, and these classes."""
@@ -130,14 +130,14 @@ def _from_torch(head: Any) -> BaseEstimator:
     linear = head.linear
     weight = linear.weight.detach().cpu().double().numpy() / scale
     bias = np.zeros(len(weight)) if linear.bias is None else linear.bias.detach().cpu().double().numpy() / scale
-    return logistic_head(weight, bias, several=getattr(head, "multitarget", False))
+    return logistic_head(weight, bias, multi_label=getattr(head, "multitarget", False))
 
 
-def logistic_head(weight: NDArray[np.float64], bias: NDArray[np.float64], *, several: bool) -> BaseEstimator:
+def logistic_head(weight: NDArray[np.float64], bias: NDArray[np.float64], *, multi_label: bool) -> BaseEstimator:
     """Return a fitted logistic regression of these weights, a row for each class; one per label for several labels."""
     # Fitted on nothing for all that a fitted one has beside its weights.
     n_classes, nothing = len(weight), np.zeros_like(weight)
-    if several:
+    if multi_label:
         all_of_them = OneVsRestClassifier(LogisticRegression()).fit(nothing, np.eye(n_classes, dtype=np.int64))
         for i, one in enumerate(all_of_them.estimators_):
             one.coef_, one.intercept_ = weight[i : i + 1], bias[i : i + 1]

@@ -47,11 +47,11 @@ def as_memory(memory: Any) -> Any:
     return joblib.Memory(os.fspath(memory), mmap_mode=None if os.name == "nt" else "c", verbose=0)
 
 
-class _NotToBeKeptError(Exception):
-    """Leads around the memory."""
+class SkipCache(Exception):  # noqa: N818  (no error, but the way around the memory)
+    """Raised so that joblib keeps no result."""
 
 
-def remembered(memory: Any, key: str, compute: Callable[[], tuple[Any, bool]]) -> Any:
+def cached_call(memory: Any, key: str, compute: Callable[[], tuple[Any, bool]]) -> Any:
     """Return what is kept under ``key``, or compute it and keep it, if ``compute`` says that it is to be kept.
 
     A memory that cannot be read or written costs a warning and no result.
@@ -64,7 +64,7 @@ def remembered(memory: Any, key: str, compute: Callable[[], tuple[Any, bool]]) -
         value, to_be_kept = compute()
         computed.append(value)
         if not to_be_kept:
-            raise _NotToBeKeptError
+            raise SkipCache
         return value
 
     try:
@@ -87,7 +87,7 @@ def _kept(key: str, compute: Callable[[], Any]) -> Any:
     return compute()
 
 
-class KeptBody:
+class LazyBody:
     """A body from a joblib memory, which is built from its state when it is first needed.
 
     A grid asks the bodies of a few folds for the same embeddings again and again: those of the last calls are at
@@ -109,21 +109,28 @@ class KeptBody:
         self._device = device
         self._body: Body | None = None
         self._lock = Lock()
+        self.wanted_device: Any = None  # the parameter that it was last placed by
 
-    @property
-    def body(self) -> Body:
-        """The body itself."""
+    def built(self) -> Body:
+        """Return the body itself."""
         with self._lock:  # threads that predict at once are to build one
             if self._body is None:
                 self._body = body_from_state(self._state, self._device)
             return self._body
+
+    def to(self, device: torch.device) -> None:
+        """Move the body, or build it there."""
+        with self._lock:
+            self._device = device
+            if self._body is not None:
+                self._body.to(device)
 
     def encode(self, texts: Sequence[str], precision: str = "float32") -> NDArray[np.float32]:
         """Return the embeddings of texts, as `Body.encode` does."""
         key = key_of(self.name, precision, list(texts))
         embeddings = _recent.get(key)
         if embeddings is None:
-            embeddings = self.body.encode(texts, precision)
+            embeddings = self.built().encode(texts, precision)
             _recent.put(key, embeddings)
         return embeddings.copy()  # the caller's own
 

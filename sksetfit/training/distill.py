@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -19,10 +20,12 @@ from sksetfit.body.loading import chosen_device, load_body
 from sksetfit.body.model import Body, building, distinct, threads
 from sksetfit.body.static import STATIC, StaticBody, last_normalize, of_seen_tokens, static_body_of
 from sksetfit.body.windows import Tokens
-from sksetfit.training.loop import finetune
-from sksetfit.training.plan import STATIC_LEARNING_RATE, planned_steps
+from sksetfit.training.callbacks import ProgressBar, TrainingCallback, TrainingResult, TrainingState
+from sksetfit.training.gradients import LossOfBatch
+from sksetfit.training.loop import run_steps
+from sksetfit.training.plan import STATIC_LEARNING_RATE, Plan
 from sksetfit.training.sampler import balanced_batches
-from sksetfit.utils.memory import give_back_freed_memory
+from sksetfit.utils.memory import trim_memory
 
 # Vectors of tokens take a higher rate and more passes, which cost next to nothing.
 PASSES, LEARNING_RATE = 3, 5e-4
@@ -33,7 +36,7 @@ MIN_TEXTS = 1000  # from which the map of another model is learned, however few 
 
 
 @torch.inference_mode(False)  # what is built under it can never be tuned
-def distil(
+def distill(
     teacher: Body,
     texts: Sequence[str],
     *,
@@ -46,8 +49,8 @@ def distil(
     device: str | None,
     rng: np.random.RandomState,
     verbose: int,
-) -> tuple[Body, NDArray[np.float64], float]:
-    """Return a student that gives, of texts like these, nearly the embeddings of its teacher; its losses and rate.
+) -> TrainingResult:
+    """Return a student that gives, of texts like these, nearly the embeddings of its teacher.
 
     The loss is the mean squared distance of both embeddings, in shares of the mean square of the teacher's.
     """
@@ -55,7 +58,7 @@ def distil(
     with threads():
         student = _student(teacher, texts, model, n_layers, device, precision, quiet=verbose < 2)
         passes = STATIC_PASSES if isinstance(student, StaticBody) else PASSES
-        n_steps = planned_steps(len(texts), batch_size, passes, MIN_STEPS, MAX_STEPS)
+        n_steps = int(np.clip(round(passes * len(texts) / batch_size), MIN_STEPS, MAX_STEPS))
         n_steps = n_steps if max_steps == "auto" else int(max_steps)
         if len(texts) > n_steps * batch_size:  # the others would be encoded for nothing
             n_texts = min(len(texts), max(n_steps * batch_size, MIN_TEXTS))
@@ -66,22 +69,14 @@ def distil(
             )
         student.long_texts = teacher.long_texts
         tokens, wanted = _same_tokens(teacher, student, model, texts)
-        _begin(teacher, student, model, tokens, wanted)
+        _initialize_student(teacher, student, model, tokens, wanted)
         rate = _own_rate(student, wanted) if learning_rate == "auto" else float(learning_rate)
-        losses = _learn(
-            student,
-            tokens,
-            balanced_batches(np.zeros((len(tokens), 1), dtype=bool), n_steps, batch_size, rng),
-            partial(_distance, torch.from_numpy(wanted).to(student.device)),
-            n_steps=n_steps,
-            learning_rate=rate,
-            warmup_proportion=0.1,
-            weight_decay=0.01,
-            precision=student.training_precision(precision),
-            progress=bool(verbose),
-        )
-    give_back_freed_memory()
-    return student, losses, rate
+        state = TrainingState(student, {}, Plan(batch_size, n_steps, rate, student.training_precision(precision)))
+        batches = balanced_batches(np.zeros((len(tokens), 1), dtype=bool), n_steps, batch_size, rng)
+        distance = partial(_distance, torch.from_numpy(wanted).to(student.device))
+        _learn(state, tokens, batches, distance, [ProgressBar()] if verbose else [])
+    trim_memory()
+    return state.result()
 
 
 def _same_tokens(
@@ -132,27 +127,37 @@ def _own_rate(student: Body, wanted: NDArray[np.float32]) -> float:
     return STATIC_LEARNING_RATE * float(np.sqrt(np.square(wanted).sum(axis=1).mean()))
 
 
-def _learn(student: Body, tokens: list[NDArray[np.int32]], *arguments: Any, **options: Any) -> NDArray[np.float64]:
-    """Tune a student; of a table the vectors of those tokens that there are."""
+def _learn(
+    state: TrainingState,
+    tokens: Tokens,
+    batches: Iterable[NDArray[np.intp]],
+    distance: LossOfBatch,
+    callbacks: list[TrainingCallback],
+) -> None:
+    """Tune the student; of a table the vectors of those tokens that there are."""
+    tune = partial(
+        run_steps, batches=batches, loss=distance, warmup_proportion=0.1, weight_decay=0.01, callbacks=callbacks
+    )
+    student = state.body
     if not isinstance(student, StaticBody):
-        return finetune(student, tokens, *arguments, **options)
+        tune(state, tokens)
+        return
     part, tokens, seen = of_seen_tokens(student, tokens)
-    losses = finetune(part, tokens, *arguments, **options)
+    tune(replace(state, body=part), tokens)  # the losses are those of the state, too
     with torch.no_grad():
         student.transformer.weight[torch.from_numpy(seen).long()] = part.transformer.weight
-    return losses
 
 
-def _begin(teacher: Body, student: Body, model: Any, tokens: Tokens, wanted: NDArray[np.float32]) -> None:
+def _initialize_student(teacher: Body, student: Body, model: Any, tokens: Tokens, wanted: NDArray[np.float32]) -> None:
     """Bring a student near to its teacher, where it does not begin there."""
     if model not in (None, STATIC):
-        _end_in_the_space_of(teacher, student, student.encode_tokens(tokens), wanted)
+        _append_projection(teacher, student, student.encode_tokens(tokens), wanted)
     elif model == STATIC and not student.normalizes:
-        _begin_near(student, student.encode_tokens(tokens), wanted)
+        _fit_scale_and_shift(student, student.encode_tokens(tokens), wanted)
 
 
 @torch.no_grad()
-def _begin_near(student: Body, embeddings: NDArray[np.float32], wanted: NDArray[np.float32]) -> None:
+def _fit_scale_and_shift(student: Body, embeddings: NDArray[np.float32], wanted: NDArray[np.float32]) -> None:
     """Give the vectors of a table the size that makes their means nearest to these embeddings, and add what is left."""
     own, goal = embeddings - embeddings.mean(axis=0), wanted - wanted.mean(axis=0)
     size = float((own * goal).sum() / max(np.square(own).sum(), 1e-12))
@@ -160,7 +165,7 @@ def _begin_near(student: Body, embeddings: NDArray[np.float32], wanted: NDArray[
     student.transformer.weight.mul_(size).add_(torch.from_numpy(shift).to(student.device))
 
 
-def _end_in_the_space_of(
+def _append_projection(
     teacher: Body, student: Body, embeddings: NDArray[np.float32], wanted: NDArray[np.float32]
 ) -> None:
     """Add the linear map that brings a student's embeddings near to those of its teacher.

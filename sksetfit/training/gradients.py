@@ -21,7 +21,7 @@ MICRO_BATCH_TOKENS, MICRO_BATCH_TOKENS_ELSEWHERE = 768, 16384
 LossOfBatch = Callable[[Tensor, NDArray[np.intp]], Tensor]  # of the embeddings, and of the texts that they are of
 
 
-class LossWithWeights(nn.Module):
+class ParametricLoss(nn.Module):
     """A `LossOfBatch` with weights of its own, which are learned at a rate of their own."""
 
     learning_rate: float
@@ -67,13 +67,13 @@ class Gradients:
         before = self._max_tokens
         while True:
             try:
-                value = (self._add_at_once if self._all_at_once else self._add_in_parts)(tokens, batch, loss)
+                value = (self._backward_full if self._all_at_once else self._backward_gradcache)(tokens, batch, loss)
                 break
             except RuntimeError as error:
                 longest = max(len(tokens[i]) for i in batch)
                 if not is_out_of_memory(error) or (not self._all_at_once and self._max_tokens < longest):
                     raise
-            self._make_do(loss)  # outside of `except`, where the error would still hold on to what was computed
+            self._shrink_micro_batches(loss)  # outside of `except`: the error holds what was computed
         if self._max_tokens < before:
             warnings.warn(
                 f"Out of memory on {self._body.device} while tuning: it goes on with at most {self._max_tokens} tokens "
@@ -83,7 +83,7 @@ class Gradients:
             )
         return value
 
-    def _make_do(self, loss: LossOfBatch) -> None:
+    def _shrink_micro_batches(self, loss: LossOfBatch) -> None:
         for module in (self._body, loss):
             if isinstance(module, nn.Module):
                 module.zero_grad()
@@ -92,7 +92,7 @@ class Gradients:
         self._all_at_once = False
         self._max_tokens //= 2
 
-    def _add_at_once(self, tokens: Tokens, batch: NDArray[np.intp], loss: LossOfBatch) -> float:
+    def _backward_full(self, tokens: Tokens, batch: NDArray[np.intp], loss: LossOfBatch) -> float:
         parts = self._parts(tokens, batch)
         weights = weights_in(self._precision, self._body)
         value = loss(torch.cat([self._embed(tokens, part, weights) for part in parts]), np.concatenate(parts))
@@ -100,7 +100,7 @@ class Gradients:
             value.backward()
         return value.item()
 
-    def _add_in_parts(self, tokens: Tokens, batch: NDArray[np.intp], loss: LossOfBatch) -> float:
+    def _backward_gradcache(self, tokens: Tokens, batch: NDArray[np.intp], loss: LossOfBatch) -> float:
         parts = self._parts(tokens, batch)
         with torch.no_grad():
             weights = weights_in(self._precision, self._body)

@@ -2,77 +2,77 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from sksetfit.body.layers import freeze_lowest
 from sksetfit.body.model import Body, autocast, threads
 from sksetfit.body.windows import Tokens
-from sksetfit.training.gradients import Gradients, LossOfBatch, LossWithWeights
+from sksetfit.training.callbacks import TrainingCallback, TrainingState
+from sksetfit.training.gradients import Gradients, LossOfBatch, ParametricLoss
 from sksetfit.training.plan import warmup_then_linear
 
 COLLAPSED = 0.05  # the share of the spread before the tuning, below which embeddings count as equal
 
 
 @torch.inference_mode(False)  # which also switches gradients on, where a caller has switched them off
-def finetune(
-    body: Body,
+def run_steps(
+    state: TrainingState,
     tokens: Tokens,
     batches: Iterable[NDArray[np.intp]],
     loss: LossOfBatch,
     *,
-    n_steps: int,
-    learning_rate: float,
     warmup_proportion: float,
     weight_decay: float,
-    precision: str,
-    after_step: Callable[[list[float]], bool] | None = None,
-    progress: bool = False,
-) -> NDArray[np.float64]:
-    """Tune ``body`` in place so that the loss of its embeddings falls; return the loss of each step.
+    callbacks: Sequence[TrainingCallback] = (),
+) -> None:
+    """Tune the body of ``state`` in place, by its plan, so that the loss of its embeddings falls.
 
     The body stays in evaluation mode: there is no dropout, so that nothing random is left but the batches, of which
-    there are ``n_steps``. A loss that has weights of its own learns them along. The tuning ends early where
-    ``after_step``, which is given the losses so far, returns True.
+    there are as many as steps. A loss that has weights of its own learns them along. A callback ends the training by
+    ``state.stop = True``.
 
     Raises
     ------
     ValueError
         If the loss or the weights stop being finite.
     """
+    body, plan, losses = state.body, state.plan, state.losses
     freeze_lowest(body)
-
-    # Not disable=True: even then tqdm would leave a thread behind.
-    bar: Any = tqdm(batches, total=n_steps, desc="tuning", unit="step") if progress else None
-    losses: list[float] = []
+    for callback in callbacks:
+        callback.on_train_begin(state)
     with threads(), autocast(body.device, "float32"):  # whatever the caller's own says
-        tuned = [parameter for parameter in body.parameters() if parameter.requires_grad]
-        groups: list[dict[str, Any]] = [{"params": tuned}]
-        if isinstance(loss, LossWithWeights):
-            groups.append({"params": list(loss.parameters()), "lr": loss.learning_rate})
-        optimizer = torch.optim.AdamW(groups, lr=learning_rate, weight_decay=weight_decay, fused=True)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, warmup_then_linear(n_steps, warmup_proportion))
-        gradients = Gradients(body, precision)
-        for batch in bar or batches:
+        optimizer = _optimizer(body, loss, plan.learning_rate, weight_decay)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, warmup_then_linear(plan.n_steps, warmup_proportion))
+        gradients = Gradients(body, plan.precision)
+        for batch in batches:
             losses.append(gradients.add(tokens, batch, loss))
             if not np.isfinite(losses[-1]):
-                raise _diverged(f"the loss of step {len(losses)} of {n_steps} is {losses[-1]}", learning_rate)
+                raise _diverged(f"the loss of step {len(losses)} of {plan.n_steps} is {losses[-1]}", plan.learning_rate)
             optimizer.step()
             optimizer.zero_grad()
             schedule.step()
-            if bar is not None:
-                bar.set_postfix(loss=f"{losses[-1]:.3f}", refresh=False)
-            if after_step is not None:
-                _check_finite(body, tokens, f"after step {len(losses)} of {n_steps}", learning_rate)
-                if after_step(losses):
-                    break
-        _check_finite(body, tokens, "after the last step", learning_rate)
-    return np.array(losses, dtype=np.float64)
+            body.weights_changed()
+            if any(callback.reads_body for callback in callbacks):
+                _check_finite(body, tokens, f"after step {len(losses)} of {plan.n_steps}", plan.learning_rate)
+            for callback in callbacks:
+                callback.on_step_end(state)
+            if state.stop:
+                break
+        _check_finite(body, tokens, "after the last step", plan.learning_rate)
+    for callback in callbacks:
+        callback.on_train_end(state)
+
+
+def _optimizer(body: Body, loss: LossOfBatch, learning_rate: float, weight_decay: float) -> torch.optim.Optimizer:
+    groups: list[dict[str, Any]] = [{"params": [each for each in body.parameters() if each.requires_grad]}]
+    if isinstance(loss, ParametricLoss):
+        groups.append({"params": list(loss.parameters()), "lr": loss.learning_rate})
+    return torch.optim.AdamW(groups, lr=learning_rate, weight_decay=weight_decay, fused=True)
 
 
 def spread(body: Body, tokens: Tokens) -> float:

@@ -1,11 +1,11 @@
-"""A tuning from its beginning to its end: the body, the label texts that take part, the plan, the steps."""
+"""A training from its beginning to its end: the body, the label texts that take part, the plan, the steps."""
 
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
-from functools import partial
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any, Protocol
 from uuid import uuid4
 
 import numpy as np
@@ -13,210 +13,213 @@ import torch
 from numpy.typing import NDArray
 
 from sksetfit._version import versions
-from sksetfit.body.loading import chosen_device, identity, load_body
+from sksetfit.body.loading import chosen_device, load_body, model_fingerprint
 from sksetfit.body.model import Body
 from sksetfit.body.state import body_to_state
-from sksetfit.inputs.label_texts import label_rows, names_are_informative
+from sksetfit.inputs.label_texts import candidate_label_texts, label_rows, names_are_informative
 from sksetfit.inputs.texts import local_random_state, merge_duplicates
-from sksetfit.inputs.training_data import Labelled
-from sksetfit.training.cache import KeptBody, key_of, remembered
-from sksetfit.training.callbacks import EarlyStopping
-from sksetfit.training.gradients import LossOfBatch, LossWithWeights
-from sksetfit.training.loop import check_not_collapsed, finetune, spread
+from sksetfit.inputs.training_data import TrainingData
+from sksetfit.training.cache import LazyBody, cached_call, key_of
+from sksetfit.training.callbacks import ProgressBar, TrainingCallback, TrainingResult, TrainingState
+from sksetfit.training.gradients import LossOfBatch
+from sksetfit.training.loop import check_not_collapsed, run_steps, spread
 from sksetfit.training.losses import Anchors, contrastive_loss
-from sksetfit.training.plan import Plan, Recipe, described, plan_of
+from sksetfit.training.plan import TrainingConfig, described, leave_one_out_accuracy, plan_of
 from sksetfit.training.sampler import balanced_batches
-from sksetfit.utils.memory import give_back_freed_memory
+from sksetfit.utils.memory import trim_memory
 
 N_CLASSES_CHECKED = 8  # for embeddings that have become equal
-N_TEXTS_JUDGED = 512  # texts, of all classes alike, on which "auto" judges class names; more cost time and say no more
+MAX_FROZEN_TEXTS = 512  # of all classes alike, on which "auto" scores names and body; more cost time and say no more
 
 
-class Tuned(NamedTuple):
-    """What a tuning has made: body, label texts that took part, plan, loss of each step, and scorings."""
+class BodyHeadLoss(Protocol):
+    """The loss of a head, by which the body is trained as well."""
 
-    body: Any
-    label_texts: dict[Any, list[str]]
-    plan: Plan
-    loss_curve: NDArray[np.float64]
-    validation_steps: NDArray[np.int64]
-    validation_scores: NDArray[np.float64]
+    @property
+    def key(self) -> Any:
+        """What of the head decides the result, for the cache."""
 
-
-class Watch(Protocol):
-    """Who looks on while a body is tuned."""
-
-    stopped: bool
-
-    def start(self, body: Body, label_texts: dict[Any, list[str]], plan: Plan) -> None:
-        """Take notice of what is going to be tuned."""
-
-    def step(self, losses: list[float]) -> bool:
-        """Take notice of the losses up to a step, and tell whether to stop."""
-
-    def go_on(self) -> None:
-        """Take notice that nobody wants to stop, and that another step follows."""
-
-
-class TrainedHead(Protocol):
-    """A head whose loss also tunes the body."""
-
-    _key: Any
-
-    def _loss_of(self, *args: Any, **kwargs: Any) -> LossWithWeights:
-        """Return its loss, added to another one."""
-
-
-@dataclass(frozen=True)
-class Tuning:
-    """A tuning that is to be made.
-
-    Attributes
-    ----------
-    recipe : Recipe
-    labelled : Labelled
-        What is learned from.
-    candidates : dict of {label: list of str}
-        The label texts, of which "auto" may use none.
-    seed : int or None
-    early_stopping : EarlyStopping or None, default=None
-    watch : Watch or None, default=None
-        Who else looks on, and may stop it.
-    head : TrainedHead or None, default=None
-        Whose loss is added to the contrastive one.
-    verbose : int, default=0
-    """
-
-    recipe: Recipe
-    labelled: Labelled
-    candidates: dict[Any, list[str]]
-    seed: int | None
-    early_stopping: EarlyStopping | None = None
-    watch: Watch | None = None
-    head: TrainedHead | None = None
-    verbose: int = 0
-
-    @torch.inference_mode(False)  # what is copied or loaded under it can never be tuned
-    def run(self, start: Body | None = None) -> Tuned:
-        """Load a body, or copy the one to start from, and tune it."""
-        rng = local_random_state(self.seed)
-        body = self._load() if start is None else self._copied(start)
-        body.long_texts = self.recipe.long_texts
-        label_texts, anchors = self._label_texts(body, rng)
-        texts, indicator, weights = _with_label_texts(self.labelled, label_texts)
-        windows = body.tokenize(texts)
-        body.n_long_texts = max(body.n_long_texts, windows.n_long)  # a warm start has seen others
-        plan = plan_of(self.recipe, body, *indicator.shape, warm=start is not None, names_only=self.labelled.names_only)
-        batches = balanced_batches(indicator, plan.n_steps, plan.batch_size, rng)
-        tokens, batches = windows.one_each(batches, rng)
-        if self.verbose:
-            lines = described(
-                plan, self.recipe, body, windows, indicator.shape[1], label_texts, with_head=self.head is not None
-            )
-            print("\n".join(f"[sksetfit] {line}" for line in lines))
-        watches: list[Watch] = [each for each in (self.early_stopping, self.watch) if each is not None]
-        for each in watches:
-            each.start(body, label_texts, plan)
-        some = [windows.tokens[windows.rows[text].start] for text in _one_of_each_class(indicator)]
-        spread_before = spread(body, some)
-        loss_curve = finetune(
-            body,
-            tokens,
-            batches,
-            self._loss(body, indicator, weights, anchors),
-            n_steps=plan.n_steps,
-            learning_rate=plan.learning_rate,
-            warmup_proportion=self.recipe.warmup_proportion,
-            weight_decay=self.recipe.weight_decay,
-            precision=plan.precision,
-            after_step=partial(_tell, watches, plan.n_steps) if watches else None,
-            progress=bool(self.verbose),
-        )
-        scorings = ([], []) if self.early_stopping is None else self.early_stopping.end(loss_curve.tolist())
-        check_not_collapsed(spread_before, spread(body, some), plan.learning_rate)
-        give_back_freed_memory()
-        steps, scores = np.array(scorings[0], dtype=np.int64), np.array(scorings[1])
-        return Tuned(body, label_texts, plan, loss_curve, steps, scores)
-
-    def run_once(self, memory: Any) -> Tuned:
-        """Do what `run` does, unless the memory holds what the same tuning has made before.
-
-        The same are texts and targets in the same order, parameters, seed, weights of the model as it comes, and
-        versions of the libraries; not the containers and types that they came in.
-        """
-        recipe = self.recipe._replace(model=identity(self.recipe.model), label_texts=self.recipe.label_texts == "auto")
-        plain = [value.item() if isinstance(value, np.generic) else value for value in recipe]
-        examples = (self.labelled.texts, self.labelled.targets.indicator, self.labelled.weights, self.candidates)
-        judge = None if self.early_stopping is None else self.early_stopping.key
-        head = None if self.head is None else self.head._key
-        key = key_of(plain, examples, self.seed, judge, head, versions())
-
-        def compute() -> tuple[Tuned, bool]:
-            tuned = self.run()
-            named = {"name": tuned.body.name, "state": body_to_state(tuned.body)}
-            return tuned._replace(body=named), not (self.watch is not None and self.watch.stopped)
-
-        tuned = remembered(memory, key, compute)
-        if self.verbose:
-            print(f"[sksetfit] the body of {len(self.labelled.texts)} texts is kept in memory={memory!r}")
-        if not isinstance(tuned, Tuned):
-            raise ValueError(f"memory={memory!r} holds something else under the key of this tuning: clear it.")
-        body = KeptBody(**tuned.body, device=chosen_device(self.recipe.device))
-        curves: Any = [np.array(each) for each in tuned[3:]]  # copies, of what may be mapped from the memory's file
-        return Tuned(body, tuned.label_texts, tuned.plan, *curves)
-
-    def _loss(
+    def added_to(
         self,
-        body: Body,
+        loss: LossOfBatch,
         indicator: NDArray[np.bool_],
         weights: NDArray[np.float64] | None,
-        anchors: Anchors | None,
-    ) -> LossOfBatch:
-        loss = contrastive_loss(self.recipe.loss, indicator, weights, anchors)
-        if self.head is None:
-            return loss
-        targets = self.labelled.targets
-        both = self.head._loss_of(
-            indicator,
-            weights,
-            targets.classes,
-            n_dimensions=body.n_dimensions,
-            multi_label=targets.multi_label,
-            besides=loss,
-        )
-        return both.float().to(body.device)
+        n_dimensions: int,
+    ) -> Any:
+        """Return the sum of another loss and this one."""
 
-    def _load(self) -> Body:
-        return load_body(
-            self.recipe.model,
-            max_seq_length=self.recipe.max_seq_length,
-            prompt=self.recipe.prompt,
-            device=self.recipe.device,
-            quiet=self.verbose < 2,
-        )
 
-    def _copied(self, start: Body) -> Body:
-        body = copy.deepcopy(start, {id(start.exports): {}})  # without what OpenVINO made of the old one
-        body.name = uuid4().hex
-        return body.to(chosen_device(self.recipe.device))
+def train_body(
+    config: TrainingConfig,
+    data: TrainingData,
+    *,
+    initial_body: Body | None = None,
+    callbacks: Sequence[TrainingCallback] = (),
+    head_loss: BodyHeadLoss | None = None,
+) -> TrainingResult:
+    """Train a body on labelled texts.
 
-    def _label_texts(self, body: Body, rng: np.random.RandomState) -> tuple[dict[Any, list[str]], Anchors | None]:
-        """Return the label texts and their embeddings, none where "auto" finds that they do not match the texts."""
-        anchored = self.recipe.loss == "supcon"
-        if not self.candidates or (self.recipe.label_texts != "auto" and not anchored):
-            return self.candidates, None
-        names, name_indicator = label_rows(self.candidates, self.labelled.targets.classes)
-        precision = body.training_precision(self.recipe.precision)
-        by_names = body.encode(names, precision)
-        if self.recipe.label_texts == "auto":
-            indicator = self.labelled.targets.indicator
-            (sample,) = balanced_batches(indicator, 1, N_TEXTS_JUDGED, rng)
-            by_texts = body.encode([self.labelled.texts[i] for i in sample], precision)
-            if not names_are_informative(by_texts, indicator[sample], by_names, name_indicator):
-                if self.verbose:
-                    print('[sksetfit] label_texts="auto": the class names do not match the texts and are left out')
-                return {}, None
-        return self.candidates, Anchors.of(by_names, name_indicator, body.device) if anchored else None
+    Parameters
+    ----------
+    config : TrainingConfig
+        With a ``memory``, the result comes from there if the same training has been made before.
+    data : TrainingData
+    initial_body : Body or None, default=None
+        The body of a warm start, of which a copy is trained. None loads ``config.model``.
+    callbacks : sequence of TrainingCallback, default=()
+        Called in this order at the beginning, after each step and at the end.
+    head_loss : BodyHeadLoss or None, default=None
+        Added to the contrastive loss.
+    """
+    candidates = candidate_label_texts(config.label_texts, data.targets.classes)
+    if config.memory is None or initial_body is not None:
+        return _train(config, data, candidates, initial_body, callbacks, head_loss)
+    return _train_cached(config, data, candidates, callbacks, head_loss)
+
+
+@torch.inference_mode(False)  # what is copied or loaded under it can never be tuned
+def _train(
+    config: TrainingConfig,
+    data: TrainingData,
+    candidates: dict[Any, list[str]],
+    initial_body: Body | None,
+    callbacks: Sequence[TrainingCallback],
+    head_loss: BodyHeadLoss | None,
+) -> TrainingResult:
+    rng = local_random_state(config.seed)
+    body = _loaded(config) if initial_body is None else _copied(initial_body, config.device)
+    body.long_texts = config.long_texts
+    frozen = _FrozenSample(config, data, body, rng)
+    label_texts, anchors = _chosen_label_texts(config, data, candidates, frozen)
+    texts, indicator, weights = _with_label_texts(data, label_texts)
+    windows = body.tokenize(texts)
+    body.n_long_texts = max(body.n_long_texts, windows.n_long)  # a warm start has seen others
+    warm = initial_body is not None
+    n_classes, names_only = indicator.shape[1], data.names_only
+    plan = plan_of(config, body, windows, n_classes, frozen.accuracy, warm=warm, names_only=names_only)
+    tokens, batches = windows.one_each(balanced_batches(indicator, plan.n_steps, plan.batch_size, rng), rng)
+    loss: LossOfBatch = contrastive_loss(config.loss, indicator, weights, anchors)
+    if head_loss is not None:
+        loss = head_loss.added_to(loss, indicator, weights, body.n_dimensions).float().to(body.device)
+    if config.verbose:
+        with_head = head_loss is not None
+        lines = described(plan, config, body, windows, n_classes, label_texts, with_head=with_head)
+        print("\n".join(f"[sksetfit] {line}" for line in lines))
+        callbacks = [*callbacks, ProgressBar()]
+    some = [windows.tokens[windows.rows[text].start] for text in _one_of_each_class(indicator)]
+    spread_before = spread(body, some) if plan.n_steps else 0.0
+    state = TrainingState(body, label_texts, plan)
+    run_steps(
+        state,
+        tokens,
+        batches,
+        loss,
+        warmup_proportion=config.warmup_proportion,
+        weight_decay=config.weight_decay,
+        callbacks=callbacks,
+    )
+    if plan.n_steps:
+        check_not_collapsed(spread_before, spread(body, some), plan.learning_rate)
+    trim_memory()
+    return state.result()
+
+
+def _train_cached(
+    config: TrainingConfig,
+    data: TrainingData,
+    candidates: dict[Any, list[str]],
+    callbacks: Sequence[TrainingCallback],
+    head_loss: BodyHeadLoss | None,
+) -> TrainingResult:
+    """Do what `_train` does, unless the memory holds the result of the same training.
+
+    The same are texts and targets in the same order, parameters, seed, weights of the model as it comes, and
+    versions of the libraries; not the containers and types that they came in.
+    """
+    of_result = config._replace(
+        model=model_fingerprint(config.model), label_texts=config.label_texts == "auto", memory=None, verbose=0
+    )
+    plain = [value.item() if isinstance(value, np.generic) else value for value in of_result]
+    examples = (data.texts, data.targets.indicator, data.weights, candidates)
+    of_callbacks = [callback.key for callback in callbacks if callback.key is not None]
+    others = of_callbacks, None if head_loss is None else head_loss.key
+    key = key_of(plain, examples, others, versions())
+
+    def compute() -> tuple[TrainingResult, bool]:
+        result = _train(config, data, candidates, None, callbacks, head_loss)
+        described_body = {"name": result.body.name, "state": body_to_state(result.body)}
+        return result._replace(body=described_body), not any(callback.stopped for callback in callbacks)
+
+    result = cached_call(config.memory, key, compute)
+    if config.verbose:
+        print(f"[sksetfit] the body of {len(data.texts)} texts is kept in memory={config.memory!r}")
+    if not isinstance(result, TrainingResult):
+        raise ValueError(f"memory={config.memory!r} holds something else under the key of this tuning: clear it.")
+    body = LazyBody(**result.body, device=chosen_device(config.device))
+    curves: Any = [np.array(each) for each in result[3:]]  # copies, of what may be mapped from the memory's file
+    return TrainingResult(body, result.label_texts, result.plan, *curves)
+
+
+def _loaded(config: TrainingConfig) -> Body:
+    return load_body(
+        config.model,
+        max_seq_length=config.max_seq_length,
+        prompt=config.prompt,
+        device=config.device,
+        quiet=config.verbose < 2,
+    )
+
+
+def _copied(body: Body, device: str | None) -> Body:
+    copied = copy.deepcopy(body, {id(body.exports): {}})  # without what OpenVINO made of the old one
+    copied.name = uuid4().hex
+    return copied.to(chosen_device(device))
+
+
+class _FrozenSample:
+    """Some training texts of all classes alike, and their embeddings before the tuning, made when first needed."""
+
+    def __init__(self, config: TrainingConfig, data: TrainingData, body: Body, rng: np.random.RandomState) -> None:
+        self.body, self.precision = body, body.training_precision(config.precision)
+        self._data, self._rng = data, rng
+
+    @cached_property
+    def rows(self) -> NDArray[np.intp]:
+        (rows,) = balanced_batches(self._data.targets.indicator, 1, MAX_FROZEN_TEXTS, self._rng)
+        return rows
+
+    @property
+    def indicator(self) -> NDArray[np.bool_]:
+        return self._data.targets.indicator[self.rows]
+
+    @cached_property
+    def embeddings(self) -> NDArray[np.float32]:
+        return self.body.encode([self._data.texts[i] for i in self.rows], self.precision)
+
+    def accuracy(self) -> float:
+        """Return the accuracy of a linear model on them, leaving one out."""
+        return leave_one_out_accuracy(self.embeddings, self.indicator)
+
+
+def _chosen_label_texts(
+    config: TrainingConfig,
+    data: TrainingData,
+    candidates: dict[Any, list[str]],
+    frozen: _FrozenSample,
+) -> tuple[dict[Any, list[str]], Anchors | None]:
+    """Return the label texts and their embeddings, none where "auto" finds that they do not match the texts."""
+    anchored = config.loss == "supcon"
+    if not candidates or (config.label_texts != "auto" and not anchored):
+        return candidates, None
+    names, name_indicator = label_rows(candidates, data.targets.classes)
+    by_names = frozen.body.encode(names, frozen.precision)
+    if config.label_texts == "auto" and not names_are_informative(
+        frozen.embeddings, frozen.indicator, by_names, name_indicator
+    ):
+        if config.verbose:
+            print('[sksetfit] label_texts="auto": the class names do not match the texts and are left out')
+        return {}, None
+    return candidates, Anchors.of(by_names, name_indicator, frozen.body.device) if anchored else None
 
 
 def _one_of_each_class(indicator: NDArray[np.bool_]) -> list[int]:
@@ -225,30 +228,16 @@ def _one_of_each_class(indicator: NDArray[np.bool_]) -> list[int]:
     return rows
 
 
-def _tell(watches: list[Watch], n_steps: int, losses: list[float]) -> bool:
-    """Tell all of them of a step, and return whether one wants to stop."""
-    if any([each.step(losses) for each in watches]):  # noqa: C419  (all are to be told)
-        return True
-    if len(losses) < n_steps:
-        for each in watches:
-            each.go_on()
-    return False
-
-
 def _with_label_texts(
-    labelled: Labelled, label_texts: dict[Any, list[str]]
+    data: TrainingData, label_texts: dict[Any, list[str]]
 ) -> tuple[list[str], NDArray[np.bool_], NDArray[np.float64] | None]:
     """Return the distinct texts, label texts included, the labels of each, and how much each counts."""
-    names, name_indicator = label_rows(label_texts, labelled.targets.classes)
-    rows = labelled.texts + names
-    texts, indicator = merge_duplicates(rows, np.vstack([labelled.targets.indicator, name_indicator]))
-    if labelled.weights is None:
+    names, name_indicator = label_rows(label_texts, data.targets.classes)
+    rows = data.texts + names
+    texts, indicator = merge_duplicates(rows, np.vstack([data.targets.indicator, name_indicator]))
+    if data.weights is None:
         return texts, indicator, None
-    weights = np.concatenate([labelled.weights, labelled.weights_of_labels(name_indicator)])
+    weights = np.concatenate([data.weights, data.weights_of_labels(name_indicator)])
     place = {text: i for i, text in enumerate(texts)}
-    of_row = [place[row] for row in rows]
-    return (
-        texts,
-        indicator,
-        np.bincount(of_row, weights) / np.bincount(of_row),
-    )  # a text that is there twice counts once
+    of_row = [place[row] for row in rows]  # a text that is there twice counts once
+    return texts, indicator, np.bincount(of_row, weights) / np.bincount(of_row)

@@ -1,4 +1,4 @@
-"""Which texts a training step sees: class-balanced batches of distinct texts, and their split by length."""
+"""Which texts a training step sees: class-balanced batches of distinct texts."""
 
 from __future__ import annotations
 

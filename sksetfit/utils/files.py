@@ -11,7 +11,7 @@ from uuid import uuid4
 
 
 @contextmanager
-def staged(place: str | os.PathLike[str]) -> Iterator[Path]:
+def atomic_write(place: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a place beside the one that is meant; what was written there is renamed to it at the end.
 
     A crash, a full disk or an error inside leaves what is at ``place`` as it was.

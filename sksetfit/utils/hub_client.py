@@ -35,7 +35,7 @@ MODEL_FILE = "model.skops"  # the name of the model in a repository
 _SIGN_IN = "set HF_TOKEN or sign in with `hf auth login`"
 _DENIED, _CONFLICT, _TRY_AGAIN = {401, 403, 404}, {409, 412}, {408, 429}
 TIMEOUT = 10  # seconds to wait for the Hub's first answer
-_MOST_TOLD = 200  # characters of what a server says, which may be a whole page
+_MAX_SUMMARY = 200  # characters of what a server says, which may be a whole page
 
 
 def check_repo_id(repo_id: str) -> None:
@@ -251,7 +251,7 @@ def _clear_error(error: Exception, failed: str, denied: str) -> Exception:
             f"{failed}: the client is told to stay offline, and only what is in its cache is there. Unset "
             f"HF_HUB_OFFLINE and TRANSFORMERS_OFFLINE."
         )
-    told = _told(error)
+    told = _error_summary(error)
     if isinstance(error, UnicodeEncodeError) or "Bearer" in told:  # a header that cannot be sent, even quoted
         return ValueError(f"{failed}: the token holds characters that no token has. Copy it again, and {_SIGN_IN}.")
     status = error.response.status_code if isinstance(error, HfHubHTTPError) else 0
@@ -269,10 +269,10 @@ def _clear_error(error: Exception, failed: str, denied: str) -> Exception:
     )
 
 
-def _told(error: Exception) -> str:
+def _error_summary(error: Exception) -> str:
     """Return the gist of an error, without addresses, which may carry signatures."""
     if isinstance(error, HfHubHTTPError):
         parts = [f"HTTP {error.response.status_code}", error.server_message or ""]
     else:
         parts = [type(error).__name__, str(error)]
-    return ": ".join(" ".join(part.split()) for part in parts if part)[:_MOST_TOLD]
+    return ": ".join(" ".join(part.split()) for part in parts if part)[:_MAX_SUMMARY]

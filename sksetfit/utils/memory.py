@@ -6,7 +6,7 @@ import ctypes
 from contextlib import suppress
 
 
-def give_back_freed_memory() -> None:
+def trim_memory() -> None:
     """Give the system what is free.
 
     glibc keeps the two hundred megabytes that a tuning has freed, and the large arrays that follow find no place in

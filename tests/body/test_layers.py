@@ -13,8 +13,10 @@ from sksetfit.body.layers import _layers_of, freeze_lowest, with_fewer_layers
 from sksetfit.body.loading import load_body
 from sksetfit.body.state import body_from_state, body_to_state
 from sksetfit.body.static import static_body_of
-from sksetfit.training.loop import finetune
+from sksetfit.training.callbacks import TrainingState
+from sksetfit.training.loop import run_steps
 from sksetfit.training.losses import contrastive_loss
+from sksetfit.training.plan import Plan
 
 CPU = torch.device("cpu")
 TEXTS = ["bread and cheese", "", "tennis " * 100, "Piano, JAZZ!"]
@@ -85,8 +87,8 @@ def tuned(body):
     """Tune for two steps, and return the body."""
     tokens = body.tokenize(["bread", "tennis goal", "soup rice", "golf"]).tokens
     loss = contrastive_loss("supcon", np.array([[1, 0], [0, 1], [1, 0], [0, 1]], dtype=bool), None)
-    rates = {"learning_rate": 1e-2, "warmup_proportion": 0.1, "weight_decay": 0.01}
-    finetune(body, tokens, [np.arange(4)] * 2, loss, n_steps=2, precision="float32", **rates)
+    state = TrainingState(body, {}, Plan(batch_size=4, n_steps=2, learning_rate=1e-2, precision="float32"))
+    run_steps(state, tokens, [np.arange(4)] * 2, loss, warmup_proportion=0.1, weight_decay=0.01)
     return body
 
 

@@ -120,7 +120,7 @@ def test_a_saved_model_takes_the_best_device_where_its_own_is_missing():
 @pytest.mark.real_weights
 @pytest.mark.parametrize("name", [MINILM, "all-MiniLM-L6-v2"])
 def test_the_offline_wheel_serves_the_default_model(name, monkeypatch):
-    monkeypatch.setattr(loading_module, "_ask_hub", lambda *names: pytest.fail("the hub was asked"))
+    monkeypatch.setattr(loading_module, "_check_on_hub", lambda *names: pytest.fail("the hub was asked"))
     assert load_body(name).n_dimensions == 384
 
 
@@ -137,8 +137,8 @@ def test_a_cached_model_is_loaded_without_asking_the_hub(tiny_model, tmp_path, m
     refs.mkdir()
     (refs / "main").write_text("0" * 40)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
-    monkeypatch.setattr(loading_module, "_ask_hub", lambda *names: pytest.fail("the hub was asked"))
-    found, on_this_machine = loading_module._find("team/tiny")
+    monkeypatch.setattr(loading_module, "_check_on_hub", lambda *names: pytest.fail("the hub was asked"))
+    found, on_this_machine = loading_module._resolve_source("team/tiny")
     assert (found, on_this_machine) == ("team/tiny", True)
 
 

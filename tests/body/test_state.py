@@ -15,8 +15,10 @@ from sksetfit.body import state as state_module
 from sksetfit.body.architectures import _TRANSFORMERS
 from sksetfit.body.loading import load_body
 from sksetfit.body.state import body_from_state, body_to_state
-from sksetfit.training.loop import finetune
+from sksetfit.training.callbacks import TrainingState
+from sksetfit.training.loop import run_steps
 from sksetfit.training.losses import contrastive_loss
+from sksetfit.training.plan import Plan
 
 CPU = torch.device("cpu")
 TEXTS = ["bread and cheese", "", "tennis " * 100, "Piano, JAZZ!"]
@@ -102,9 +104,9 @@ def tuned_layers(body):
     before = {name: tensor.clone() for name, tensor in body.transformer.named_parameters()}
     tokens = body.tokenize(["bread", "tennis goal", "soup rice", "golf"]).tokens
     indicator = np.array([[1, 0], [0, 1], [1, 0], [0, 1]], dtype=bool)
-    rates = {"learning_rate": 1e-2, "warmup_proportion": 0.1, "weight_decay": 0.01}
     loss = contrastive_loss("supcon", indicator, None)
-    finetune(body, tokens, [np.arange(4)] * 2, loss, n_steps=2, precision="float32", **rates)
+    state = TrainingState(body, {}, Plan(batch_size=4, n_steps=2, learning_rate=1e-2, precision="float32"))
+    run_steps(state, tokens, [np.arange(4)] * 2, loss, warmup_proportion=0.1, weight_decay=0.01)
     changed = [name for name, tensor in body.transformer.named_parameters() if not torch.equal(tensor, before[name])]
     return {int(number) for name in changed for number in re.findall(r"layers?\.(\d)\.", name)}
 

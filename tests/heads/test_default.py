@@ -14,17 +14,14 @@ from sklearn.neighbors import KNeighborsClassifier, RadiusNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, LinearSVC
+from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from sksetfit.heads.default import (
-    STRATEGIES,
-    HeadMethodError,
-    build_head,
-    check_fitted_head,
-    check_head,
-    default_head,
-    head_method,
-    one_array,
-)
+from conftest import make_texts
+from sksetfit import dump, load
+from sksetfit.heads.default import LogisticRegressionHead
+from sksetfit.heads.method_gate import HeadMethodError, head_method
+from sksetfit.heads.saved import check_fitted_head
+from sksetfit.heads.strategies import STRATEGIES, build_head, check_head, stack_label_proba
 
 MEMBERS = [("logistic", LogisticRegression()), ("bayes", GaussianNB())]
 HEADS = [
@@ -83,14 +80,93 @@ def without_seeds(estimator):
 
 def test_the_default_head_is_a_new_logistic_regression_each_time():
     assert without_seeds(build(None)) == repr(LogisticRegression(C=2.5, max_iter=1000))
-    assert default_head() is not default_head()
+    assert LogisticRegressionHead() is not LogisticRegressionHead()
     assert build(None, multi_label=True).estimator.C == 10
     assert build(LogisticRegression(C=3)).C == 3
 
 
+@parametrize_with_checks([LogisticRegressionHead(), LogisticRegressionHead(C=1.0, class_weight="balanced")])
+def test_scikit_learns_battery_holds(estimator, check):
+    check(estimator)
+
+
+def test_the_default_head_is_valid_by_itself(tiny_classifier, tmp_path):
+    head = clone(tiny_classifier).set_params(head__C=1.0).head
+    assert repr(head) == "LogisticRegressionHead(C=1.0)"
+    assert clone(head).fit(X, Y[:, 0]).score(X, Y[:, 0]) > 0.8
+    classifier = clone(tiny_classifier).set_params(head__C=1.0, max_steps=0).fit(*make_texts(4))
+    assert type(classifier.head_) is LogisticRegression  # which 0.1.0 and setfit can read
+    dump(classifier, tmp_path / "model.skops")
+    assert repr(load(tmp_path / "model.skops").head) == "LogisticRegressionHead(C=1.0)"
+
+
+def test_the_default_head_by_itself_fits_what_the_classifier_fits():
+    y, weights = Y[:, 0], np.arange(1, 61) / 60
+    alone = LogisticRegressionHead().fit(X, y, weights)
+    plain = LogisticRegression(C=25 * 2**2 / weights.sum(), max_iter=1000).fit(X, y, weights)
+    np.testing.assert_allclose(alone.predict_proba(X), plain.predict_proba(X), rtol=1e-6)
+    np.testing.assert_allclose(alone.decision_function(X), plain.decision_function(X), rtol=1e-6)
+
+
+def test_a_failed_refit_leaves_the_default_head_as_it_was():
+    head = LogisticRegressionHead().fit(X, Y[:, 0])
+    before = head.predict(X)
+    with pytest.raises(ValueError, match="class"):
+        head.fit(X[:, :2], np.zeros(len(X)))
+    np.testing.assert_array_equal(head.predict(X), before)
+
+
+FORGED = {
+    "a method": (lambda state: state.update(predict_proba=np.float32), r"would hide its methods: \['predict_proba'\]"),
+    "private data": (lambda state: state.update(_parameter_constraints={}), "would hide its methods"),
+    "a model that is none": (lambda state: state.update(estimator_="model"), "must be of type LogisticRegression"),
+    "other classes": (lambda state: state.update(classes_=np.array([2, 3])), "is no fitted model of its classes"),
+    "other dimensions": (lambda state: state.update(n_features_in_=7), "is no fitted model of its classes"),
+    "an unfitted model": (lambda state: state.update(estimator_=LogisticRegression()), "is no fitted model"),
+}
+
+
+@pytest.mark.parametrize("case", FORGED)
+def test_a_forged_default_head_is_refused(case):
+    change, message = FORGED[case]
+    state = LogisticRegressionHead().fit(X, Y[:, 0]).__getstate__()
+    change(state)
+    with pytest.raises(ValueError, match=message):
+        object.__new__(LogisticRegressionHead).__setstate__(state)
+
+
+def test_an_unfitted_default_head_is_no_fitted_head():
+    with pytest.raises(ValueError, match="must be a fitted classifier of embeddings of 4 dimensions"):
+        check_fitted_head(LogisticRegressionHead(), np.array([0, 1]), 4)
+    check_fitted_head(LogisticRegressionHead().fit(X, Y[:, 0]), np.array([0, 1]), 4)
+
+
+@pytest.mark.parametrize("parameter", [{"C": "big"}, {"C": -1.0}, {"solver": "adam"}, {"fit_intercept": "yes"}])
+def test_a_wrong_parameter_of_the_default_head_is_refused_before_any_training(tiny_classifier, parameter):
+    (name,) = parameter
+    classifier = tiny_classifier.set_params(model="no model", **{f"head__{name}": parameter[name]})
+    with pytest.raises(ValueError, match=f"The '{name}' parameter of LogisticRegressionHead"):
+        classifier.fit(*make_texts(4))
+
+
+def test_a_subclass_of_the_default_head_stays_what_it_is():
+    class Contrary(LogisticRegressionHead):
+        def predict(self, X):
+            return super().predict(X)[::-1]
+
+    assert type(build(Contrary())) is Contrary
+    assert build(Contrary()).C == build(None).C
+
+
+def test_a_head_of_0_1_0_that_resolves_auto_is_still_taken(tiny_classifier):
+    """What ``head__C=1`` made of ``head=None`` then, which files of 0.1.0 hold."""
+    before = LogisticRegression(C="auto", fit_intercept="auto", class_weight="auto", max_iter=1000)
+    assert without_seeds(build(before)) == without_seeds(build(None))
+
+
 def test_the_default_head_weighs_the_few_texts_of_a_label_like_the_many_without_it():
     assert build(None, multi_label=True).estimator.class_weight == "balanced"
-    assert build(default_head().set_params(C=1), multi_label=True).estimator.class_weight == "balanced"
+    assert build(LogisticRegressionHead().set_params(C=1), multi_label=True).estimator.class_weight == "balanced"
     assert build(LogisticRegression(), multi_label=True).estimator.class_weight is None
 
 
@@ -98,7 +174,8 @@ def test_the_default_head_weighs_the_few_texts_of_a_label_like_the_many_without_
 def test_what_is_random_in_a_head_follows_the_seed_unless_it_has_one_of_its_own(strategy):
     forest = make_pipeline(StandardScaler(), RandomForestClassifier(5))
     answers = [
-        one_array(build(forest, strategy, multi_label=True, seed=seed).fit(X, Y).predict_proba(X)) for seed in (1, 1, 2)
+        stack_label_proba(build(forest, strategy, multi_label=True, seed=seed).fit(X, Y).predict_proba(X))
+        for seed in (1, 1, 2)
     ]
     np.testing.assert_array_equal(answers[0], answers[1])
     assert np.any(answers[0] != answers[2])
@@ -144,7 +221,7 @@ def test_several_labels_wrap_a_copy_of_the_head_by_the_strategy(strategy, wrappe
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_the_answers_of_every_strategy_have_one_form(strategy):
     head = build(None, strategy, multi_label=True).fit(X, Y)
-    predictions, probabilities = one_array(head.predict(X)), one_array(head.predict_proba(X))
+    predictions, probabilities = stack_label_proba(head.predict(X)), stack_label_proba(head.predict_proba(X))
     assert predictions.shape == probabilities.shape == Y.shape
     np.testing.assert_array_equal(probabilities > 0.5, predictions.astype(bool))
     assert np.mean(predictions == Y) > 0.8
@@ -152,7 +229,7 @@ def test_the_answers_of_every_strategy_have_one_form(strategy):
 
 def test_an_array_is_given_as_it_is():
     answer = np.eye(3)
-    assert one_array(answer) is answer
+    assert stack_label_proba(answer) is answer
 
 
 class WithHead:

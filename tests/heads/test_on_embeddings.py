@@ -12,8 +12,10 @@ from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from conftest import make_texts
-from sksetfit import DistilledSetFitClassifier, SetFitClassifier
+from sksetfit import DistilledSetFitClassifier, SetFitClassifier, SetFitEncoder
+from sksetfit.body.model import Body
 from sksetfit.heads.on_embeddings import HeadOnEmbeddings
+from sksetfit.training.cache import LazyBody
 
 X_NEW, Y_NEW = make_texts(10, seed=1)
 ANSWERS = ["predict", "predict_proba", "decision_function"]
@@ -51,6 +53,68 @@ def test_nothing_is_answered_before_a_fit(fitted, kind, method):
         getattr(unfitted, method)(["bread"])
     with pytest.raises(NotFittedError):
         check_is_fitted(unfitted)
+
+
+def test_precision_and_device_count_when_they_are_set(either, monkeypatch):
+    changed = pickle.loads(pickle.dumps(either)).set_params(precision="bfloat16")
+    devices = []
+    monkeypatch.setattr("sksetfit.body.loading.chosen_device", lambda device: devices.append(device) or "cpu")
+    before, after = either.predict_proba(X_NEW), changed.predict_proba(X_NEW)
+    assert 0 < np.abs(before - after).max() < 0.1
+    np.testing.assert_array_equal(changed.set_params(precision="float32").predict_proba(X_NEW), before)
+    np.testing.assert_array_equal(changed.set_params(device="cpu:0").predict_proba(X_NEW), before)
+    np.testing.assert_array_equal(changed.predict_proba(X_NEW), before)
+    assert devices == ["cpu:0"]
+
+
+@pytest.mark.parametrize("method", ANSWERS)
+@pytest.mark.parametrize(
+    ("parameter", "message"),
+    [
+        ({"precision": "half"}, "The 'precision' parameter of {} must be a str among"),
+        ({"device": 3}, "The 'device' parameter of {} must be an instance of 'str' or None"),
+        ({"device": "abacus"}, "device='abacus' cannot be used on this machine"),
+        ({"device": "hpu"}, "device='hpu' cannot be used on this machine"),
+    ],
+)
+def test_a_wrong_setting_is_refused_before_texts_are_encoded(either, method, parameter, message, monkeypatch):
+    changed = pickle.loads(pickle.dumps(either)).set_params(**parameter)
+    monkeypatch.setattr(Body, "encode", None)
+    with pytest.raises(ValueError, match=message.format(type(either).__name__)):
+        getattr(changed, method)(X_NEW)
+
+
+def test_a_model_of_a_device_that_is_not_there_answers_where_it_was_loaded(either):
+    """As a model that was trained on a GPU does on a machine without one."""
+    for names in (["device"], ["device", "device of the encoder"]):
+        state = either.__getstate__() | {"device": "cuda:99"}
+        state["encoder_"] = pickle.loads(pickle.dumps(either.encoder_))
+        if "device of the encoder" in names:
+            of_encoder = state["encoder_"].__getstate__() | {"device": "cuda:99"}
+            state["encoder_"] = object.__new__(SetFitEncoder)
+            state["encoder_"].__setstate__(of_encoder)
+        loaded = object.__new__(type(either))
+        loaded.__setstate__(state)
+        np.testing.assert_array_equal(loaded.predict(X_NEW), either.predict(X_NEW))
+        with pytest.raises(ValueError, match="device='cuda:98' cannot be used on this machine"):
+            loaded.set_params(device="cuda:98").predict(X_NEW)
+
+
+def test_a_move_that_failed_is_made_again(either, monkeypatch):
+    changed = copy.deepcopy(either)
+    move = LazyBody.to
+
+    def running_out_of_memory(body, device):
+        monkeypatch.setattr(LazyBody, "to", move)
+        raise RuntimeError("out of memory")
+
+    monkeypatch.setattr(LazyBody, "to", running_out_of_memory)
+    with pytest.raises(RuntimeError, match="out of memory"):
+        changed.set_params(device="cpu:0").predict(X_NEW)
+    moves = []
+    monkeypatch.setattr(LazyBody, "to", lambda body, device: moves.append(str(device)))
+    np.testing.assert_array_equal(changed.set_params(device=either.device).predict(X_NEW), either.predict(X_NEW))
+    assert len(moves) == 1
 
 
 @pytest.mark.parametrize("method", ANSWERS)

@@ -57,13 +57,13 @@ def with_head(tiny_classifier):
 def tunings(monkeypatch):
     """The losses that bodies were tuned by."""
     losses = []
-    tune = run_module.finetune
+    run_steps = run_module.run_steps
 
-    def finetune(body, tokens, batches, loss, **parameters):
+    def recording_steps(state, tokens, batches, loss, **parameters):
         losses.append(loss)
-        return tune(body, tokens, batches, loss, **parameters)
+        run_steps(state, tokens, batches, loss, **parameters)
 
-    monkeypatch.setattr(run_module, "finetune", finetune)
+    monkeypatch.setattr(run_module, "run_steps", recording_steps)
     return losses
 
 

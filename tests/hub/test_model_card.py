@@ -21,7 +21,8 @@ from sklearn.preprocessing import FunctionTransformer
 
 import sksetfit
 from conftest import TOPICS, make_texts
-from sksetfit import SetFitClassifier, SetFitEncoder, dump, load, model_card
+from sksetfit import SetFitClassifier, dump, load, model_card
+from sksetfit.body.model import Body
 
 X_TRAIN, Y_TRAIN = make_texts(8)  # of `fitted`
 X_TEST, Y_TEST = make_texts(5, seed=1)
@@ -285,8 +286,8 @@ def test_any_scoring_of_scikit_learn_is_taken(fitted):
 
 def test_test_texts_are_encoded_once_however_many_metrics_there_are(fitted, monkeypatch):
     encoded = []
-    encode = SetFitEncoder._encode
-    monkeypatch.setattr(SetFitEncoder, "_encode", lambda *given: encoded.append(len(given[1])) or encode(*given))
+    encode = Body.encode
+    monkeypatch.setattr(Body, "encode", lambda *given: encoded.append(len(given[1])) or encode(*given))
     model_card(fitted, X_TEST, Y_TEST, scoring=["accuracy", "f1_macro", "neg_log_loss", "roc_auc_ovr"])
     assert encoded == [len(X_TEST)]
 
@@ -473,7 +474,7 @@ def test_what_holds_a_classifier_is_refused_with_the_way_to_it(fitted):
     ],
 )
 def test_what_cannot_be_described_is_refused_before_anything_is_encoded(fitted, monkeypatch, given, message):
-    monkeypatch.setattr(SetFitEncoder, "_encode", None)
+    monkeypatch.setattr(Body, "encode", None)
     with pytest.raises(ValueError, match=message):
         model_card(fitted, **given)
 

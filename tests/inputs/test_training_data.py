@@ -13,7 +13,13 @@ from sklearn.preprocessing import FunctionTransformer
 from conftest import make_texts
 from sksetfit import SetFitEncoder, dump, load
 from sksetfit.inputs.targets import check_targets
-from sksetfit.inputs.training_data import check_labelled, check_sample_weight, class_weights, counted_rows, even_rows
+from sksetfit.inputs.training_data import (
+    check_sample_weight,
+    check_training_data,
+    class_weights,
+    rows_with_weight,
+    undersample,
+)
 from sksetfit.training import run as run_module
 
 X, Y = make_texts(6)
@@ -34,10 +40,10 @@ class Recorder(ClassifierMixin, BaseEstimator):
 
 @pytest.fixture
 def no_training(monkeypatch):
-    def never(*_):
+    def never(*_, **__):
         raise AssertionError("training has begun")
 
-    monkeypatch.setattr(run_module.Tuning, "run", never)
+    monkeypatch.setattr(run_module, "train_body", never)
 
 
 # -- what is no weight
@@ -184,7 +190,7 @@ def test_balanced_classes_have_equal_sums():
 
 def test_balanced_leaves_out_texts_of_classes_that_have_more_than_the_rarest():
     y = np.repeat(["a", "b", "c"], [40, 10, 12])
-    rows = even_rows(check_targets(y, 62))
+    rows = undersample(check_targets(y, 62))
     assert np.unique(y[rows], return_counts=True)[1].tolist() == [10, 10, 10]
     assert rows.tolist() == sorted(set(rows.tolist()))
     assert np.diff(rows[:10]).min() >= 4  # from all over the data
@@ -192,7 +198,7 @@ def test_balanced_leaves_out_texts_of_classes_that_have_more_than_the_rarest():
 
 def test_balanced_leaves_a_class_eight_texts_however_few_another_has():
     y = np.repeat(["a", "b", "c"], [40, 2, 5])
-    assert np.unique(y[even_rows(check_targets(y, 47))], return_counts=True)[1].tolist() == [8, 2, 5]
+    assert np.unique(y[undersample(check_targets(y, 47))], return_counts=True)[1].tolist() == [8, 2, 5]
 
 
 def test_balanced_fits_on_even_classes(tiny_classifier):
@@ -283,13 +289,13 @@ def test_a_classifier_that_asks_for_weights_can_be_kept(tiny_classifier, tmp_pat
 
 
 def test_all_rows_count_where_none_has_weight_0():
-    assert counted_rows(None, check_targets(Y, 18)) is None
-    assert counted_rows(np.ones(18), check_targets(Y, 18)) is None
+    assert rows_with_weight(None, check_targets(Y, 18)) is None
+    assert rows_with_weight(np.ones(18), check_targets(Y, 18)) is None
     assert check_sample_weight(None, 18) is None
 
 
 def test_labelled_texts_are_taken_by_rows():
-    labelled = check_labelled(X, Y, np.arange(18) % 3)
+    labelled = check_training_data(X, Y, np.arange(18) % 3)
     assert len(labelled.texts) == 12
     some = labelled.take(np.array([3, 0]))
     assert some.texts == [labelled.texts[3], labelled.texts[0]]

@@ -16,7 +16,7 @@ from sklearn.svm import SVC, NuSVC
 
 from conftest import make_texts
 from sksetfit import SetFitClassifier, load
-from sksetfit.persistence.components import check_parts
+from sksetfit.persistence.components import check_components
 
 rng = np.random.RandomState(0)
 X = rng.standard_normal((30, 32)).astype(np.float32)
@@ -81,7 +81,7 @@ SOUND = {
 
 @pytest.mark.parametrize("name", SOUND)
 def test_what_predicts_passes(name):
-    check_parts(make_pipeline("passthrough", SOUND[name]))
+    check_components(make_pipeline("passthrough", SOUND[name]))
 
 
 FORGED = {
@@ -146,7 +146,7 @@ AROUND = {
 def test_what_would_do_something_else_or_crash_is_refused(case, around):
     part, message = FORGED[case]
     with pytest.raises(ValueError, match=message):
-        check_parts(AROUND[around](part))
+        check_components(AROUND[around](part))
 
 
 @pytest.fixture

@@ -36,6 +36,7 @@ from sklearn.tree import DecisionTreeClassifier
 from conftest import make_texts
 from forging import add, attributes, forge, packed, plain, read_members
 from sksetfit import SetFitClassifier, SetFitEncoder, __version__, dump, load
+from sksetfit.encoder import body_of
 
 X_NEW, _ = make_texts(10, seed=1)
 
@@ -100,10 +101,10 @@ def test_a_file_is_at_most_two_percent_larger_than_the_weights(tmp_path):
 
 
 def test_writing_leaves_the_live_model_as_it_was(fitted, tmp_path):
-    before = {name: tensor.clone() for name, tensor in fitted.encoder_._body.state_dict().items()}
+    before = {name: tensor.clone() for name, tensor in body_of(fitted.encoder_).state_dict().items()}
     expected = fitted.predict_proba(X_NEW)
     dump(fitted, tmp_path / "model.skops")
-    assert all(torch.equal(tensor, before[name]) for name, tensor in fitted.encoder_._body.state_dict().items())
+    assert all(torch.equal(tensor, before[name]) for name, tensor in body_of(fitted.encoder_).state_dict().items())
     np.testing.assert_array_equal(fitted.predict_proba(X_NEW), expected)
 
 
@@ -435,7 +436,7 @@ def test_an_array_that_claims_more_than_there_is_is_refused(file):
 
 def test_a_damaged_body_is_refused_with_the_name_of_the_file(fitted, file):
     changed = copy.deepcopy(fitted)
-    changed.encoder_._body.pad_token_id = 10**9
+    body_of(changed.encoder_).pad_token_id = 10**9
     dump(changed, file)
     with pytest.raises(ValueError, match="is no sksetfit model, or is damaged: The saved body"):
         load(file)

@@ -35,7 +35,7 @@ import sksetfit
 from conftest import TOPICS, make_texts
 from hub_stand_in import quiet_client, stand_in_for_the_hub
 from sksetfit import SetFitClassifier, SetFitEncoder, dump, load, read_setfit, write_setfit
-from sksetfit.heads.default import STRATEGIES
+from sksetfit.heads.strategies import STRATEGIES
 from sksetfit.setfit_compat.folder import HEAD
 from sksetfit.setfit_compat.heads import _from_torch
 from sksetfit.utils.hub_client import publish

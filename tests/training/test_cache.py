@@ -18,20 +18,20 @@ from sklearn.pipeline import Pipeline
 from conftest import make_texts
 from sksetfit import SetFitClassifier, SetFitEncoder, dump, load
 from sksetfit.training import cache as cache_module
-from sksetfit.training.cache import _RecentArrays, key_of, remembered
-from sksetfit.training.run import Tuning
+from sksetfit.training import run as run_module
+from sksetfit.training.cache import _RecentArrays, cached_call, key_of
 
 
 @pytest.fixture
 def tunings(monkeypatch):
     """Counts the tunings that are made."""
-    made, run = [], Tuning.run
+    made, run_steps = [], run_module.run_steps
 
-    def counted(self, start=None):
-        made.append(self)
-        return run(self, start)
+    def counted(state, *args, **kwargs):
+        made.append(state)
+        run_steps(state, *args, **kwargs)
 
-    monkeypatch.setattr(Tuning, "run", counted)
+    monkeypatch.setattr(run_module, "run_steps", counted)
     return made
 
 
@@ -397,7 +397,7 @@ def test_a_key_is_of_values_not_of_objects():
 def test_what_is_kept_is_computed_once(tmp_path):
     computed = []
     for _ in range(2):
-        value = remembered(tmp_path, "key", lambda: computed.append(1) or ({"array": np.arange(3)}, True))
+        value = cached_call(tmp_path, "key", lambda: computed.append(1) or ({"array": np.arange(3)}, True))
     assert computed == [1]
     np.testing.assert_array_equal(value["array"], np.arange(3))
 
@@ -405,7 +405,7 @@ def test_what_is_kept_is_computed_once(tmp_path):
 def test_what_is_not_to_be_kept_is_computed_again(tmp_path):
     computed = []
     for _ in range(2):
-        assert remembered(tmp_path, "key", lambda: (computed.append(1), False)) is None
+        assert cached_call(tmp_path, "key", lambda: (computed.append(1), False)) is None
     assert computed == [1, 1]
 
 

@@ -162,7 +162,7 @@ sys.modules["sklearn.callback"] = None  # as below scikit-learn 1.9
 importlib.reload(callbacks)
 assert callbacks.with_callbacks(len) is len
 assert not hasattr(callbacks.CallbackSupportMixin, "set_callbacks")
-assert callbacks.task_reports(object(), [], [], None, dict) is None
+assert callbacks.scikit_learn_callbacks(object(), [], [], None, dict) == []
 """
 
 

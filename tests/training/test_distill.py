@@ -11,7 +11,8 @@ from conftest import TOPICS, make_texts
 from sksetfit import SetFitEncoder
 from sksetfit.body.loading import load_body
 from sksetfit.body.state import body_from_state, body_to_state
-from sksetfit.training.distill import distil
+from sksetfit.encoder import body_of
+from sksetfit.training.distill import distill
 
 TEXTS, _ = make_texts(20)
 NEW, _ = make_texts(20, seed=1)
@@ -39,7 +40,7 @@ def teacher(tiny_model):
         form.format(label): label for label in TOPICS for form in ("{}", "This is {}", "This sentence is about {}")
     }
     encoder = SetFitEncoder(tiny_model, label_texts=None, max_steps=10, learning_rate=3e-3, random_state=0)
-    return encoder.fit([*X, *names], [*y, *names.values()])._body
+    return body_of(encoder.fit([*X, *names], [*y, *names.values()]))
 
 
 @pytest.fixture(scope="module")
@@ -58,8 +59,8 @@ def model(request, tiny_model, smaller_model):
 def learned(teacher, texts=TEXTS, seed=0, **changes):
     options = {"model": None, "n_layers": None, "max_steps": 3, "batch_size": 16, "learning_rate": "auto"}
     options |= {"precision": "float32", "device": "cpu", "verbose": 0} | changes
-    student, losses, _ = distil(teacher, texts, rng=np.random.RandomState(seed), **options)
-    return student, losses
+    result = distill(teacher, texts, rng=np.random.RandomState(seed), **options)
+    return result.body, result.loss_curve
 
 
 def distance(student, teacher, texts=NEW):

@@ -9,10 +9,10 @@ from sklearn.model_selection import GridSearchCV
 from conftest import make_texts, needs_sklearn_1_8
 from sksetfit import SetFitClassifier
 from sksetfit.body.model import Body
-from sksetfit.inputs.training_data import check_labelled
-from sksetfit.training.callbacks import EarlyStopping, hold_out, some_of_each_class
+from sksetfit.inputs.training_data import check_training_data
+from sksetfit.training import run as run_module
+from sksetfit.training.callbacks import EarlyStopping, TrainingState, hold_out, some_of_each_class
 from sksetfit.training.plan import Plan
-from sksetfit.training.run import Tuning
 
 X, Y = make_texts(8)
 X_VAL, Y_VAL = make_texts(5, seed=1)
@@ -35,22 +35,32 @@ class Weights:
     def load_state_dict(self, state, *, strict):
         self.number = state["number"]
 
+    def weights_changed(self):
+        pass
+
 
 def planned(n_steps):
-    return Plan(batch_size=4, n_steps=n_steps, learning_rate=0.1, precision="float32")
+    """Return the state of a training of so many steps that has not begun."""
+    return TrainingState(Weights(), {}, Plan(batch_size=4, n_steps=n_steps, learning_rate=0.1, precision="float32"))
 
 
 def run(scores, n_iter_no_change=3, n_steps=10):
     """Return the number of steps made, the steps and scores that are kept, and the number of the weights left."""
-    given, body, losses = iter(scores), Weights(), []
-    early_stopping = EarlyStopping(lambda *_: next(given), n_iter_no_change, key=None)
-    early_stopping.start(body, {}, planned(n_steps))
+    given, state = iter(scores), planned(n_steps)
+    early_stopping = EarlyStopping(lambda state: next(given), n_iter_no_change, key=None)
+    early_stopping.on_train_begin(state)
     for _ in range(n_steps):
-        body.number += 1
-        losses.append(1.0)
-        if early_stopping.step(losses):
+        step(state, early_stopping)
+        if state.stop:
             break
-    return len(losses), *early_stopping.end(losses), body.number
+    early_stopping.on_train_end(state)
+    return len(state.losses), state.validation_steps, state.validation_scores, state.body.number
+
+
+def step(state, callback):
+    state.body.number += 1
+    state.losses.append(1.0)
+    callback.on_step_end(state)
 
 
 # -- when it stops
@@ -130,8 +140,13 @@ def test_the_scores_of_several_labels_are_those_of_the_whole_matrix(stopping):
 
 
 def test_texts_are_held_out_where_none_are_given(stopping, monkeypatch):
-    seen, tune = [], Tuning.run
-    monkeypatch.setattr(Tuning, "run", lambda self, start=None: (seen.append(self.labelled), tune(self, start))[1])
+    seen, train = [], run_module.train_body
+
+    def recording_train(config, data, **options):
+        seen.append(data)
+        return train(config, data, **options)
+
+    monkeypatch.setattr(run_module, "train_body", recording_train)
     clf = stopping.set_params(validation_fraction=0.25).fit(X, Y)
     assert sorted(seen[0].targets.y) == sorted(["food", "music", "sport"] * 6)
     assert clf.encoder_.class_count_.tolist() == [6, 6, 6]
@@ -217,19 +232,20 @@ def test_classes_of_single_texts_can_hold_none_out(stopping):
 
 
 def test_a_text_that_is_there_twice_is_on_one_side(stopping):
-    left, held_out = hold_out(check_labelled(X + X, Y + Y), 0.3, np.random.RandomState(0))
+    left, held_out = hold_out(check_training_data(X + X, Y + Y), 0.3, np.random.RandomState(0))
     assert set(left.texts).isdisjoint(held_out.texts)
     assert len(left.texts) + len(held_out.texts) == 48
 
 
 def test_where_somebody_else_stops_the_last_step_is_scored_too():
-    scores, body = iter([0.1, 0.9]), Weights()
-    early_stopping = EarlyStopping(lambda *_: next(scores), 3, key=None)
-    early_stopping.start(body, {}, planned(100))
-    body.number = 1
-    assert not early_stopping.step([1.0])
-    assert early_stopping.end([1.0]) == ([0, 1], [0.1, 0.9])
-    assert body.number == 1
+    scores, state = iter([0.1, 0.9]), planned(100)
+    early_stopping = EarlyStopping(lambda state: next(scores), 3, key=None)
+    early_stopping.on_train_begin(state)
+    step(state, early_stopping)
+    assert not state.stop
+    early_stopping.on_train_end(state)
+    assert (state.validation_steps, state.validation_scores) == ([0, 1], [0.1, 0.9])
+    assert state.body.number == 1
 
 
 def test_a_warm_start_wants_texts_that_no_fit_has_seen(stopping):
@@ -269,15 +285,15 @@ def test_a_scorer_that_does_not_fit_is_named(stopping, scoring):
 
 
 def test_held_out_texts_and_the_others_are_all(fitted):
-    labelled = check_labelled(X, Y, np.arange(1, 25))
+    labelled = check_training_data(X, Y, np.arange(1, 25))
     left, held_out = hold_out(labelled, 0.2, np.random.RandomState(0))
     assert sorted(left.texts + held_out.texts) == sorted(X)
     assert sorted([*left.weights, *held_out.weights]) == list(range(1, 25))
 
 
 def test_of_many_texts_some_of_each_class_judge(monkeypatch):
-    monkeypatch.setattr("sksetfit.training.callbacks.MOST_JUDGED_ON", 6)
-    few = some_of_each_class(check_labelled(X, Y))
+    monkeypatch.setattr("sksetfit.training.callbacks.MAX_SCORING_TEXTS", 6)
+    few = some_of_each_class(check_training_data(X, Y))
     assert sorted(few.targets.y) == sorted(["food", "music", "sport"] * 4)
-    monkeypatch.setattr("sksetfit.training.callbacks.MOST_JUDGED_ON", 24)
-    assert len(some_of_each_class(check_labelled(X, Y)).texts) == 24
+    monkeypatch.setattr("sksetfit.training.callbacks.MAX_SCORING_TEXTS", 24)
+    assert len(some_of_each_class(check_training_data(X, Y)).texts) == 24

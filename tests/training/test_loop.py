@@ -8,17 +8,13 @@ from transformers import AutoConfig, AutoModel
 from conftest import make_texts
 from sksetfit.body.loading import load_body
 from sksetfit.training import gradients as gradients_module
-from sksetfit.training.loop import finetune
+from sksetfit.training.callbacks import ProgressBar, TrainingState
+from sksetfit.training.loop import run_steps
 from sksetfit.training.losses import contrastive_loss, cosine_similarity, label_overlap, supervised_contrastive
+from sksetfit.training.plan import Plan
 from sksetfit.training.sampler import balanced_batches
 
-PARAMETERS = {
-    "n_steps": 10,
-    "learning_rate": 1e-2,
-    "warmup_proportion": 0.1,
-    "weight_decay": 0.01,
-    "precision": "float32",
-}
+PLAN = Plan(batch_size=24, n_steps=10, learning_rate=1e-2, precision="float32")
 
 
 @pytest.fixture
@@ -32,11 +28,15 @@ def texts():
     return X, np.array(y)[:, None] == np.unique(y)
 
 
-def tune(body, texts, seed=0, loss="supcon", **changes):
+def tune(body, texts, seed=0, loss="supcon", callbacks=(), **changes):
+    """Tune a body by a changed plan, and return the loss of each step."""
     X, indicator = texts
-    parameters = PARAMETERS | changes
-    batches = balanced_batches(indicator, parameters["n_steps"], 24, np.random.RandomState(seed))
-    return finetune(body, body.tokenize(X).tokens, batches, contrastive_loss(loss, indicator, None), **parameters)
+    state = TrainingState(body, {}, PLAN._replace(**changes))
+    batches = balanced_batches(indicator, state.plan.n_steps, 24, np.random.RandomState(seed))
+    loss = contrastive_loss(loss, indicator, None)
+    tokens = body.tokenize(X).tokens
+    run_steps(state, tokens, batches, loss, warmup_proportion=0.1, weight_decay=0.01, callbacks=callbacks)
+    return state.result().loss_curve
 
 
 @pytest.mark.parametrize(("loss", "function"), [("supcon", supervised_contrastive), ("cosine", cosine_similarity)])
@@ -95,7 +95,7 @@ def test_a_rate_that_is_too_high_ends_in_an_error_that_says_so(body, texts, n_st
 def test_a_bar_is_shown_only_where_it_is_asked_for(body, texts, capsys):
     tune(body, texts, n_steps=2)
     assert capsys.readouterr().err == ""
-    tune(body, texts, n_steps=2, progress=True)
+    tune(body, texts, n_steps=2, callbacks=[ProgressBar()])
     assert "2/2" in capsys.readouterr().err
 
 

@@ -1,15 +1,19 @@
+import re
+
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
+from conftest import make_texts
 from sksetfit import DistilledSetFitClassifier, SetFitClassifier, SetFitEncoder, write_setfit
 from sksetfit.training.plan import (
     LEARNING_RATE,
     MAX_STEPS,
     MIN_STEPS,
-    PASSES,
+    RIDGE,
     batch_size_of,
     learning_rate_of,
+    leave_one_out_accuracy,
     planned_steps,
     warmup_then_linear,
 )
@@ -22,8 +26,10 @@ TEXTS, LABELS = ["bread", "cheese", "piano", "violin"], ["food", "food", "music"
     [
         (2, 24, MIN_STEPS),
         (16, 24, MIN_STEPS),
-        (240, 24, PASSES * 10),
-        (250, 24, round(PASSES * 250 / 24)),
+        (240, 24, 30),
+        (250, 24, 31),
+        (2400, 24, 300),
+        (2541, 154, 50),
         (10**6, 24, MAX_STEPS),
         (10**9, 2, MAX_STEPS),
     ],
@@ -33,8 +39,59 @@ def test_the_plan_is_a_few_passes_within_bounds(n_texts, batch_size, steps):
     assert type(planned_steps(n_texts, batch_size)) is int
 
 
-def test_the_plan_never_shrinks_with_more_texts():
-    plans = [planned_steps(n_texts, 24) for n_texts in range(1, 9000, 7)]
+@pytest.mark.parametrize(
+    ("n_texts", "batch_size", "steps"),
+    [(66, 24, MIN_STEPS), (330, 24, 110), (450, 24, 150), (1200, 24, 150), (2400, 24, 300), (693, 87, 41)],
+)
+def test_more_passes_are_up_to_eight_and_no_more_than_150_batches_of_24(n_texts, batch_size, steps):
+    assert planned_steps(n_texts, batch_size, more=True) == steps
+
+
+@pytest.mark.parametrize(("n_overlapping", "steps"), [(0, 30), (120, 80)])
+def test_more_passes_are_made_where_the_frozen_body_confuses_the_classes(tiny_model, capsys, n_overlapping, steps):
+    """Of 240 texts with labels in two classes, some have a label that their words say nothing of."""
+    texts = [f"{word} {other} {i}" for word, other in [("bread", "soup"), ("piano", "drum")] for i in range(120)]
+    labels = np.repeat([0, 1], 120)
+    labels[60 : 60 + n_overlapping] = np.arange(n_overlapping) % 2
+    encoder = SetFitEncoder(tiny_model, learning_rate=1e-9, random_state=0, verbose=1).fit(texts, labels)
+    assert encoder.n_steps_ == steps
+    passes = "3" if steps == 30 else "up to 8"
+    assert re.search(rf"the frozen body is right on \d+% of the texts, .*: {passes} passes", capsys.readouterr().out)
+
+
+def test_many_classes_take_three_passes_however_the_frozen_body_does(tiny_model):
+    texts = [f"{word} {i}" for word in make_texts(5)[0] for i in range(20)]
+    labels = np.arange(len(texts)) % 13
+    encoder = SetFitEncoder(tiny_model, learning_rate=1e-9, label_texts=None, random_state=0).fit(texts, labels)
+    assert encoder.n_steps_ == planned_steps(len(set(texts)), encoder.batch_size_)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_leave_one_out_accuracy_is_that_of_as_many_fits(seed):
+    rng = np.random.RandomState(seed)
+    labels = rng.randint(3, size=20)
+    embeddings = rng.normal(size=(20, 5)) + np.eye(3, 5)[labels]
+    targets = np.eye(3)[labels]
+    right = []
+    for row in range(20):
+        rest = np.arange(20) != row
+        X, mean, Y = embeddings[rest], embeddings[rest].mean(axis=0), targets[rest]
+        weights = np.linalg.solve((X - mean).T @ (X - mean) + RIDGE * np.eye(5), (X - mean).T @ (Y - Y.mean(axis=0)))
+        right.append(((embeddings[row] - mean) @ weights + Y.mean(axis=0)).argmax() == labels[row])
+    assert leave_one_out_accuracy(embeddings, targets.astype(bool)) == np.mean(right)
+
+
+def test_leave_one_out_accuracy_of_several_labels_counts_texts_of_which_all_are_right():
+    embeddings = np.repeat(np.eye(4), 10, axis=0) * 10
+    indicator = np.repeat([[1, 0], [0, 1], [1, 1], [0, 0]], 10, axis=0).astype(bool)
+    assert leave_one_out_accuracy(embeddings, indicator) == 1
+    indicator[0] = [False, True]
+    assert leave_one_out_accuracy(embeddings, indicator) == 39 / 40
+
+
+@pytest.mark.parametrize("more", [False, True])
+def test_the_plan_never_shrinks_with_more_texts(more):
+    plans = [planned_steps(n_texts, 24, more=more) for n_texts in range(1, 9000, 7)]
     assert plans == sorted(plans)
     assert plans[0] == MIN_STEPS
     assert plans[-1] == MAX_STEPS
@@ -60,9 +117,17 @@ def test_the_learning_rate_falls_with_the_width_of_the_body(width, rate):
     assert learning_rate_of(width) == pytest.approx(rate)
 
 
-@pytest.mark.parametrize(("n_classes", "batch_size"), [(1, 24), (12, 24), (13, 26), (32, 64), (1000, 64)])
+@pytest.mark.parametrize(("n_classes", "batch_size"), [(1, 24), (12, 24), (13, 26), (32, 64), (77, 154), (1000, 160)])
 def test_a_batch_holds_two_texts_of_each_class_within_bounds(n_classes, batch_size):
-    assert batch_size_of(n_classes) == batch_size
+    assert batch_size_of(n_classes, n_texts=2000, longest=20) == batch_size
+
+
+def test_a_batch_is_larger_than_64_only_where_there_are_enough_short_texts():
+    assert batch_size_of(77, n_texts=700, longest=20) == 87
+    assert batch_size_of(77, n_texts=100, longest=20) == 64
+    assert batch_size_of(77, n_texts=2000, longest=256) == 64
+    assert batch_size_of(77, n_texts=2000, longest=164) == 99
+    assert batch_size_of(12, n_texts=2000, longest=20) == 24
 
 
 def test_the_plan_says_the_batch_size_that_auto_takes(tiny_model, capsys):

@@ -9,7 +9,7 @@ import torch
 
 from conftest import make_texts
 from sksetfit import SetFitClassifier, dump, load, make_templated_texts
-from sksetfit.body.loading import identity
+from sksetfit.body.loading import model_fingerprint
 
 X, Y = make_texts(8)
 MORE_X, MORE_Y = make_texts(4, seed=1)
@@ -127,11 +127,11 @@ def test_a_warm_start_does_not_touch_a_copy(tiny_classifier):
 
 def test_a_folder_is_told_by_what_is_in_its_files(tiny_model, tmp_path):
     copied = shutil.copytree(tiny_model, tmp_path / "copy")
-    assert identity(copied) == identity(tiny_model)
+    assert model_fingerprint(copied) == model_fingerprint(tiny_model)
     (copied / "modules.json").write_text((copied / "modules.json").read_text() + " ")
-    assert identity(copied) != identity(tiny_model)
+    assert model_fingerprint(copied) != model_fingerprint(tiny_model)
 
 
 def test_a_model_that_is_not_there_has_no_identity():
     with pytest.raises(ValueError, match="was not found"):
-        identity("no/such-model")
+        model_fingerprint("no/such-model")

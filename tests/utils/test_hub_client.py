@@ -1,4 +1,4 @@
-"""The room that talks to the Hugging Face Hub, with the real client and a stand-in for the Hub on this machine."""
+"""The module that talks to the Hugging Face Hub, with the real client and a stand-in for the Hub on this machine."""
 
 import errno
 import logging

@@ -5,13 +5,13 @@ from unittest.mock import Mock
 
 import pytest
 
-from sksetfit.utils.memory import give_back_freed_memory
+from sksetfit.utils.memory import trim_memory
 
 
 def test_where_the_c_library_cannot_give_memory_back_nothing_happens(monkeypatch):
     for error in (OSError, AttributeError, TypeError):
         monkeypatch.setattr(ctypes, "CDLL", Mock(side_effect=error))
-        give_back_freed_memory()
+        trim_memory()
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="there is no /proc to read")
@@ -22,6 +22,6 @@ def test_freed_memory_is_given_back():
     pieces = [b"x" * 50_000 for _ in range(4000)]
     before, last = held(), pieces[-1]
     del pieces
-    give_back_freed_memory()
+    trim_memory()
     assert held() < before - 50_000 * 3000
     assert len(last) == 50_000
