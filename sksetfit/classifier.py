@@ -69,7 +69,7 @@ class SetFitClassifier(CallbackSupportMixin, HeadOnEmbeddings, BaseEstimator):
     label_texts : "auto", None or dict of {label: text or list of texts}, default="auto"
         Extra training texts made of the class names. With the default model and up to eight texts per class they are
         worth several labelled texts; with all-mpnet-base-v2 they gain on two of four sets and lose 3 points on sst2.
-        "auto" makes them of labels that are words (underscores become spaces), and drops them where the untuned body
+        "auto" makes them of labels that are words (underscores become spaces), and drops them where the frozen body
         finds that the names do not tell the labelled texts apart. None uses none. A dict gives the texts of some or
         all labels (columns for multi-label targets) and replaces the names: labels that are not in it get none, not
         even their name. Three to five short descriptions of each class gain more than its name.
@@ -77,12 +77,11 @@ class SetFitClassifier(CallbackSupportMixin, HeadOnEmbeddings, BaseEstimator):
         Supervised contrastive loss [2]_ or the squared error of each pair's cosine similarity, the objective of the
         reference [1]_. The first one measures better at the same cost.
     max_steps : int or "auto", default="auto"
-        The number of tuning steps. "auto" reads each text, label texts included, three times. Of up to 12 classes it
-        reads each up to eight times, as long as it reads no more than 3,600 in all, where the frozen body is right on
-        less than 85 % of the texts (ridge regression, leaving one out): more steps gain a point on trec at 64 texts per
-        class, and lose one on ag_news. There are at least 24 steps and at most 1,000, and a third of them with a warm
-        start. Where all texts are made of class names (`make_templated_texts`) there are none. 0 leaves the body as it
-        is.
+        The number of tuning steps. "auto" reads each text, label texts included, three times, in at least 24 steps and
+        at most 1,000. It reads each of a few hundred texts up to eight times, no more than 3,600 in all, where the
+        frozen body is right on less than 85 % of them (ridge regression, leaving one out): that gains a point on trec
+        at 64 texts per class, and would lose one on ag_news. With a warm start it makes a third of the steps. Where all
+        texts are made of class names (`make_templated_texts`) it makes none. 0 leaves the body as it is.
     batch_size : int or "auto", default="auto"
         The largest number of texts in a step. Every pair of them counts, each text is encoded once, and classes have
         equal shares. "auto" is twice the number of classes, at least 24 and at most 64. More than 32 classes get up to

@@ -58,9 +58,9 @@ class EmbeddingsDisplay:
     >>> X = ["my card was charged twice", "wrong amount on the bill", "cannot sign in", "forgot my password"]
     >>> y = ["billing", "billing", "login", "login"]
     >>> figure, (before, after) = pyplot.subplots(1, 2)
-    >>> untuned = SetFitEncoder(max_steps=0).fit(X, y)
+    >>> frozen = SetFitEncoder(max_steps=0).fit(X, y)
     >>> tuned = SetFitEncoder(max_steps=8, random_state=0).fit(X, y)
-    >>> display = EmbeddingsDisplay.from_estimator(untuned, X, y, ax=before)
+    >>> display = EmbeddingsDisplay.from_estimator(frozen, X, y, ax=before)
     >>> display = EmbeddingsDisplay.from_estimator(tuned, X, y, ax=after)
     >>> display.points.shape
     (4, 2)

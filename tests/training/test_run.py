@@ -1,5 +1,6 @@
 """A tuning from beginning to end: fresh or going on, and which model it is of."""
 
+import pickle
 import shutil
 from pathlib import Path
 
@@ -10,6 +11,10 @@ import torch
 from conftest import make_texts
 from sksetfit import SetFitClassifier, dump, load, make_templated_texts
 from sksetfit.body.loading import model_fingerprint
+from sksetfit.encoder import fitted_encoder, training_config
+from sksetfit.inputs.training_data import check_training_data
+from sksetfit.training.callbacks import TrainingCallback
+from sksetfit.training.run import train_body
 
 X, Y = make_texts(8)
 MORE_X, MORE_Y = make_texts(4, seed=1)
@@ -135,3 +140,19 @@ def test_a_folder_is_told_by_what_is_in_its_files(tiny_model, tmp_path):
 def test_a_model_that_is_not_there_has_no_identity():
     with pytest.raises(ValueError, match="was not found"):
         model_fingerprint("no/such-model")
+
+
+def test_encoders_that_were_pickled_at_two_steps_keep_their_own_embeddings(tiny_encoder):
+    params, states = tiny_encoder.get_params(), []
+    texts, labels = make_texts(4)
+
+    class Checkpoints(TrainingCallback):
+        def on_step_end(self, state):
+            encoder = fitted_encoder(params, state.result())
+            states.append((pickle.dumps(encoder), encoder.transform(texts)))
+
+    train_body(training_config(params), check_training_data(texts, labels), callbacks=[Checkpoints()])
+    (first, at_first), *_, (last, at_last) = states
+    assert np.abs(at_first - at_last).max() > 0.01
+    np.testing.assert_array_equal(pickle.loads(first).transform(texts), at_first)
+    np.testing.assert_array_equal(pickle.loads(last).transform(texts), at_last)
