@@ -101,9 +101,8 @@ class SetFitEncoder(
         texts are made of class names (`make_templated_texts`) it makes none. 0 leaves the body as it is.
     batch_size : int or "auto", default="auto"
         The largest number of texts in a step. Every pair of them counts, each text is encoded once, and classes have
-        equal shares. "auto" is twice the number of classes, at least 24 and at most 64. More than 32 classes get up to
-        160 if that is at most an eighth of the texts, and with the longest text no more than 16,384 tokens. At eight
-        texts of a few classes, 16 and 32 measure worse than 24; of 77 classes, batches of 24 or 64 hold too few.
+        equal shares. "auto" is twice the number of classes, at least 24 and at most 64. At eight texts of a few
+        classes, 16 and 32 measure worse than 24; of 77 classes, 24 texts hold too few of them.
     learning_rate : float or "auto", default="auto"
         The highest learning rate of AdamW. It rises over the first steps and then decays linearly to zero. "auto" takes
         1e-4 for transformers of up to 384 dimensions, such as the default model, and less in inverse proportion to the

@@ -198,7 +198,6 @@ def read_setfit(
     array(['good'], dtype='<U4')
     """
     from sksetfit.body.loading import load_body
-    from sksetfit.body.windows import Windows
     from sksetfit.training.plan import plan_of
 
     name = os.fsdecode(folder_or_hub_name)
@@ -213,7 +212,7 @@ def read_setfit(
     model = os.path.abspath(name) if os.path.isdir(name) else name  # a later fit may be elsewhere
     clf = SetFitClassifier(model, head=inner, multi_target_strategy=strategy, long_texts="truncate", device=device)
     params = {name: getattr(clf, name) for name in ENCODER_PARAMS}
-    plan = plan_of(training_config(params), body, Windows(), len(classes), float, warm=False, names_only=True)
+    plan = plan_of(training_config(params), body, 0, len(classes), float, warm=False, names_only=True)
     result = TrainingState(body, {}, plan).result()
     clf.encoder_ = fitted_encoder(params, result)
     clf.n_steps_, clf.loss_curve_, clf.learning_rate_ = 0, result.loss_curve, plan.learning_rate

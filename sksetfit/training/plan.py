@@ -19,20 +19,14 @@ PASSES, MORE_PASSES, MORE_READ = 3, 8, 3600
 WELL_SEPARATED = 0.85  # the share of texts that a frozen body tells apart, above which more passes lose accuracy
 RIDGE = 1.0  # for embeddings of unit length
 MIN_STEPS, MAX_STEPS = 24, 1000
-MIN_BATCH_SIZE, USUAL_MAX_BATCH_SIZE, MAX_BATCH_SIZE = 24, 64, 160
-MAX_BATCH_TOKENS = 2**14  # those of 64 texts of 256 tokens: a larger batch of longer texts would take more memory
+MIN_BATCH_SIZE, MAX_BATCH_SIZE = 24, 64
 LEARNING_RATE, WIDTH = 1e-4, 384  # the rate that measured best on all-MiniLM-L6-v2, and the width of its embeddings
 STATIC_LEARNING_RATE = 3e-3  # of static embeddings whose vectors, one per token, have a root mean square length of 1
 
 
-def batch_size_of(n_classes: int, n_texts: int, longest: int) -> int:
-    """Return the batch size: two texts of each class, within bounds.
-
-    More than 64 texts are for more than 32 classes whose texts are short, at most ``longest`` tokens, and so many that
-    there are enough steps all the same: a step of more texts contrasts more classes, and as many texts are read.
-    """
-    most = min(MAX_BATCH_SIZE, MAX_BATCH_TOKENS // max(longest, 1), PASSES * n_texts // MIN_STEPS)
-    return int(np.clip(2 * n_classes, MIN_BATCH_SIZE, max(most, USUAL_MAX_BATCH_SIZE)))
+def batch_size_of(n_classes: int) -> int:
+    """Return the batch size: two texts of each class, within bounds."""
+    return int(np.clip(2 * n_classes, MIN_BATCH_SIZE, MAX_BATCH_SIZE))
 
 
 def planned_steps(n_texts: int, batch_size: int, *, more: bool = False) -> int:
@@ -114,7 +108,7 @@ class Plan(NamedTuple):
 def plan_of(
     config: TrainingConfig,
     body: Body,
-    windows: Windows,
+    n_texts: int,
     n_classes: int,
     frozen_accuracy: Callable[[], float],
     *,
@@ -127,8 +121,8 @@ def plan_of(
     ----------
     config : TrainingConfig
     body : Body
-    windows : Windows
-        The distinct texts, label texts included.
+    n_texts : int
+        The number of distinct texts, label texts included.
     n_classes : int
     frozen_accuracy : callable
         Gives the accuracy on the training texts before the tuning; called only where it decides.
@@ -138,8 +132,7 @@ def plan_of(
         Whether all texts are made of class names.
     """
     accuracy = None
-    n_texts, longest = len(windows.rows), max(map(len, windows.tokens), default=0)
-    batch_size = batch_size_of(n_classes, n_texts, longest) if config.batch_size == "auto" else int(config.batch_size)
+    batch_size = batch_size_of(n_classes) if config.batch_size == "auto" else int(config.batch_size)
     if config.max_steps != "auto":
         n_steps = int(config.max_steps)
     elif names_only:

@@ -95,8 +95,8 @@ def _train(
     windows = body.tokenize(texts)
     body.n_long_texts = max(body.n_long_texts, windows.n_long)  # a warm start has seen others
     warm = initial_body is not None
-    n_classes, names_only = indicator.shape[1], data.names_only
-    plan = plan_of(config, body, windows, n_classes, frozen.accuracy, warm=warm, names_only=names_only)
+    n_classes = indicator.shape[1]
+    plan = plan_of(config, body, len(texts), n_classes, frozen.accuracy, warm=warm, names_only=data.names_only)
     tokens, batches = windows.one_each(balanced_batches(indicator, plan.n_steps, plan.batch_size, rng), rng)
     loss: LossOfBatch = contrastive_loss(config.loss, indicator, weights, anchors)
     if head_loss is not None:
