@@ -366,8 +366,9 @@ class SetFitClassifier(CallbackSupportMixin, HeadOnEmbeddings, BaseEstimator):
         if not isinstance(self.head, TorchHead):
             return None
         head: TorchHead = self._new_head(data, None)
-        check_torch_head(head, data.targets, weighted=data.weights is not None)
-        return TorchHeadLoss(head, data.targets) if head.end_to_end else None
+        targets, weighted = data.targets, data.weights is not None
+        check_torch_head(head, len(targets.classes), multi_label=targets.multi_label, weighted=weighted)
+        return TorchHeadLoss(head, targets) if head.end_to_end else None
 
     def _split(
         self, data: TrainingData, X_val: Any, y_val: Any, seed: int | None, *, warm: bool

@@ -464,10 +464,6 @@ def body_of(encoder: SetFitEncoder | None) -> Body:
     return body
 
 
-def _owner(settings: Any, name: str) -> str:
-    return type(settings if hasattr(settings, name) else SetFitEncoder()).__name__
-
-
 def place_body(encoder: SetFitEncoder, device: str | None, find: Callable[[str | None], torch.device]) -> None:
     """Move the body of a fitted encoder to a device, which ``find`` gives, unless it was placed by the same name."""
     tuned = vars(encoder)["_tuned"]
@@ -499,11 +495,12 @@ def encode_texts(
     ValueError, TypeError
         If a setting is not what it must be, or cannot be used on this machine.
     """
-    backend = backend or getattr(settings, "backend", encoder.backend)
     precision, device = settings.precision, settings.device
-    own = {"precision": precision, "device": device}
-    validate_parameter_constraints(ENCODER_CONSTRAINTS, own, caller_name=type(settings).__name__)
-    validate_parameter_constraints(ENCODER_CONSTRAINTS, {"backend": backend}, caller_name=_owner(settings, "backend"))
+    with_backend = settings if hasattr(settings, "backend") else encoder
+    backend = backend or with_backend.backend
+    of_settings = {"precision": precision, "device": device}
+    validate_parameter_constraints(ENCODER_CONSTRAINTS, of_settings, caller_name=type(settings).__name__)
+    validate_parameter_constraints(ENCODER_CONSTRAINTS, {"backend": backend}, caller_name=type(with_backend).__name__)
     from sksetfit.body.loading import chosen_device
 
     place_body(encoder, device, chosen_device)

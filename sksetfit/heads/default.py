@@ -218,9 +218,8 @@ class LogisticRegressionHead(ClassifierMixin, BaseEstimator):
         state = checked_state(self, state, _LEARNED)
         if "estimator_" in state:
             model, classes = state["estimator_"], state["classes_"]
-            n_rows = 1 if len(classes) == 2 else len(classes)
             fitted = type(model) is LogisticRegression and np.array_equal(getattr(model, "classes_", ()), classes)
-            if not fitted or model.coef_.shape != (n_rows, state["n_features_in_"]) or model.intercept_.size != n_rows:
+            if not fitted or not has_weights_for(model, classes, state["n_features_in_"]):
                 raise ValueError("The saved LogisticRegressionHead's estimator_ is no fitted model of its classes.")
         super().__setstate__(state)
 
@@ -228,6 +227,12 @@ class LogisticRegressionHead(ClassifierMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
+
+
+def has_weights_for(model: Any, classes: NDArray[Any], n_dimensions: int, *, multi_label: bool = False) -> bool:
+    """Tell whether the weights of a linear classifier are of the shapes for these classes and dimensions."""
+    n_rows = 1 if len(classes) == 2 and not multi_label else len(classes)
+    return bool((model.coef_.shape, model.intercept_.shape) == ((n_rows, n_dimensions), (n_rows,)))
 
 
 def resolve(head: Any, *, multi_label: bool, n_texts: float, n_classes: int, names_only: bool = False) -> Any:

@@ -10,7 +10,7 @@ from sklearn.base import is_classifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils.validation import check_is_fitted
 
-from sksetfit.heads.default import LogisticRegressionHead
+from sksetfit.heads.default import LogisticRegressionHead, has_weights_for
 from sksetfit.heads.strategies import is_multi_label, takes_several_labels
 from sksetfit.inputs.texts import short_repr
 
@@ -25,9 +25,8 @@ def check_fitted_head(head: Any, classes: NDArray[Any], n_dimensions: int) -> No
     ValueError
         If it is not.
     """
-    from sksetfit.persistence.components import (
-        check_components,  # whose parts of scikit-learn take a tenth of a second to import
-    )
+    # Inside the function: the parts of scikit-learn that it knows take a tenth of a second to import.
+    from sksetfit.persistence.components import check_components
 
     name = type(head).__name__
     try:
@@ -38,10 +37,9 @@ def check_fitted_head(head: Any, classes: NDArray[Any], n_dimensions: int) -> No
         check_components(head)
         own = _classes_of(head, classes)
         same = np.array_equal(own, classes)
-        if same and (type(head) is LogisticRegression or takes_several_labels(head)):  # whose shapes can be told
-            n_rows = 1 if len(classes) == 2 and not is_multi_label(head) else len(classes)
-            if (shapes := (head.coef_.shape, head.intercept_.shape)) != ((n_rows, n_dimensions), (n_rows,)):
-                raise ValueError(f"its weights are of shapes {shapes}")
+        is_linear = type(head) is LogisticRegression or takes_several_labels(head)
+        if same and is_linear and not has_weights_for(head, classes, n_dimensions, multi_label=is_multi_label(head)):
+            raise ValueError(f"its weights are of shapes {(head.coef_.shape, head.intercept_.shape)}")
     except Exception as error:  # whatever a head without some of its attributes happens to raise
         raise ValueError(
             f"The saved classifier's head_ must be a fitted classifier of embeddings of {n_dimensions} dimensions, got "

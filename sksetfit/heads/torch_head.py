@@ -189,7 +189,7 @@ class TorchHead(PlainStateMixin, ClassifierMixin, BaseEstimator):
         multi_label, classes, indicator = _check_y(y)
         n_rows = len(X) if weights is None else weights.sum()
         resolve(head, multi_label=multi_label, n_texts=n_rows, n_classes=len(classes))
-        _check_loss(head, len(classes), multi_label=multi_label, weighted=weights is not None)
+        check_torch_head(head, len(classes), multi_label=multi_label, weighted=weights is not None)
 
         from sksetfit.heads.head_loss import fit_layer
 
@@ -295,7 +295,7 @@ class TorchHead(PlainStateMixin, ClassifierMixin, BaseEstimator):
 # The functions below are of a head whose "auto" is resolved.
 
 
-def check_torch_head(head: TorchHead, targets: Targets, *, weighted: bool) -> None:
+def check_torch_head(head: TorchHead, n_classes: int, *, multi_label: bool, weighted: bool) -> None:
     """Raise an error if the loss of a head cannot be learned from, or not be weighted where it is to be.
 
     Raises
@@ -303,7 +303,10 @@ def check_torch_head(head: TorchHead, targets: Targets, *, weighted: bool) -> No
     ValueError, TypeError
         If it cannot.
     """
-    _check_loss(head, len(targets.classes), multi_label=targets.multi_label, weighted=weighted)
+    from sksetfit.heads.head_loss import check_loss
+
+    weighted = weighted or head.class_weight is not None
+    check_loss(head.loss, n_classes, multi_label=multi_label, weighted=weighted)
 
 
 class TorchHeadLoss:
@@ -336,13 +339,6 @@ class TorchHeadLoss:
             multi_label=targets.multi_label,
             contrastive_loss=loss,
         )
-
-
-def _check_loss(head: TorchHead, n_classes: int, *, multi_label: bool, weighted: bool) -> None:
-    from sksetfit.heads.head_loss import check_loss
-
-    weighted = weighted or head.class_weight is not None
-    check_loss(head.loss, n_classes, multi_label=multi_label, weighted=weighted)
 
 
 def _loss_of(

@@ -84,9 +84,9 @@ def rows_with_weight(weights: Weights | None, targets: Targets) -> NDArray[np.in
 def undersample(targets: Targets) -> NDArray[np.intp]:
     """Return rows of which no class has more than the rarest, or than a few: of the others some, evenly spaced.
 
-    Weights alone do not even out classes of a body that is tuned. Few texts are learned by heart and many are not, so
-    that a new text of a rare class lies nearer to the many: at 8 texts against 160, weights bring a few points of
-    balanced accuracy, and leaving texts out twenty.
+    Weights alone do not balance the classes of a body that is tuned. It overfits the small classes and then predicts
+    the large ones: at 8 texts against 160, weights bring a few points of balanced accuracy, and leaving texts out
+    twenty.
     """
     counts = targets.indicator.sum(axis=0)
     n_most = max(counts.min(), FEW)

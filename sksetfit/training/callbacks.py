@@ -25,6 +25,21 @@ except ImportError:
         """Stands in where scikit-learn has no callbacks."""
 
 
+__all__ = [
+    "CallbackSupportMixin",
+    "EarlyStopping",
+    "ProgressBar",
+    "ScikitLearnCallbacks",
+    "TrainingCallback",
+    "TrainingResult",
+    "TrainingState",
+    "code_of",
+    "hold_out",
+    "scikit_learn_callbacks",
+    "some_of_each_class",
+    "with_callbacks",
+]
+
 MAX_SCORING_TEXTS = 512  # texts that the head is fitted on for a score
 N_SCORINGS = 10  # of the steps that are planned, besides one of the body as it comes
 
@@ -163,7 +178,7 @@ class ProgressBar(TrainingCallback):
         self._bar.close()
 
 
-def hold_out(labelled: TrainingData, fraction: float, rng: np.random.RandomState) -> tuple[TrainingData, TrainingData]:
+def hold_out(data: TrainingData, fraction: float, rng: np.random.RandomState) -> tuple[TrainingData, TrainingData]:
     """Return the texts that are left to learn from, and those that are held out.
 
     Raises
@@ -171,24 +186,24 @@ def hold_out(labelled: TrainingData, fraction: float, rng: np.random.RandomState
     ValueError
         If no text can be held out.
     """
-    texts, indicator = merge_duplicates(labelled.texts, labelled.targets.indicator)
+    texts, indicator = merge_duplicates(data.texts, data.targets.indicator)
     some = stratified_holdout(indicator, fraction, rng)
     if not some.any():
         raise ValueError(
             "early_stopping=True can hold out no text: each class has a single one. Pass X_val and y_val to fit."
         )
     names = {text for text, is_held_out in zip(texts, some, strict=True) if is_held_out}
-    held_out = np.array([text in names for text in labelled.texts])  # a text that is there twice, on one side
-    return labelled.take(np.flatnonzero(~held_out)), labelled.take(np.flatnonzero(held_out))
+    held_out = np.array([text in names for text in data.texts])  # a text that is there twice, on one side
+    return data.take(np.flatnonzero(~held_out)), data.take(np.flatnonzero(held_out))
 
 
-def some_of_each_class(labelled: TrainingData) -> TrainingData:
+def some_of_each_class(data: TrainingData) -> TrainingData:
     """Return texts of all classes alike, as many as tell how good the embeddings are, or all where they are few."""
-    n_most = max(MAX_SCORING_TEXTS, 4 * len(labelled.targets.classes))
-    if len(labelled.texts) <= n_most:
-        return labelled
-    (rows,) = balanced_batches(labelled.targets.indicator, 1, n_most, np.random.RandomState(0))
-    return labelled.take(rows)
+    n_most = max(MAX_SCORING_TEXTS, 4 * len(data.targets.classes))
+    if len(data.texts) <= n_most:
+        return data
+    (rows,) = balanced_batches(data.targets.indicator, 1, n_most, np.random.RandomState(0))
+    return data.take(rows)
 
 
 def code_of(scoring: Any) -> Any:
@@ -196,21 +211,6 @@ def code_of(scoring: Any) -> Any:
     code = getattr(getattr(scoring, "_score_func", scoring), "__code__", None)
     return code and (code.co_code, code.co_names, [each for each in code.co_consts if not hasattr(each, "co_code")])
 
-
-__all__ = [
-    "CallbackSupportMixin",
-    "EarlyStopping",
-    "ProgressBar",
-    "ScikitLearnCallbacks",
-    "TrainingCallback",
-    "TrainingResult",
-    "TrainingState",
-    "code_of",
-    "hold_out",
-    "scikit_learn_callbacks",
-    "some_of_each_class",
-    "with_callbacks",
-]
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 

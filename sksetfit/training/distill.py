@@ -23,7 +23,7 @@ from sksetfit.body.windows import Tokens
 from sksetfit.training.callbacks import ProgressBar, TrainingCallback, TrainingResult, TrainingState
 from sksetfit.training.gradients import LossOfBatch
 from sksetfit.training.loop import run_steps
-from sksetfit.training.plan import STATIC_LEARNING_RATE, Plan
+from sksetfit.training.plan import STATIC_LEARNING_RATE, Plan, steps_for
 from sksetfit.training.sampler import balanced_batches
 from sksetfit.utils.memory import trim_memory
 
@@ -58,7 +58,7 @@ def distill(
     with threads():
         student = _student(teacher, texts, model, n_layers, device, precision, quiet=verbose < 2)
         passes = STATIC_PASSES if isinstance(student, StaticBody) else PASSES
-        n_steps = int(np.clip(round(passes * len(texts) / batch_size), MIN_STEPS, MAX_STEPS))
+        n_steps = steps_for(passes * len(texts), batch_size, MIN_STEPS, MAX_STEPS)
         n_steps = n_steps if max_steps == "auto" else int(max_steps)
         if len(texts) > n_steps * batch_size:  # the others would be encoded for nothing
             n_texts = min(len(texts), max(n_steps * batch_size, MIN_TEXTS))

@@ -49,6 +49,7 @@ def run_steps(
         optimizer = _optimizer(body, loss, plan.learning_rate, weight_decay)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, warmup_then_linear(plan.n_steps, warmup_proportion))
         gradients = Gradients(body, plan.precision)
+        body_is_read = any(callback.reads_body for callback in callbacks)
         for batch in batches:
             losses.append(gradients.add(tokens, batch, loss))
             if not np.isfinite(losses[-1]):
@@ -57,7 +58,7 @@ def run_steps(
             optimizer.zero_grad()
             schedule.step()
             body.weights_changed()
-            if any(callback.reads_body for callback in callbacks):
+            if body_is_read:
                 _check_finite(body, tokens, f"after step {len(losses)} of {plan.n_steps}", plan.learning_rate)
             for callback in callbacks:
                 callback.on_step_end(state)

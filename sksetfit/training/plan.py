@@ -19,6 +19,7 @@ PASSES, MORE_PASSES, MORE_READ = 3, 8, 3600
 WELL_SEPARATED = 0.85  # the share of texts that a frozen body tells apart, above which more passes lose accuracy
 RIDGE = 1.0  # for embeddings of unit length
 MIN_STEPS, MAX_STEPS = 24, 1000
+WARM_SHARE = 3  # of the steps of a fresh fit are enough to go on from a body that is tuned
 MIN_BATCH_SIZE, MAX_BATCH_SIZE = 24, 64
 LEARNING_RATE, WIDTH = 1e-4, 384  # the rate that measured best on all-MiniLM-L6-v2, and the width of its embeddings
 STATIC_LEARNING_RATE = 3e-3  # of static embeddings whose vectors, one per token, have a root mean square length of 1
@@ -32,7 +33,12 @@ def batch_size_of(n_classes: int) -> int:
 def planned_steps(n_texts: int, batch_size: int, *, more: bool = False) -> int:
     """Return how many steps tune well: three passes over the texts, or up to eight, within bounds."""
     n_read = max(PASSES * n_texts, min(MORE_PASSES * n_texts, MORE_READ) if more else 0)
-    return int(np.clip(round(n_read / batch_size), MIN_STEPS, MAX_STEPS))
+    return steps_for(n_read, batch_size, MIN_STEPS, MAX_STEPS)
+
+
+def steps_for(n_read: int, batch_size: int, least: int, most: int) -> int:
+    """Return the number of steps that read so many texts, within bounds."""
+    return int(np.clip(round(n_read / batch_size), least, most))
 
 
 def leave_one_out_accuracy(embeddings: NDArray[np.floating], indicator: NDArray[np.bool_]) -> float:
@@ -69,9 +75,6 @@ def warmup_then_linear(n_steps: int, warmup_proportion: float) -> Callable[[int]
         return min((step + 1) / n_warmup, (n_steps - step) / max(n_steps - n_warmup, 1), 1.0)
 
     return factor
-
-
-WARM_SHARE = 3  # of the steps of a fresh fit are enough to go on from a body that is tuned
 
 
 class TrainingConfig(NamedTuple):

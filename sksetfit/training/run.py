@@ -6,7 +6,6 @@ import copy
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, Protocol
-from uuid import uuid4
 
 import numpy as np
 import torch
@@ -172,7 +171,7 @@ def _loaded(config: TrainingConfig) -> Body:
 
 def _copied(body: Body, device: str | None) -> Body:
     copied = copy.deepcopy(body, {id(body.exports): {}})  # without what OpenVINO made of the old one
-    copied.name = uuid4().hex
+    copied.weights_changed()
     return copied.to(chosen_device(device))
 
 
