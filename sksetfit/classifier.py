@@ -21,7 +21,6 @@ from sksetfit.encoder import (
     SetFitEncoder,
     encode_texts,
     fitted_encoder,
-    training_config,
     warm_start_body,
 )
 from sksetfit.heads.default import LogisticRegressionHead
@@ -339,7 +338,7 @@ class SetFitClassifier(CallbackSupportMixin, HeadOnEmbeddings, BaseEstimator):
         )
         params = {name: getattr(self, name) for name in ENCODER_PARAMS}
         params["random_state"] = fixed_seed(self.random_state)
-        config, initial_body = training_config(params), warm_start_body(params, getattr(self, "encoder_", None))
+        initial_body = warm_start_body(params, getattr(self, "encoder_", None))
         head_loss = self._head_loss(data)
         train, validation = self._split(data, X_val, y_val, params["random_state"], warm=initial_body is not None)
         early_stopping = self._early_stopping(params, train, *validation) if validation else []
@@ -351,9 +350,10 @@ class SetFitClassifier(CallbackSupportMixin, HeadOnEmbeddings, BaseEstimator):
             lambda state: self._fitted_attributes(params, state.result(), train, train) | TORCH,
         )
 
+        from sksetfit.training.plan import TrainingConfig
         from sksetfit.training.run import train_body
 
-        callbacks = [*early_stopping, *reports]
+        config, callbacks = TrainingConfig.from_params(params), [*early_stopping, *reports]
         result = train_body(config, train, initial_body=initial_body, callbacks=callbacks, head_loss=head_loss)
         attributes = self._fitted_attributes(params, result, data, train)
         for report in reports:

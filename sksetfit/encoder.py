@@ -7,9 +7,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from numbers import Integral, Real
-from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
@@ -32,10 +30,7 @@ from sksetfit.persistence.estimator_state import (
 from sksetfit.training.callbacks import CallbackSupportMixin, TrainingResult, scikit_learn_callbacks, with_callbacks
 
 if TYPE_CHECKING:
-    import torch
-
     from sksetfit.body.model import Body
-    from sksetfit.training.plan import TrainingConfig
 
 _LEARNED = {
     "body": dict,
@@ -287,13 +282,14 @@ class SetFitEncoder(
         self._validate_params()
         data = check_training_data(X, y, sample_weight)
         params = self.get_params(deep=False) | {"random_state": fixed_seed(self.random_state)}
-        config, initial_body = training_config(params), warm_start_body(params, self)
         reports = scikit_learn_callbacks(
             self, X, y, sample_weight, lambda state: fitted_attributes(params, state.result(), data) | TORCH
         )
 
+        from sksetfit.training.plan import TrainingConfig
         from sksetfit.training.run import train_body
 
+        config, initial_body = TrainingConfig.from_params(params), warm_start_body(params, self)
         result = train_body(config, data, initial_body=initial_body, callbacks=reports)
         attributes = fitted_attributes(params, result, data)
         for report in reports:
@@ -386,28 +382,7 @@ class SetFitEncoder(
 
 
 TORCH = {"backend": "torch"}  # of what callbacks see: OpenVINO would take seconds for each step
-_moving, _UNKNOWN = Lock(), object()
 ENCODER_PARAMS = tuple(SetFitEncoder().get_params(deep=False))
-
-
-def training_config(params: dict[str, Any]) -> TrainingConfig:
-    """Return what a training takes of the parameters of an encoder.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If the prompt is no text, or the backend is not installed.
-    """
-    if params["prompt"] is not None:
-        check_texts([params["prompt"]], "prompt")
-    if params["backend"] == "openvino":
-        from sksetfit.body.export import check_openvino
-
-        check_openvino()
-    from sksetfit.training.plan import TrainingConfig
-
-    given = params | {"seed": params["random_state"], "verbose": int(params["verbose"])}
-    return TrainingConfig(**{name: given[name] for name in TrainingConfig._fields})
 
 
 def warm_start_body(params: dict[str, Any], fitted: SetFitEncoder | None) -> Body | None:
@@ -464,18 +439,6 @@ def body_of(encoder: SetFitEncoder | None) -> Body:
     return body
 
 
-def place_body(encoder: SetFitEncoder, device: str | None, find: Callable[[str | None], torch.device]) -> None:
-    """Move the body of a fitted encoder to a device, which ``find`` gives, unless it was placed by the same name."""
-    tuned = vars(encoder)["_tuned"]
-    with _moving:  # one thread at a time
-        if device == tuned.wanted_device:
-            return
-        target = find(device)
-        tuned.wanted_device = _UNKNOWN  # a move that fails halfway is made again
-        tuned.to(target)
-        tuned.wanted_device = device
-
-
 def encode_texts(
     encoder: SetFitEncoder, texts: list[str], settings: Any, backend: str | None = None
 ) -> NDArray[np.float32]:
@@ -488,27 +451,17 @@ def encode_texts(
     settings : estimator
         Its precision, backend and device count, as they are now.
     backend : str or None, default=None
-        Another backend. None: that of the settings, or of the encoder where they have none, as those of a student.
+        Another backend. None takes that of the settings, or of the encoder where they have none, as those of a student.
 
     Raises
     ------
     ValueError, TypeError
         If a setting is not what it must be, or cannot be used on this machine.
     """
-    precision, device = settings.precision, settings.device
     with_backend = settings if hasattr(settings, "backend") else encoder
-    backend = backend or with_backend.backend
-    of_settings = {"precision": precision, "device": device}
-    validate_parameter_constraints(ENCODER_CONSTRAINTS, of_settings, caller_name=type(settings).__name__)
-    validate_parameter_constraints(ENCODER_CONSTRAINTS, {"backend": backend}, caller_name=type(with_backend).__name__)
-    from sksetfit.body.loading import chosen_device
+    given = {"precision": settings.precision, "device": settings.device, "backend": backend or with_backend.backend}
+    validate_parameter_constraints(ENCODER_CONSTRAINTS, given, caller_name=type(settings).__name__)
 
-    place_body(encoder, device, chosen_device)
-    tuned = vars(encoder)["_tuned"]
-    of_products = "bfloat16" if precision == "bfloat16" else "float32"
-    if backend == "torch":
-        embeddings: NDArray[np.float32] = tuned.encode(texts, of_products)
-        return embeddings
-    from sksetfit.body.export import openvino_body
+    from sksetfit.body.prediction import encode
 
-    return openvino_body(tuned.built(), of_products).encode(texts, tuned.built())
+    return encode(vars(encoder)["_tuned"], texts, **given)

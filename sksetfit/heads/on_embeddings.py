@@ -10,7 +10,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
-from sksetfit.encoder import SetFitEncoder, body_of, encode_texts, place_body
+from sksetfit.encoder import SetFitEncoder, body_of, encode_texts
 from sksetfit.heads.method_gate import head_method
 from sksetfit.heads.saved import check_fitted_head
 from sksetfit.heads.strategies import is_multi_label, stack_label_proba
@@ -93,11 +93,13 @@ class HeadOnEmbeddings(PlainStateMixin, ClassifierMixin):
     def __setstate__(self, state: dict[str, Any]) -> None:
         state = checked_state(self, state, self._learned)
         if "head_" in state:
-            check_fitted_head(state["head_"], state["classes_"], body_of(state["encoder_"]).n_dimensions)
+            encoder = state["encoder_"]
+            check_fitted_head(state["head_"], state["classes_"], body_of(encoder).n_dimensions)
 
             from sksetfit.body.loading import available_device
+            from sksetfit.body.prediction import place
 
-            place_body(state["encoder_"], state["device"], available_device)  # it may differ from the encoder's
+            place(vars(encoder)["_tuned"], state["device"], available_device)  # it may differ from the encoder's
         super().__setstate__(state)
 
     def __sklearn_is_fitted__(self) -> bool:

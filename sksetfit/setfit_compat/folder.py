@@ -19,7 +19,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from sksetfit.classifier import SetFitClassifier
-from sksetfit.encoder import ENCODER_PARAMS, body_of, fitted_encoder, training_config
+from sksetfit.encoder import ENCODER_PARAMS, body_of, fitted_encoder
 from sksetfit.heads.on_embeddings import HeadOnEmbeddings
 from sksetfit.heads.torch_head import TorchHead
 from sksetfit.setfit_compat.heads import head_from_setfit, logistic_head, relabelled_head
@@ -198,7 +198,7 @@ def read_setfit(
     array(['good'], dtype='<U4')
     """
     from sksetfit.body.loading import load_body
-    from sksetfit.training.plan import plan_of
+    from sksetfit.training.plan import TrainingConfig, plan_of
 
     name = os.fsdecode(folder_or_hub_name)
     _check_trust(trust_pickle, name)
@@ -212,7 +212,7 @@ def read_setfit(
     model = os.path.abspath(name) if os.path.isdir(name) else name  # a later fit may be elsewhere
     clf = SetFitClassifier(model, head=inner, multi_target_strategy=strategy, long_texts="truncate", device=device)
     params = {name: getattr(clf, name) for name in ENCODER_PARAMS}
-    plan = plan_of(training_config(params), body, 0, len(classes), float, warm=False, names_only=True)
+    plan = plan_of(TrainingConfig.from_params(params), body, 0, len(classes), float, warm=False, names_only=True)
     result = TrainingState(body, {}, plan).result()
     clf.encoder_ = fitted_encoder(params, result)
     clf.n_steps_, clf.loss_curve_, clf.learning_rate_ = 0, result.loss_curve, plan.learning_rate

@@ -51,6 +51,8 @@ def run_steps(
         gradients = Gradients(body, plan.precision)
         body_is_read = any(callback.reads_body for callback in callbacks)
         for batch in batches:
+            if state.stop:
+                break
             losses.append(gradients.add(tokens, batch, loss))
             if not np.isfinite(losses[-1]):
                 raise _diverged(f"the loss of step {len(losses)} of {plan.n_steps} is {losses[-1]}", plan.learning_rate)
@@ -62,8 +64,6 @@ def run_steps(
                 _check_finite(body, tokens, f"after step {len(losses)} of {plan.n_steps}", plan.learning_rate)
             for callback in callbacks:
                 callback.on_step_end(state)
-            if state.stop:
-                break
         _check_finite(body, tokens, "after the last step", plan.learning_rate)
     for callback in callbacks:
         callback.on_train_end(state)

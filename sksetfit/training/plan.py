@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sksetfit.body.export import check_openvino
 from sksetfit.body.model import Body
 from sksetfit.body.windows import Tokens, Windows
+from sksetfit.inputs.texts import check_texts
 
 # Eight passes over a few hundred texts, which read no more than 150 batches of 24, where the frozen body confuses the
 # classes. Where three passes are less than the least steps, as at eight texts of ten classes, more steps lose a point.
@@ -96,6 +98,22 @@ class TrainingConfig(NamedTuple):
     memory: Any
     seed: int | None
     verbose: int
+
+    @classmethod
+    def from_params(cls, params: dict[str, Any]) -> Self:
+        """Return what a training takes of the parameters of an encoder, whose random state is a seed.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If the prompt is no text, or the backend is not installed.
+        """
+        if params["prompt"] is not None:
+            check_texts([params["prompt"]], "prompt")
+        if params["backend"] == "openvino":
+            check_openvino()
+        given = params | {"seed": params["random_state"], "verbose": int(params["verbose"])}
+        return cls(**{name: given[name] for name in cls._fields})
 
 
 class Plan(NamedTuple):

@@ -8,7 +8,7 @@ from transformers import AutoConfig, AutoModel
 from conftest import make_texts
 from sksetfit.body.loading import load_body
 from sksetfit.training import gradients as gradients_module
-from sksetfit.training.callbacks import ProgressBar, TrainingState
+from sksetfit.training.callbacks import ProgressBar, TrainingCallback, TrainingState
 from sksetfit.training.loop import run_steps
 from sksetfit.training.losses import contrastive_loss, cosine_similarity, label_overlap, supervised_contrastive
 from sksetfit.training.plan import Plan
@@ -48,6 +48,17 @@ def test_tuning_brings_texts_of_a_class_together(body, texts, loss, function):
     assert function(torch.from_numpy(body.encode(X)), overlap) < 0.8 * before
     assert curve.shape == (10,)
     assert curve[-1] < curve[0]
+
+
+def test_run_steps_makes_no_step_after_a_stop_at_the_beginning(body, texts):
+    class StopAtOnce(TrainingCallback):
+        def on_train_begin(self, state):
+            state.stop = True
+
+    X, _ = texts
+    before = body.encode(X)
+    assert len(tune(body, texts, callbacks=[StopAtOnce()])) == 0
+    np.testing.assert_array_equal(body.encode(X), before)
 
 
 def test_the_body_is_left_in_evaluation_mode_and_without_gradients(body, texts):

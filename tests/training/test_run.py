@@ -11,9 +11,10 @@ import torch
 from conftest import make_texts
 from sksetfit import SetFitClassifier, dump, load, make_templated_texts
 from sksetfit.body.loading import model_fingerprint
-from sksetfit.encoder import fitted_encoder, training_config
+from sksetfit.encoder import fitted_encoder
 from sksetfit.inputs.training_data import check_training_data
 from sksetfit.training.callbacks import TrainingCallback
+from sksetfit.training.plan import TrainingConfig
 from sksetfit.training.run import train_body
 
 X, Y = make_texts(8)
@@ -151,7 +152,7 @@ def test_encoders_that_were_pickled_at_two_steps_keep_their_own_embeddings(tiny_
             encoder = fitted_encoder(params, state.result())
             states.append((pickle.dumps(encoder), encoder.transform(texts)))
 
-    train_body(training_config(params), check_training_data(texts, labels), callbacks=[Checkpoints()])
+    train_body(TrainingConfig.from_params(params), check_training_data(texts, labels), callbacks=[Checkpoints()])
     (first, at_first), *_, (last, at_last) = states
     assert np.abs(at_first - at_last).max() > 0.01
     np.testing.assert_array_equal(pickle.loads(first).transform(texts), at_first)

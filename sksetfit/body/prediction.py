@@ -1,0 +1,37 @@
+"""Embeddings for predictions: on the device, in the precision and by the backend that are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from threading import Lock
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from sksetfit.body.export import openvino_body
+from sksetfit.body.loading import chosen_device
+
+_moving, _UNKNOWN = Lock(), object()
+
+
+def place(body: Any, device: str | None, find: Callable[[str | None], torch.device]) -> None:
+    """Move a body to a device, which ``find`` gives, unless it was placed by the same name."""
+    with _moving:  # one thread at a time
+        if device == body.wanted_device:
+            return
+        target = find(device)
+        body.wanted_device = _UNKNOWN  # a move that fails halfway is made again
+        body.to(target)
+        body.wanted_device = device
+
+
+def encode(body: Any, texts: list[str], *, precision: str, device: str | None, backend: str) -> NDArray[np.float32]:
+    """Return the embeddings of texts by a `Body` or a `LazyBody`, which only an encoding builds."""
+    place(body, device, chosen_device)
+    of_products = "bfloat16" if precision == "bfloat16" else "float32"
+    if backend == "torch":
+        embeddings: NDArray[np.float32] = body.encode(texts, of_products)
+        return embeddings
+    return openvino_body(body.built(), of_products).encode(texts, body.built())
