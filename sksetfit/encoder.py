@@ -19,7 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sksetfit._version import __version__
 from sksetfit.inputs.texts import check_texts, fixed_seed, word_counts
-from sksetfit.inputs.training_data import TrainingData, check_training_data
+from sksetfit.inputs.training_data import TrainingData, check_training_data, unlabelled_data
 from sksetfit.persistence.estimator_state import (
     PlainStateMixin,
     checked_state,
@@ -156,7 +156,7 @@ class SetFitEncoder(
     loss_curve_ : ndarray of shape (n_steps,), dtype float64
         The loss of each step.
     class_count_ : ndarray of shape (n_classes,), dtype int64
-        How many of the texts have each label.
+        How many of the texts have each label. Not there where ``y`` is not read.
     word_counts_ : ndarray of shape (3,), dtype float64
         The least, the median and the greatest number of words of the texts; words are what white space parts.
 
@@ -199,6 +199,12 @@ class SetFitEncoder(
     >>> print(pipe.predict(["the invoice is wrong", "the password is not accepted"]))
     ['billing' 'login']
     >>> pipe[0].transform(["hello"]).shape
+    (1, 384)
+
+    As it comes, without labels, for clustering or regression:
+
+    >>> frozen = SetFitEncoder(max_steps=0, label_texts=None).fit(X)
+    >>> frozen.transform(["hello"]).shape
     (1, 384)
     """
 
@@ -256,8 +262,8 @@ class SetFitEncoder(
         self.verbose = verbose
 
     @with_callbacks
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Tune the Sentence Transformer on labelled texts.
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        """Tune the Sentence Transformer on labelled texts, or leave it as it is.
 
         Parameters
         ----------
@@ -265,9 +271,11 @@ class SetFitEncoder(
             The texts.
         y : array-like of shape (n_texts,) or indicator matrix of shape (n_texts, n_labels)
             One label per text (str, int, bool or object), or several as a matrix of 0 and 1 (dense, sparse or
-            DataFrame).
+            DataFrame). With ``max_steps=0`` and ``label_texts=None`` it is not read: it may be None, or numbers for a
+            regressor behind the encoder.
         sample_weight : array-like of shape (n_texts,) or None, default=None
-            How much each text counts in the loss; one of weight 0 is left out. None: all count alike.
+            How much each text counts in the loss; one of weight 0 is left out. None: all count alike. Not read where
+            ``y`` is not.
 
         Returns
         -------
@@ -280,7 +288,12 @@ class SetFitEncoder(
             If a parameter, a text, a target or a weight is not what it must be; before any training.
         """
         self._validate_params()
-        data = check_training_data(X, y, sample_weight)
+        if y is None and self._reads_y:
+            raise ValueError(
+                "SetFitEncoder requires y to be passed, but the target y is None. To embed texts without labels set "
+                "max_steps=0 and label_texts=None."
+            )
+        data = check_training_data(X, y, sample_weight) if self._reads_y else unlabelled_data(X)
         params = self.get_params(deep=False) | {"random_state": fixed_seed(self.random_state)}
         reports = scikit_learn_callbacks(
             self, X, y, sample_weight, lambda state: fitted_attributes(params, state.result(), data) | TORCH
@@ -322,6 +335,10 @@ class SetFitEncoder(
         return encode_texts(self, check_texts(X), self)
 
     @property
+    def _reads_y(self) -> bool:
+        return self.max_steps != 0 or self.label_texts is not None
+
+    @property
     def _n_features_out(self) -> int:
         """The number of dimensions, which ClassNamePrefixFeaturesOutMixin names."""
         return int(self._tuned.built().n_dimensions)
@@ -334,7 +351,7 @@ class SetFitEncoder(
         tags.input_tags.one_d_array = True
         tags.input_tags.two_d_array = False
         tags.input_tags.string = True
-        tags.target_tags.required = True
+        tags.target_tags.required = self._reads_y
         tags.transformer_tags.preserves_dtype = []  # texts in, float32 out
         return tags
 
@@ -419,10 +436,9 @@ def fitted_attributes(
         "n_steps_": len(result.loss_curve),
     }
     if data is not None:
-        attributes |= {
-            "class_count_": data.targets.indicator.sum(axis=0),
-            "word_counts_": word_counts(data.texts),
-        }
+        attributes["word_counts_"] = word_counts(data.texts)
+    if data is not None and len(data.targets.classes):
+        attributes["class_count_"] = data.targets.indicator.sum(axis=0)
     return attributes
 
 

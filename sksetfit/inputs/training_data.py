@@ -191,6 +191,19 @@ def check_training_data(X: Any, y: Any, sample_weight: Any = None, class_weight:
     return TrainingData(labelled.texts, labelled.targets, weights)
 
 
+def unlabelled_data(X: Any) -> TrainingData:
+    """Return texts without targets, for a body that is left as it is.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the texts are not what they must be.
+    """
+    texts = check_texts(X)
+    no_labels = np.zeros((len(texts), 0), dtype=bool)
+    return TrainingData(texts, Targets(True, no_labels, np.empty(0), no_labels))
+
+
 def _check_order(texts: list[str], targets: Targets) -> None:
     """Raise ValueError where the labels look like texts and the texts like labels."""
     n_rows, n_texts = len(texts), len(set(texts))

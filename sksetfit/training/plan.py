@@ -197,7 +197,7 @@ def described(
         f"{n_label_texts} label texts of {len(label_texts)} classes take part" if label_texts else "no label texts",
         *_reason_of_passes(plan),
         *(names_only if config.max_steps == "auto" and plan.n_steps == 0 else []),
-        f"{len(windows.rows)} distinct texts in {n_classes} classes, label texts included, "
+        f"{len(windows.rows)} distinct texts{f' in {n_classes} classes, label texts included' * bool(n_classes)}, "
         f"{windows.plan(body.long_texts, body.max_seq_length)}: {plan.n_steps} tuning steps of at most "
         f"{plan.batch_size} texts{' with the loss of the head' if with_head else ''} in {plan.precision} on "
         f"{body.device}, about {_expected_seconds(body, tokens, plan)} s without loading and head",
