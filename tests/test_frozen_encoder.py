@@ -81,7 +81,7 @@ def test_other_encoders_need_labels(frozen, parameters):
     assert not get_tags(frozen).target_tags.required
     frozen.set_params(**parameters)
     assert get_tags(frozen).target_tags.required
-    with pytest.raises(ValueError, match="requires y to be passed.*max_steps=0 and label_texts=None"):
+    with pytest.raises(ValueError, match=r"requires y to be passed.*max_steps=0 and label_texts=None"):
         frozen.fit(X)
 
 
