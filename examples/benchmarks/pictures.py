@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,8 +20,8 @@ from common import KEY, MODEL
 STYLES = {
     "sksetfit": ("tab:blue", "o-", "sksetfit"),
     "sksetfit, no label texts": ("tab:cyan", "s-", "sksetfit without names"),
-    "reference": ("tab:orange", "^-", "reference"),
-    "frozen": ("tab:gray", "v:", "untuned"),
+    "reference": ("tab:orange", "^-", "setfit"),
+    "frozen": ("tab:gray", "v:", "frozen"),
 }
 N_CLASSES = {"sst2": 2, "cr": 2, "trec": 6, "ag_news": 4}
 
@@ -33,11 +34,16 @@ def shared(results: pd.DataFrame) -> pd.DataFrame:
     return table.reindex(columns=columns).dropna()
 
 
-def draw_learning_curves(table: pd.DataFrame, file: Path) -> None:
+def _grid() -> tuple[Any, Any]:
+    """Return a figure and axes for the sets, two in a row so that a phone shows them."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(12, 3.6), layout="constrained")
-    axes = figure.subplots(1, len(N_CLASSES), sharey=True)
+    figure = Figure(figsize=(7, 6.5), layout="constrained")
+    return figure, figure.subplots(2, len(N_CLASSES) // 2, sharey=True).ravel()
+
+
+def draw_learning_curves(table: pd.DataFrame, file: Path) -> None:
+    figure, axes = _grid()
     for axis, name in zip(axes, N_CLASSES, strict=True):
         curves = (100 * table.loc[name]["accuracy"]).groupby("shots")
         means, errors = curves.mean(), curves.sem()
@@ -48,16 +54,13 @@ def draw_learning_curves(table: pd.DataFrame, file: Path) -> None:
         axis.set_xticks(means.index, means.index)
         axis.minorticks_off()
         axis.grid(alpha=0.3)
-    axes[0].set_ylabel("accuracy in %")
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(STYLES), frameon=False)
+    figure.supylabel("accuracy in %")
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
     figure.savefig(file, dpi=120)
 
 
 def draw_times(table: pd.DataFrame, file: Path) -> None:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(12, 3.4), layout="constrained")
-    axes = figure.subplots(1, len(N_CLASSES), sharey=True)
+    figure, axes = _grid()
     for axis, name in zip(axes, N_CLASSES, strict=True):
         times = table.loc[name]["fit_processor_seconds"].groupby("shots").median()
         texts = times.index * N_CLASSES[name]
@@ -70,7 +73,7 @@ def draw_times(table: pd.DataFrame, file: Path) -> None:
         axis.minorticks_off()
         axis.legend(frameon=False, fontsize="small")
         axis.grid(alpha=0.3)
-    axes[0].set_ylabel("processor seconds of fit")
+    figure.supylabel("processor seconds of fit")
     figure.savefig(file, dpi=120)
 
 
