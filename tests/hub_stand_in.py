@@ -15,6 +15,7 @@ import pytest
 
 OWNER = "owner"
 WRITER, READER = "hf_SecretOfTheWriter", "hf_SecretOfTheReader"  # tokens
+SIGNATURE = "SignedByTheStore"  # in the address to which a large file is sent
 DROP = "drop"  # a fault: the connection breaks in the middle
 
 # Of the client, which hands files to the HTTP library below it in a way that is to end. A mark for modules.
@@ -142,7 +143,7 @@ class HubStandIn:
     def batch(self, token, body, repo_id):
         self.writable(repo_id, token)
         actions = [
-            file | {"actions": {"upload": {"href": f"{self.url}/large/{file['oid']}"}}}
+            file | {"actions": {"upload": {"href": f"{self.url}/large/{file['oid']}?signature={SIGNATURE}"}}}
             for file in json.loads(body)["objects"]
         ]
         return {"transfer": "basic", "objects": actions}
@@ -157,7 +158,7 @@ class HubStandIn:
         parts = [json.loads(line) for line in body.splitlines()]
         header = next(part["value"] for part in parts if part["key"] == "header")
         if header.get("parentCommit") not in {None, repository.commits[-1].sha}:
-            raise RefusedError(412, "A commit has happened since.")
+            raise RefusedError(412, "A commit has happened since. Please refresh and try again.")
         small = {p["value"]["path"]: base64.b64decode(p["value"]["content"]) for p in parts if p["key"] == "file"}
         large = {p["value"]["path"]: self.large_files[p["value"]["oid"]] for p in parts if p["key"] == "lfsFile"}
         sha = repository.add(header["summary"], small | large)
