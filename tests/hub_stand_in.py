@@ -268,7 +268,7 @@ def blob_id(content):
 def stand_in_for_the_hub(tmp_path, monkeypatch):
     """Yield a stand-in that the client talks to, signed in as its owner, with an empty cache; to be made a fixture."""
     from huggingface_hub import constants
-    from huggingface_hub.utils import close_session
+    from huggingface_hub.utils import close_session, disable_progress_bars, enable_progress_bars
 
     with HubStandIn() as stand_in:
         template = stand_in.url + "/{repo_id}/resolve/{revision}/{filename}"
@@ -287,5 +287,7 @@ def stand_in_for_the_hub(tmp_path, monkeypatch):
         monkeypatch.setenv("NO_PROXY", "127.0.0.1")
         monkeypatch.setattr(time, "sleep", lambda seconds: None)  # the client tries six times, and waits in between
         close_session()  # one that an earlier test has left, with its connections and proxies
+        disable_progress_bars()
         yield stand_in
+        enable_progress_bars()
         close_session()

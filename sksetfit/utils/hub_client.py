@@ -203,7 +203,7 @@ def _builtin_error(error: Exception, failed: str) -> Exception:
     status = error.response.status_code if isinstance(error, HfHubHTTPError) else 0
     if status in {401, 403}:
         tokens = f"{constants.ENDPOINT}/settings/tokens"
-        message += f"Make a token that is allowed to, at {tokens}, and set HF_TOKEN or sign in with `hf auth login`."
+        message += f"The token needs the right to do so. Make one at {tokens}, and set HF_TOKEN or run `hf auth login`."
     if isinstance(error, ValueError) or (400 <= status < 500 and status not in _TRY_AGAIN):
         return ValueError(message.strip())
     return ConnectionError(f"{message}Nothing is half-written. Check the network, and try again.")
