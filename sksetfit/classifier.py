@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from difflib import get_close_matches
 from numbers import Integral, Real
 from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, clone
-from sklearn.metrics import check_scoring, get_scorer_names
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from sksetfit.encoder import (
@@ -28,8 +26,9 @@ from sksetfit.heads.on_embeddings import HeadOnEmbeddings
 from sksetfit.heads.strategies import STRATEGIES, Strategy, build_head, check_head, check_head_takes_weights, fit_head
 from sksetfit.heads.torch_head import TorchHead, TorchHeadLoss, check_torch_head
 from sksetfit.inputs.label_texts import label_rows
-from sksetfit.inputs.texts import fixed_seed, local_random_state
+from sksetfit.inputs.texts import both_given, fixed_seed, local_random_state
 from sksetfit.inputs.training_data import TrainingData, check_training_data, check_validation_data
+from sksetfit.model_selection.scoring import check_scorer
 from sksetfit.training.callbacks import (
     CallbackSupportMixin,
     EarlyStopping,
@@ -374,7 +373,7 @@ class SetFitClassifier(CallbackSupportMixin, HeadOnEmbeddings, BaseEstimator):
         self, data: TrainingData, X_val: Any, y_val: Any, seed: int | None, *, warm: bool
     ) -> tuple[TrainingData, tuple[list[str], NDArray[Any]] | None]:
         """Return what the body is tuned on, and the texts and targets that score it meanwhile."""
-        given = X_val is not None or y_val is not None
+        given = both_given(X_val, y_val, "val")
         if not self.early_stopping:
             if given:
                 raise ValueError("X_val and y_val are for early stopping, and early_stopping=False. Set it to True.")
@@ -393,7 +392,7 @@ class SetFitClassifier(CallbackSupportMixin, HeadOnEmbeddings, BaseEstimator):
     def _early_stopping(
         self, params: dict[str, Any], train: TrainingData, texts: list[str], y: NDArray[Any]
     ) -> list[EarlyStopping]:
-        scorer, scored_on = self._scorer(), some_of_each_class(train)
+        scorer, scored_on = check_scorer(self, self.scoring), some_of_each_class(train)
 
         def score(state: TrainingState) -> float:
             classifier = clone(self)  # of its own, whatever the scorer does to it
@@ -404,16 +403,6 @@ class SetFitClassifier(CallbackSupportMixin, HeadOnEmbeddings, BaseEstimator):
         of_scores = (self.head, self.multi_target_strategy, self.class_weight, self.scoring, code_of(self.scoring))
         key = (texts, y.tolist(), self.n_iter_no_change, of_scores)
         return [EarlyStopping(score, self.n_iter_no_change, key)]
-
-    def _scorer(self) -> Any:
-        if isinstance(self.scoring, str) and self.scoring not in get_scorer_names():
-            near = get_close_matches(self.scoring, get_scorer_names(), n=1)
-            hint = f"Did you mean {near[0]!r}? " if near else ""
-            raise ValueError(
-                f"scoring={self.scoring!r} is no scorer of scikit-learn. {hint}They are listed by "
-                f"sklearn.metrics.get_scorer_names()."
-            )
-        return check_scoring(self, scoring=self.scoring)
 
     def _fitted_attributes(
         self, params: dict[str, Any], result: TrainingResult, data: TrainingData, train: TrainingData

@@ -15,6 +15,7 @@ import pytest
 
 OWNER = "owner"
 WRITER, READER = "hf_SecretOfTheWriter", "hf_SecretOfTheReader"  # tokens
+SIGNATURE = "SignedByTheStore"  # in the address to which a large file is sent
 DROP = "drop"  # a fault: the connection breaks in the middle
 
 # Of the client, which hands files to the HTTP library below it in a way that is to end. A mark for modules.
@@ -142,7 +143,7 @@ class HubStandIn:
     def batch(self, token, body, repo_id):
         self.writable(repo_id, token)
         actions = [
-            file | {"actions": {"upload": {"href": f"{self.url}/large/{file['oid']}"}}}
+            file | {"actions": {"upload": {"href": f"{self.url}/large/{file['oid']}?signature={SIGNATURE}"}}}
             for file in json.loads(body)["objects"]
         ]
         return {"transfer": "basic", "objects": actions}
@@ -157,7 +158,7 @@ class HubStandIn:
         parts = [json.loads(line) for line in body.splitlines()]
         header = next(part["value"] for part in parts if part["key"] == "header")
         if header.get("parentCommit") not in {None, repository.commits[-1].sha}:
-            raise RefusedError(412, "A commit has happened since.")
+            raise RefusedError(412, "A commit has happened since. Please refresh and try again.")
         small = {p["value"]["path"]: base64.b64decode(p["value"]["content"]) for p in parts if p["key"] == "file"}
         large = {p["value"]["path"]: self.large_files[p["value"]["oid"]] for p in parts if p["key"] == "lfsFile"}
         sha = repository.add(header["summary"], small | large)
@@ -267,7 +268,7 @@ def blob_id(content):
 def stand_in_for_the_hub(tmp_path, monkeypatch):
     """Yield a stand-in that the client talks to, signed in as its owner, with an empty cache; to be made a fixture."""
     from huggingface_hub import constants
-    from huggingface_hub.utils import close_session
+    from huggingface_hub.utils import close_session, disable_progress_bars, enable_progress_bars
 
     with HubStandIn() as stand_in:
         template = stand_in.url + "/{repo_id}/resolve/{revision}/{filename}"
@@ -286,5 +287,7 @@ def stand_in_for_the_hub(tmp_path, monkeypatch):
         monkeypatch.setenv("NO_PROXY", "127.0.0.1")
         monkeypatch.setattr(time, "sleep", lambda seconds: None)  # the client tries six times, and waits in between
         close_session()  # one that an earlier test has left, with its connections and proxies
+        disable_progress_bars()
         yield stand_in
+        enable_progress_bars()
         close_session()

@@ -1,47 +1,30 @@
-"""What a model card says of a classifier's answers to test texts."""
+"""Scores of a fitted classifier on test texts, for its model card."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from difflib import get_close_matches
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import sparse
-from sklearn.metrics import check_scoring, get_scorer_names, precision_recall_fscore_support
+from sklearn.metrics import precision_recall_fscore_support
 
 from sksetfit.encoder import encode_texts
 from sksetfit.heads.on_embeddings import HeadOnEmbeddings
 from sksetfit.heads.strategies import is_multi_label
-from sksetfit.hub.card_text import Scores, one_line
+from sksetfit.hub.card_facts import one_line
 from sksetfit.inputs.texts import check_texts, column_names, short_repr
 
 
-def both_given(X: Any, y: Any, name: str) -> bool:
-    """Tell whether both are given, and refuse one without the other."""
-    if (X is None) != (y is None):
-        given, absent = ("X", "y") if y is None else ("y", "X")
-        raise ValueError(f"{given}_{name} was given without {absent}_{name}. Pass both or neither.")
-    return X is not None
+class Scores(NamedTuple):
+    """Scores of a classifier on test texts."""
+
+    n_texts: int
+    scores: dict[str, float]
+    of_labels: list[tuple[Any, ...]]  # label, precision, recall, F1, number of texts
 
 
-def checked_scorer(clf: HeadOnEmbeddings, scoring: Any) -> tuple[Any, str]:
-    """Return scikit-learn's scorer and what a single score of it is called; guess at names that it does not have."""
-    scoring = "accuracy" if scoring is None else scoring
-    names = [scoring] if isinstance(scoring, str) else scoring if isinstance(scoring, (list, tuple, set)) else []
-    for name in names:
-        if isinstance(name, str) and name not in get_scorer_names():
-            guess = get_close_matches(name, get_scorer_names(), n=1)
-            ask = f"Did you mean {guess[0]!r}? " if guess else ""
-            raise ValueError(
-                f"scoring has {name!r}, which scikit-learn does not know. {ask}Its names are in "
-                f"sklearn.metrics.get_scorer_names()."
-            )
-    name_of_function = getattr(getattr(scoring, "_score_func", scoring), "__name__", "score")
-    return check_scoring(clf, scoring=scoring), scoring if isinstance(scoring, str) else name_of_function
-
-
-def evaluate(clf: HeadOnEmbeddings, X: Any, y: Any, scorer: Any, name: str) -> Scores:
+def evaluate(clf: HeadOnEmbeddings, X: Any, y: Any, scorer: Any, scoring: Any) -> Scores:
     """Return the scores of a classifier; the texts are encoded once, whatever the scorers ask."""
     texts = check_texts(X, "X_test")
     _check_labels(clf, y, len(texts))
@@ -52,7 +35,9 @@ def evaluate(clf: HeadOnEmbeddings, X: Any, y: Any, scorer: Any, name: str) -> S
         _embeddings=lambda encoder, other: embeddings if other == texts else encode_texts(encoder, other, clf),
     )
     scores = scorer(ready, texts, y)
-    scores = scores if isinstance(scores, Mapping) else {name: scores}
+    if not isinstance(scores, Mapping):
+        function = getattr(scoring, "_score_func", scoring)
+        scores = {scoring if isinstance(scoring, str) else getattr(function, "__name__", "score"): scores}
     labels = None if is_multi_label(clf.head_) else clf.classes_
     *shares, n_texts = precision_recall_fscore_support(y, ready.predict(texts), labels=labels, zero_division=0)
     columns = [column.tolist() for column in (clf.classes_, *shares, n_texts.astype(int))]

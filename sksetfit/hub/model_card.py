@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Mapping, Sequence
-from numbers import Number
-from typing import TYPE_CHECKING, Any, NamedTuple
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from sksetfit.encoder import body_of
 from sksetfit.heads.on_embeddings import HeadOnEmbeddings
 from sksetfit.heads.strategies import is_multi_label
-from sksetfit.hub.card_scores import both_given, checked_scorer, evaluate
-from sksetfit.hub.card_text import Facts, Names, Scores, card_text, one_line
-from sksetfit.inputs.label_texts import candidate_label_texts
-from sksetfit.inputs.targets import Targets, check_targets
-from sksetfit.inputs.texts import check_texts, word_counts
+from sksetfit.hub.card_facts import TrainingTexts, card_facts, one_line
+from sksetfit.hub.card_scores import evaluate
+from sksetfit.inputs.targets import check_targets
+from sksetfit.inputs.texts import both_given, check_texts
+from sksetfit.model_selection.scoring import check_scorer
 
 if TYPE_CHECKING:
     from huggingface_hub import ModelCard, ModelCardData
+    from jinja2 import Template
 
 _TAGS = ["setfit", "sentence-transformers", "text-classification", "scikit-learn", "skops"]
-_EXAMPLES, _WIDGETS = 3, 5  # texts per label, texts in all
+_WIDGETS, _LONGEST = 5, 200  # texts to try the model on, characters of a value
 
 
 def model_card(
@@ -107,29 +106,63 @@ def model_card(
     >>> card = model_card(clf, ["what a wonderful evening"], ["good"], repo_id="jane/films", language="en")
     >>> print(card.data.base_model, card.data.metrics, card.data.eval_results[0].metric_value)
     sentence-transformers/all-MiniLM-L6-v2 ['accuracy'] 1.0
-    >>> print(card.text[:65].strip())
-    # films
-    <BLANKLINE>
-    This model gives each text one of 2 labels. To that end
+    >>> print(card.text.splitlines()[3])
+    Text classifier that gives each text one of 2 labels.
     """
     from huggingface_hub import ModelCard
 
     _check_classifier(clf)
-    title = one_line(model_name or (repo_id or "").split("/")[-1] or "A SetFit text classifier")
-    names = Names(title, repo_id, language, license, dataset)
-    _check_names(names)
-    scorer, score_name = checked_scorer(clf, scoring)
+    _check_names(repo_id, language, license)
+    scoring = "accuracy" if scoring is None else scoring
+    scorer = check_scorer(clf, scoring)
     train = _check_train(clf, X_train, y_train, show=show_training_texts)
     widgets = [] if widget_texts is None else check_texts(widget_texts, "widget_texts")
     if train and show_training_texts:
         widgets = widgets or list(dict.fromkeys(text for _, text in train.examples(1)))[:_WIDGETS]
-    test = evaluate(clf, X_test, y_test, scorer, score_name) if both_given(X_test, y_test, "test") else None
-    facts = _facts(clf, train, show_training_texts=show_training_texts)
-    front = _front_matter(facts, test, widgets, names).to_yaml()
-    return ModelCard(f"---\n{front}\n---\n\n{card_text(facts, test, names)}\n")
+    facts = card_facts(clf, train, show_training_texts=show_training_texts) | {
+        "title": one_line(model_name or (repo_id or "").split("/")[-1] or "A SetFit text classifier"),
+        "repo_id": repo_id,
+        "language": language,
+        "license": license,
+        "dataset": dataset,
+        "test": evaluate(clf, X_test, y_test, scorer, scoring) if both_given(X_test, y_test, "test") else None,
+    }
+    text = re.sub(r"\n{3,}", "\n\n", _template().render(facts))  # sections left out leave empty lines
+    # ModelCard.from_template would take no function that escapes the values.
+    return ModelCard(f"---\n{_front_matter(facts, widgets).to_yaml()}\n---\n\n{text}\n")
 
 
-# -- what may go wrong
+class _Markdown(str):
+    """What the template marks as Markdown, which is not escaped again."""
+
+    __slots__ = ()
+
+
+@cache
+def _template() -> Template:
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(
+        finalize=_escaped,  # of every value, so that none can be forgotten
+        autoescape=False,  # noqa: S701  # that is for HTML, and this is Markdown
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["markdown"] = _Markdown
+    return environment.from_string(files(__package__).joinpath("model_card.md.jinja").read_text(encoding="utf-8"))
+
+
+def _escaped(value: Any) -> str:
+    """Return one line that Markdown shows as it is, in a table too, cut where it is very long."""
+    if isinstance(value, _Markdown):
+        return value
+    text = one_line(value)
+    text = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+    # Underscores within a word are just that; elsewhere they would make what follows slanted.
+    # A colon before slashes and an at sign would become a link and a mention.
+    special = r"[\\`*\[\]<>&|~$#@]|:(?=//)|(?<!\w)_+|_+(?!\w)"
+    return re.sub(special, lambda found: "".join(f"\\{c}" for c in found[0]), text)
 
 
 def _check_classifier(clf: Any) -> None:
@@ -141,24 +174,24 @@ def _check_classifier(clf: Any) -> None:
     check_is_fitted(clf)
 
 
-def _check_names(names: Names) -> None:
+def _check_names(repo_id: str | None, language: str | list[str] | None, license: str | None) -> None:
     from sksetfit.utils.hub_client import check_repo_id
 
-    if names.repo_id is not None:
-        check_repo_id(names.repo_id)
-    for code in [names.language] if isinstance(names.language, str) else names.language or []:
+    if repo_id is not None:
+        check_repo_id(repo_id)
+    for code in [language] if isinstance(language, str) else language or []:
         if not re.fullmatch("[a-z]{2,3}|code|multilingual", code):
             raise ValueError(
                 f"language must be codes of two or three small letters such as 'en', or 'multilingual', got {code!r}."
             )
-    if names.license is not None and not re.fullmatch(r"[a-z0-9][a-z0-9.-]*", names.license):
+    if license is not None and not re.fullmatch(r"[a-z0-9][a-z0-9.-]*", license):
         raise ValueError(
             f"license must be an identifier of the Hugging Face Hub in small letters, such as 'apache-2.0' or 'other', "
-            f"got {names.license!r}. https://huggingface.co/docs/hub/repositories-licenses lists them."
+            f"got {license!r}. https://huggingface.co/docs/hub/repositories-licenses lists them."
         )
 
 
-def _check_train(clf: HeadOnEmbeddings, X: Any, y: Any, *, show: bool) -> _Train | None:
+def _check_train(clf: HeadOnEmbeddings, X: Any, y: Any, *, show: bool) -> TrainingTexts | None:
     if not both_given(X, y, "train"):
         if show:
             raise ValueError("show_training_texts=True needs the texts: pass X_train and y_train.")
@@ -167,135 +200,23 @@ def _check_train(clf: HeadOnEmbeddings, X: Any, y: Any, *, show: bool) -> _Train
     targets = check_targets(y, len(texts))
     if targets.multi_label != is_multi_label(clf.head_) or not np.array_equal(targets.classes, clf.classes_):
         raise ValueError("y_train has other labels than clf was fitted on. Pass the data of that fit.")
-    return _Train(texts, targets)
+    return TrainingTexts(texts, targets)
 
 
-def _is_hub_name(name: str) -> bool:
-    from sksetfit.utils.hub_client import check_repo_id
-
-    try:
-        check_repo_id(name)
-    except ValueError:
-        return False
-    return True
-
-
-# -- what the card tells
-
-
-class _Train(NamedTuple):
-    texts: list[str]
-    targets: Targets
-
-    def examples(self, n: int) -> list[tuple[Any, str]]:
-        """Return the first ``n`` texts of each label, with the label."""
-        labels, has_label = self.targets.classes.tolist(), self.targets.indicator.T
-        rows = [(label, i) for label, has in zip(labels, has_label, strict=True) for i in np.flatnonzero(has)[:n]]
-        return [(label, self.texts[i]) for label, i in rows]
-
-
-def _reads(body: Any) -> tuple[int, int]:
-    """Return how many tokens a body reads at once, and in how many windows; a static one reads all of them at once."""
-    from sksetfit.body.windows import MAX_WINDOWS
-
-    n_windows = MAX_WINDOWS if body.long_texts == "windows" else 1
-    return (body.max_seq_length, n_windows) if body.has_layers else (n_windows * body.max_seq_length, 1)
-
-
-def _facts(clf: HeadOnEmbeddings, train: _Train | None, *, show_training_texts: bool) -> Facts:
-    """Collect what may be shown; the fit's own counts come before those of ``train``."""
-    encoder, labels = clf.encoder_, clf.classes_.tolist()
-    base_model, body_name = _base_model(encoder.model)
-    own = clf.get_params(deep=False)
-    if is_student := "teacher" in own:
-        del own["teacher"]
-        own |= {"model": body_name} if own["model"] not in (None, "static") else {}
-    else:  # the encoder's parameters are those of the fit: the classifier's may have been set since
-        own |= encoder.get_params() | {"model": body_name, "head": clf.head_}
-        auto = {name: getattr(encoder, f"{name}_", own[name]) for name in ("learning_rate", "batch_size")}
-        own |= auto  # what "auto" chose
-    # scikit-learn's "deprecated" stands for no value at all.
-    of_head = {name: value for name, value in clf.head_.get_params().items() if str(value) != "deprecated"}
-    n_read, n_windows = _reads(body_of(encoder))
-    return Facts(
-        labels=labels,
-        multi_label=is_multi_label(clf.head_),
-        base_model=base_model,
-        body_name=body_name,
-        made_of=_made_of(body_of(encoder), is_part=is_student and own["model"] is None),
-        head_name=type(clf.head_).__name__,
-        max_seq_length=n_read,
-        max_windows=n_windows,
-        parameters={name: _parameter(value, labels) for name, value in own.items()},
-        head_parameters={name: _parameter(of_head[name], labels) for name in sorted(of_head)},
-        loss_curve=clf.loss_curve_,
-        label_texts=encoder.label_texts_,
-        label_texts_are_names=encoder.label_texts_ == candidate_label_texts("auto", clf.classes_),
-        show_label_texts=show_training_texts,
-        examples=train.examples(_EXAMPLES) if train and show_training_texts else [],
-        # A model that was read from the reference has no counts.
-        tuned="as a student" if is_student else "here" if hasattr(encoder, "class_count_") else "elsewhere",
-        class_count=getattr(encoder, "class_count_", train and train.targets.indicator.sum(axis=0)),
-        word_counts=getattr(encoder, "word_counts_", train and word_counts(train.texts)),
-    )
-
-
-def _made_of(body: Any, *, is_part: bool) -> str:
-    """Return what of the body that is named the model has, where that is not all of it."""
-    if not body.has_layers:
-        return "a table of vectors of tokens, made from "
-    return f"{body.transformer.config.num_hidden_layers} layers of " if is_part else ""
-
-
-def _base_model(model: str | os.PathLike[str]) -> tuple[str | None, str]:
-    """Return the name on the Hub, None for a folder, and what may be shown of it: of a folder its last part."""
-    name = os.fsdecode(model)
-    on_hub = name if "/" in name else f"sentence-transformers/{name}"
-    if isinstance(model, os.PathLike) or os.path.isdir(name) or not _is_hub_name(on_hub):
-        return None, _last_part(name)
-    return on_hub, on_hub
-
-
-def _last_part(path: str) -> str:
-    return re.split(r"[/\\]", path.rstrip("/\\"))[-1]
-
-
-def _parameter(value: Any, labels: list[Any]) -> str:
-    """Return what may be shown of a parameter: no folders, no addresses in memory, no texts in lists."""
-    if isinstance(value, str):
-        return _last_part(value) if re.match(r"(~|[A-Za-z]:)?[/\\]", value) else value
-    if isinstance(value, os.PathLike):
-        return _last_part(os.fsdecode(value))
-    if _is_plain(value, labels):
-        return str(value)
-    if isinstance(value, (Mapping, Sequence, set, frozenset)):
-        return f"{type(value).__name__} of {len(value)}"
-    if isinstance(value, np.ndarray):
-        return f"array of shape {value.shape}"
-    return getattr(value, "__name__", type(value).__name__)
-
-
-def _is_plain(value: Any, labels: list[Any]) -> bool:
-    if isinstance(value, dict):
-        return all(_is_plain(part, labels) for part in [*value.keys(), *value.values()])
-    if isinstance(value, (list, tuple)):
-        return all(_is_plain(part, labels) for part in value)
-    return value is None or isinstance(value, Number) or (isinstance(value, str) and value in labels)
-
-
-# -- front matter, which the Hub reads
-
-
-def _front_matter(facts: Facts, test: Scores | None, widgets: list[str], names: Names) -> ModelCardData:
+def _front_matter(facts: dict[str, Any], widgets: list[str]) -> ModelCardData:
+    """Return what the Hub reads."""
     from huggingface_hub import EvalResult, ModelCardData
 
-    dataset_on_hub = names.dataset if names.dataset and _is_hub_name(names.dataset) else None
+    from sksetfit.utils.hub_client import is_repo_id
+
+    dataset, test = facts["dataset"], facts["test"]
+    dataset_on_hub = dataset if dataset and is_repo_id(dataset) else None
     results = [
         EvalResult(
             task_type="text-classification",
             task_name="Text Classification",
             dataset_type=dataset_on_hub or "unknown",
-            dataset_name=one_line(names.dataset or "Unknown"),
+            dataset_name=one_line(dataset or "Unknown"),
             dataset_split="test",
             metric_type=name,
             metric_name=name,
@@ -305,15 +226,15 @@ def _front_matter(facts: Facts, test: Scores | None, widgets: list[str], names: 
         if np.isfinite(score)
     ]
     return ModelCardData(
-        language=names.language,
-        license=names.license,
+        language=facts["language"],
+        license=facts["license"],
         library_name="sksetfit",
         pipeline_tag="text-classification",
         tags=_TAGS,
-        base_model=facts.base_model,
+        base_model=facts["base_model"],
         datasets=[dataset_on_hub] if dataset_on_hub else None,
         metrics=[result.metric_type for result in results] or None,
         widget=[{"text": text} for text in widgets] or None,
-        model_name=names.title if results else None,
+        model_name=facts["title"] if results else None,
         eval_results=results or None,
     )

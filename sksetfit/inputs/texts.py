@@ -26,6 +26,26 @@ def short_repr(value: Any) -> str:
     return " ".join(_short.repr(value).split())
 
 
+def did_you_mean(name: Any, known: Iterable[Any]) -> str:
+    """Return a question that names the closest of the known names, with a space before it; "" where none is close."""
+    near = difflib.get_close_matches(str(name), map(str, known), n=1)
+    return f" Did you mean {near[0]!r}?" if near else ""
+
+
+def both_given(X: Any, y: Any, name: str) -> bool:
+    """Tell whether both ``X_name`` and ``y_name`` are given.
+
+    Raises
+    ------
+    ValueError
+        If one is given without the other.
+    """
+    if (X is None) != (y is None):
+        given, missing = ("X", "y") if y is None else ("y", "X")
+        raise ValueError(f"{given}_{name} was given without {missing}_{name}. Pass both or neither.")
+    return X is not None
+
+
 def is_missing(value: Any) -> bool:
     """Tell whether a value is None, NaN, NaT or pandas' NA."""
     if value is None or type(value).__name__ in {"NAType", "NaTType"}:
@@ -189,11 +209,9 @@ def check_label_texts(label_texts: Mapping[Any, Any], classes: Iterable[Any]) ->
     known = list(classes)
     unknown = [label for label in label_texts if label not in known]
     if unknown:
-        near = difflib.get_close_matches(str(unknown[0]), map(str, known), n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
         raise ValueError(
-            f"label_texts names labels that y does not have: {short_repr(unknown)}.{hint} The labels of y are "
-            f"{short_repr(known)}."
+            f"label_texts names labels that y does not have: {short_repr(unknown)}."
+            f"{did_you_mean(unknown[0], known)} The labels of y are {short_repr(known)}."
         )
     checked = {
         label: check_texts([texts] if isinstance(texts, str) else texts, f"label_texts[{label!r}]")

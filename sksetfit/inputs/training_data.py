@@ -223,11 +223,8 @@ def check_validation_data(X_val: Any, y_val: Any, targets: Targets) -> tuple[lis
     Raises
     ------
     ValueError, TypeError
-        If only one of both is given, they are not what they must be, or there is a label that is not in ``y``.
+        If they are not what they must be, or there is a label that is not in ``y``.
     """
-    if X_val is None or y_val is None:
-        given, missing = ("X_val", "y_val") if y_val is None else ("y_val", "X_val")
-        raise ValueError(f"{given} was given without {missing}. Give both, or none for a part of X to be held out.")
     texts = check_texts(X_val, "X_val")
     labels = as_labels(y_val, len(texts), "y_val")
     names = column_names(y_val)

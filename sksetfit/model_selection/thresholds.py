@@ -10,7 +10,6 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
-from sklearn.metrics import check_scoring, get_scorer_names
 from sklearn.model_selection import check_cv
 from sklearn.utils import Tags, get_tags
 from sklearn.utils._param_validation import HasMethods, Interval, RealNotInt, StrOptions
@@ -21,6 +20,7 @@ from sklearn.utils.validation import _check_method_params, _num_samples, check_i
 from sksetfit.inputs.targets import Targets, check_targets, stratified_folds
 from sksetfit.inputs.texts import local_random_state, short_repr
 from sksetfit.model_selection.held_out import HeldOutMixin, fit_and_predict
+from sksetfit.model_selection.scoring import check_scorer
 
 Rows = NDArray[np.intp]
 Splits = list[tuple[Rows, Rows]]
@@ -117,7 +117,7 @@ class MultiLabelThresholdClassifier(HeldOutMixin, ClassifierMixin, MetaEstimator
 
     _parameter_constraints: dict[str, Any] = {
         "estimator": [HasMethods(["fit", "predict_proba"])],
-        "scoring": [StrOptions(set(get_scorer_names())), callable],
+        "scoring": [str, callable],
         "cv": ["cv_object", StrOptions({"prefit"}), Interval(RealNotInt, 0, 1, closed="neither")],
         "smooth": [Interval(Real, 0, None, closed="left")],
         "n_jobs": [Integral, None],
@@ -197,7 +197,7 @@ class MultiLabelThresholdClassifier(HeldOutMixin, ClassifierMixin, MetaEstimator
         return self
 
     def _scorer(self) -> Any:
-        scorer = check_scoring(self.estimator, scoring=self.scoring)
+        scorer = check_scorer(self.estimator, self.scoring)
         if getattr(scorer, "_response_method", None) != "predict":
             raise ValueError(
                 f"scoring must score the decisions of a classifier, got {self.scoring!r}. Name such a scorer, e.g. "

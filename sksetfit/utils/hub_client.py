@@ -1,6 +1,6 @@
-"""The Hugging Face Hub: one file fetched, one folder published in one commit, and what went wrong in clear words.
+"""The Hugging Face Hub: one file fetched, one folder published in one commit, errors as built-in types.
 
-The token is the client's to find and to send; nothing here reads it.
+The messages are the client's own. The token is the client's to find and to send; nothing here reads it.
 """
 
 from __future__ import annotations
@@ -11,31 +11,25 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from huggingface_hub import CommitInfo, CommitOperationAdd, HfApi, constants
-from huggingface_hub.errors import (
-    HfHubHTTPError,
-    HFValidationError,
-    LocalEntryNotFoundError,
-    OfflineModeIsEnabled,
-    RemoteEntryNotFoundError,
-    RevisionNotFoundError,
-)
-from huggingface_hub.utils import (  # type: ignore[attr-defined]  # documented there, and imported from elsewhere
-    are_progress_bars_disabled,
-    disable_progress_bars,
-    enable_progress_bars,
-    tqdm,
-    validate_repo_id,
-)
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]  # documented there
 
 MODEL_FILE = "model.skops"  # the name of the model in a repository
-
-_SIGN_IN = "set HF_TOKEN or sign in with `hf auth login`"
-_DENIED, _CONFLICT, _TRY_AGAIN = {401, 403, 404}, {409, 412}, {408, 429}
 TIMEOUT = 10  # seconds to wait for the Hub's first answer
-_MAX_SUMMARY = 200  # characters of what a server says, which may be a whole page
+
+_TRY_AGAIN = {408, 429}
+_MAX_MESSAGE = 1_000  # characters of what a server says, which may be a whole page
+
+
+def is_repo_id(name: str) -> bool:
+    """Tell whether a name has the form ``"owner/name"`` of a repository."""
+    try:
+        validate_repo_id(name)
+    except HFValidationError:
+        return False
+    return name.count("/") == 1
 
 
 def check_repo_id(repo_id: str) -> None:
@@ -50,13 +44,7 @@ def check_repo_id(repo_id: str) -> None:
     """
     if not isinstance(repo_id, str):
         raise TypeError(f"repo_id must be a string 'owner/name', got {type(repo_id).__name__}.")
-    try:
-        validate_repo_id(repo_id)
-    except HFValidationError:
-        valid = False
-    else:
-        valid = repo_id.count("/") == 1
-    if not valid:
+    if not is_repo_id(repo_id):
         raise ValueError(
             f"repo_id must be 'owner/name', as on the Hugging Face Hub, got {repo_id!r}. Both are of letters, digits, "
             f"'-', '_' and '.'."
@@ -99,7 +87,7 @@ def fetch_file(repo_id: str, filename: str, *, revision: str | None = None) -> s
     ConnectionError
         If the Hub cannot be reached, breaks off or fails, and the file is not in the cache.
     """
-    download = partial(HfApi().hf_hub_download, repo_id, filename, revision=revision, tqdm_class=_NoBar)
+    download = partial(HfApi().hf_hub_download, repo_id, filename, revision=revision)
     with _fetching(f"{filename!r} of {repo_id!r}", repo_id, revision):
         if re.fullmatch("[0-9a-f]{40}", revision or ""):
             with suppress(LocalEntryNotFoundError):
@@ -112,9 +100,9 @@ def fetch_folder(repo_id: str, *, revision: str | None = None, ignore: Sequence[
 
     Parameters and errors are those of `fetch_file`; ``ignore`` holds patterns such as ``"onnx/*"``.
     """
-    options: dict[str, Any] = {"revision": revision, "ignore_patterns": list(ignore), "tqdm_class": _NoBar}
+    download = partial(HfApi().snapshot_download, repo_id, revision=revision, ignore_patterns=list(ignore))
     with _fetching(repr(repo_id), repo_id, revision):
-        return _downloaded(partial(HfApi().snapshot_download, repo_id, **options), repo_id, revision)
+        return _downloaded(download, repo_id, revision)
 
 
 def _downloaded(download: Callable[..., str], repo_id: str, revision: str | None) -> str:
@@ -138,21 +126,8 @@ def _fetching(wanted: str, repo_id: str, revision: str | None) -> Iterator[None]
     check_repo_id(repo_id)
     check_revision(revision)
     wanted += f" at revision {revision!r}" if revision else ""
-    denied = (
-        f"there is no such repository, or it is private or gated and may not be read with the token that was sent, if "
-        f"any was. Check the spelling, ask its owner for access, and {_SIGN_IN}"
-    )
-    failed = f"{wanted} could not be fetched from the Hugging Face Hub"
-    why = ""
-    with _clear_errors(failed, denied):
-        try:
-            yield
-        except RevisionNotFoundError:
-            why = f"the repository has no revision {revision!r}. Give a commit, tag or branch of"
-        except RemoteEntryNotFoundError:
-            why = "the repository has no such file there. Was a sksetfit model pushed to it? See"
-    if why:
-        raise ValueError(f"{failed}: {why} {constants.ENDPOINT}/{repo_id}.")
+    with _builtin_errors(f"{wanted} could not be fetched from the Hugging Face Hub, {constants.ENDPOINT}"):
+        yield
 
 
 def publish(folder: str | os.PathLike[str], repo_id: str, *, private: bool, commit_message: str) -> CommitInfo:
@@ -185,12 +160,8 @@ def publish(folder: str | os.PathLike[str], repo_id: str, *, private: bool, comm
     # upload_folder would make several commits of them where the client has its newer way to transfer files.
     additions = [CommitOperationAdd(path.relative_to(folder).as_posix(), path) for path in files]
     api = HfApi()
-    owner = repo_id.split("/")[0]
-    denied = (
-        f"no token was sent, or the token may not write to repositories of {owner!r}. Check the spelling, make a token "
-        f"that may write at {constants.ENDPOINT}/settings/tokens, and {_SIGN_IN}"
-    )
-    with _clear_errors(f"{repo_id!r} could not be pushed to on the Hugging Face Hub", denied):
+    failed = f"{repo_id!r} could not be pushed to on the Hugging Face Hub, {constants.ENDPOINT}"
+    with _builtin_errors(failed):
         api.create_repo(repo_id, private=private, exist_ok=True)
         before = api.model_info(repo_id)
     if private and not before.private:
@@ -198,81 +169,41 @@ def publish(folder: str | os.PathLike[str], repo_id: str, *, private: bool, comm
             f"{repo_id!r} exists on the Hugging Face Hub and is public, so that private=True cannot be kept. Give "
             f"private=False to publish there, or another repo_id."
         )
-    with _clear_errors(f"{repo_id!r} could not be pushed to on the Hugging Face Hub", denied), _without_bars():
+    with _builtin_errors(failed):
         # What has not changed is left out of the commit, so the commit is right for one parent only.
         return api.create_commit(repo_id, additions, commit_message=commit_message, parent_commit=before.sha)
 
 
-class _NoBar(tqdm):
-    """A progress bar that is never shown."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs | {"disable": True})  # type: ignore[no-untyped-call]
-
-
 @contextmanager
-def _without_bars() -> Iterator[None]:
-    """Show no progress bars while files are sent, for which the client has one switch for all alone."""
-    # A user who has set the environment variable has decided already.
-    switch = constants.HF_HUB_DISABLE_PROGRESS_BARS is None and not are_progress_bars_disabled()
-    if switch:
-        disable_progress_bars()
-    try:
-        yield
-    finally:
-        if switch:
-            enable_progress_bars()
-
-
-@contextmanager
-def _clear_errors(failed: str, denied: str) -> Iterator[None]:
-    """Turn whatever the client and the libraries below it raise into errors that say what to do."""
+def _builtin_errors(failed: str) -> Iterator[None]:
+    """Raise what the client and the libraries below it raise as ValueError or ConnectionError, with their message."""
     try:
         yield
     except Exception as error:
-        cause = _cause(error)
+        cause = _root_cause(error)
         of_this_machine = isinstance(cause, OSError) and cause.errno is not None  # as of a full disk
         if of_this_machine or isinstance(cause, Warning):  # which the caller wants to be errors
             raise
         # Without the original, whose text or request could show the token.
-        raise _clear_error(cause, failed, denied) from None
+        raise _builtin_error(cause, failed) from None
 
 
-def _cause(error: Exception) -> Exception:
+def _root_cause(error: Exception) -> Exception:
     """Return what happened, where the client says only at which file it did."""
     while isinstance(error, (LocalEntryNotFoundError, RuntimeError)) and isinstance(error.__cause__, Exception):
         error = error.__cause__
     return error
 
 
-def _clear_error(error: Exception, failed: str, denied: str) -> Exception:
-    if isinstance(error, OfflineModeIsEnabled):
-        return ConnectionError(
-            f"{failed}: the client is told to stay offline, and only what is in its cache is there. Unset "
-            f"HF_HUB_OFFLINE and TRANSFORMERS_OFFLINE."
-        )
-    told = _error_summary(error)
-    if isinstance(error, UnicodeEncodeError) or "Bearer" in told:  # a header that cannot be sent, even quoted
-        return ValueError(f"{failed}: the token holds characters that no token has. Copy it again, and {_SIGN_IN}.")
+def _builtin_error(error: Exception, failed: str) -> Exception:
+    message = re.sub(r"\?[^\s']+", "", str(error) or type(error).__name__)  # a query of an address may be a signature
+    message = f"{failed}.\n{message.strip()[:_MAX_MESSAGE]}\n"
+    if isinstance(error, UnicodeEncodeError) or "Bearer" in message:  # a header that cannot be sent, even quoted
+        return ValueError(f"{failed}: the token holds characters that no token has. Copy it again.")
     status = error.response.status_code if isinstance(error, HfHubHTTPError) else 0
-    if status in _DENIED:
-        return ValueError(f"{failed}: {denied} ({told}).")
-    if status in _CONFLICT:
-        return ValueError(f"{failed}: somebody else changed it meanwhile ({told}). Look at it, and push again.")
-    if 400 <= status < 500 and status not in _TRY_AGAIN:
-        return ValueError(f"{failed}: the Hub refused ({told}).")
-    if isinstance(error, ValueError):
-        return ValueError(f"{failed}: {told}.")
-    return ConnectionError(
-        f"{failed}: the Hub at {constants.ENDPOINT} could not be reached, broke off or failed ({told}). Nothing is "
-        f"half-written. Check the network, and try again."
-    )
-
-
-def _error_summary(error: Exception) -> str:
-    """Return the gist of an error, without addresses, which may carry signatures."""
-    if isinstance(error, HfHubHTTPError):
-        parts = [f"HTTP {error.response.status_code}", error.server_message or ""]
-    else:
-        parts = [type(error).__name__, str(error)]
-    return ": ".join(" ".join(part.split()) for part in parts if part)[:_MAX_SUMMARY]
+    if status in {401, 403}:
+        tokens = f"{constants.ENDPOINT}/settings/tokens"
+        message += f"The token needs the right to do so. Make one at {tokens}, and set HF_TOKEN or run `hf auth login`."
+    if isinstance(error, ValueError) or (400 <= status < 500 and status not in _TRY_AGAIN):
+        return ValueError(message.strip())
+    return ConnectionError(f"{message}Nothing is half-written. Check the network, and try again.")

@@ -335,9 +335,9 @@ def test_what_was_saved_before_there_were_windows_truncates(fitted_on_long_texts
 def test_the_card_says_what_is_done_with_long_texts(fitted_on_long_texts, tiny_classifier):
     card = str(model_card(fitted_on_long_texts))
     assert "A text of more than 12 tokens is split into windows of at most that length" in card
-    assert "is not read" not in card
+    assert "Only the first" not in card
     cut = str(model_card(tiny_classifier.set_params(long_texts="truncate").fit(SHORT, Y)))
-    assert "What follows after the first 64 tokens of a text is not read." in cut
+    assert "Only the first 64 tokens of a text are read." in cut
 
 
 def test_a_folder_of_setfit_says_nothing_of_windows_where_all_texts_are_short(classifier, tmp_path):

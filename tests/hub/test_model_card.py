@@ -35,6 +35,7 @@ NASTY = [
     "# heading",
     "- item: 'quoted' \"twice\" {a: b} [c] %d @e !f &g *h",
     "  yes  ",
+    "{{ title }} {% raw %} {# x #}",
     "null",
     "1e3",
     "日本語 🐈 العربية \ufeff\u202e\x00\x07",
@@ -151,7 +152,7 @@ def test_of_a_folder_only_its_last_part_is_shown(fitted, folder):
     card = model_card(clf)
     assert "base_model" not in card.data.to_dict()
     assert "jane" not in str(card)
-    assert "- **Body:** mine (a local folder)\n" in card.text
+    assert "- **Body:** the Sentence Transformer mine (a local folder)\n" in card.text
 
 
 def test_a_folder_that_looks_like_a_name_on_the_hub_is_a_folder(fitted, tmp_path, monkeypatch):
@@ -174,14 +175,14 @@ def test_a_card_names_the_labels_with_the_number_of_their_training_texts(fitted)
 
 def test_the_first_lines_say_what_the_model_is(fitted):
     text = model_card(fitted).text
-    assert "This model gives each text one of 3 labels." in text
-    assert "was tuned on 24 labelled texts, and a head, LogisticRegression, was fitted" in text
+    assert "Text classifier that gives each text one of 3 labels." in text
+    assert "was fine-tuned on 24 labelled texts.\nThe head, LogisticRegression, was fitted on their embeddings." in text
     assert "- **Maximum sequence length:** 64 tokens\n- **Number of classes:** 3" in text
 
 
 def test_an_untuned_body_is_said_to_be_untuned(tiny_model):
     card = model_card(one_step(tiny_model, max_steps=0).fit(X_TRAIN, Y_TRAIN))
-    assert "was left as it is, 24 labelled texts were encoded" in card.text
+    assert "was not fine-tuned.\nThe head, LogisticRegression, was fitted on its embeddings of 24 labelled" in card.text
     assert "### Loss" not in card.text
 
 
@@ -216,8 +217,8 @@ def test_of_a_model_that_was_tuned_elsewhere_the_card_says_what_is_known(fitted)
     del clf.encoder_.class_count_, clf.encoder_.word_counts_
     without = model_card(clf)
     assert rows(section(without, "Labels"))[0] == ["Label"]
-    assert "was tuned by another program" in without.text
-    assert "How the Sentence Transformer was tuned is not known" in without.text
+    assert "was fine-tuned by another program" in without.text
+    assert "It is not known how the body was tuned" in without.text
     assert "learning_rate" not in without.text
     assert "names took part in the training" not in without.text
     assert "Words of a training text" not in without.text
@@ -256,6 +257,12 @@ def test_whatever_a_label_holds_a_table_keeps_its_columns(fitted, text):
     assert shown.isprintable()
     assert not re.search(r"(?<!\\)[<>`*&\[\]|]", shown)
     assert card.text.count("\n# ") == 1
+
+
+def test_a_label_that_is_a_number_is_shown_as_it_is(fitted):
+    clf = copy.deepcopy(fitted)
+    clf.classes_ = np.array([0.5, 1.0, 2.25])
+    assert [row[0] for row in rows(section(model_card(clf), "Labels"))[2:]] == ["0.5", "1.0", "2.25"]
 
 
 def test_underscores_within_words_stay_readable(fitted):
@@ -318,8 +325,8 @@ def test_test_data_may_lack_a_label(fitted):
 def test_a_multi_label_classifier_is_described(many, form):
     clf, X, y = many
     card = model_card(clf, X, form(y), scoring=["accuracy", "f1_macro"])
-    assert "This model gives each text any number of 2 labels." in card.text
-    assert "A text that none of the labels fits may get no label at all." in card.text
+    assert "Text classifier that gives each text any number of 2 labels." in card.text
+    assert "A text that fits none of the labels may get no label." in card.text
     assert rows(section(card, "Labels"))[2:] == [["food", "8"], ["music", "8"]]
     assert [result.metric_value for result in card.data.eval_results] == [
         clf.score(X, y),

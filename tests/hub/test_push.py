@@ -144,7 +144,7 @@ def test_a_push_that_fails_changes_nothing_there_or_here(hub, fitted, tmp_path, 
 
 def test_a_push_with_a_token_that_may_only_read_makes_no_repository(hub, fitted, monkeypatch):
     monkeypatch.setenv("HF_TOKEN", READER)
-    with pytest.raises(ValueError, match="may not write"):
+    with pytest.raises(ValueError, match="no rights to create there"):
         push_to_hub(fitted, FILMS, card="# Films")
     assert hub.repositories == {}
 

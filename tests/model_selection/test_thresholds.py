@@ -536,6 +536,12 @@ def test_splits_that_lack_a_label_are_refused_before_any_training():
     assert Recording.seen == []
 
 
+@pytest.mark.parametrize(("scoring", "hint"), [("f1macro", " Did you mean 'f1_macro'"), ("goodness", "")])
+def test_an_unknown_scorer_is_named(scoring, hint):
+    with pytest.raises(ValueError, match=rf"scoring has '{scoring}', which is no scorer of scikit-learn\.{hint}"):
+        MultiLabelThresholdClassifier(BASE, scoring=scoring).fit(X, Y)
+
+
 @pytest.mark.parametrize(
     "scoring", ["roc_auc", "neg_log_loss", "average_precision", make_scorer(f1_score, response_method="predict_proba")]
 )
@@ -551,7 +557,7 @@ def test_a_metric_that_is_no_scorer_is_refused():
 
 
 @pytest.mark.parametrize(
-    "parameters", [{"cv": 1}, {"cv": 1.5}, {"cv": "post"}, {"smooth": -1}, {"scoring": "F1"}, {"scoring": None}]
+    "parameters", [{"cv": 1}, {"cv": 1.5}, {"cv": "post"}, {"smooth": -1}, {"scoring": 1}, {"scoring": None}]
 )
 def test_parameters_are_checked(parameters):
     with pytest.raises(ValueError, match=f"The '{next(iter(parameters))}' parameter"):

@@ -106,7 +106,9 @@ def test_a_name_without_an_owner_is_told_before_the_hub_is_asked(example, hub, a
 
 
 def test_a_hub_that_refuses_the_push_is_told(example, hub, arguments):
-    refused(example, [*arguments, "--repo", "team/films"], "may not write to repositories of 'team'")
+    refused(
+        example, [*arguments, "--repo", "team/films"], "'team/films' could not be pushed to .*\n.*no rights to create"
+    )
     assert hub.repositories == {}
 
 

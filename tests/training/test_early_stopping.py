@@ -203,7 +203,7 @@ def no_training(monkeypatch):
         ({}, {"X_val": ["a"], "y_val": ["dance"]}, "y_val has a label at row 0 that y does not have: 'dance'"),
         ({}, {"X_val": ["a"], "y_val": [None]}, "y_val has a missing label at row 0"),
         ({}, {"X_val": [None], "y_val": ["food"]}, "X_val has a missing value at row 0"),
-        ({"scoring": "f1_makro"}, {}, "scoring='f1_makro' is no scorer of scikit-learn. Did you mean 'f1_macro'"),
+        ({"scoring": "f1_makro"}, {}, "scoring has 'f1_makro', which is no scorer .* Did you mean 'f1_macro'"),
         ({}, {"X_val": ["a"], "y_val": [["food", "music"]]}, "y_val must hold one label per text"),
         ({"scoring": ["accuracy"]}, {}, "The 'scoring' parameter"),
         ({"validation_fraction": 1.0}, {}, "The 'validation_fraction' parameter"),
