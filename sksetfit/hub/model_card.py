@@ -233,7 +233,7 @@ def _facts(clf: HeadOnEmbeddings, train: _Train | None, *, show_training_texts: 
         label_texts_are_names=encoder.label_texts_ == candidate_label_texts("auto", clf.classes_),
         show_label_texts=show_training_texts,
         examples=train.examples(_EXAMPLES) if train and show_training_texts else [],
-        # A model that was read from the reference has no counts.
+        # A model of setfit has no counts.
         tuned="as a student" if is_student else "here" if hasattr(encoder, "class_count_") else "elsewhere",
         class_count=getattr(encoder, "class_count_", train and train.targets.indicator.sum(axis=0)),
         word_counts=getattr(encoder, "word_counts_", train and word_counts(train.texts)),

@@ -53,9 +53,7 @@ OF_THE_MODEL += ["save_pretrained", "push_to_hub", "create_model_card"]
 OF_THE_TRAINER = ["train", "evaluate", "hyperparameter_search", "apply_hyperparameters", "push_to_hub"]
 THROUGH_KEYWORDS = {"SetFitModel.from_pretrained": {"head_params"}}  # which its signature does not name
 
-needs_setfit = pytest.mark.skipif(
-    importlib.util.find_spec("setfit") is None, reason="setfit is not installed"
-)
+needs_setfit = pytest.mark.skipif(importlib.util.find_spec("setfit") is None, reason="setfit is not installed")
 
 
 def run(*command, folder):
