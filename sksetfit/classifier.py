@@ -110,9 +110,9 @@ class SetFitClassifier(CallbackSupportMixin, HeadOnEmbeddings, BaseEstimator):
     class_weight : "balanced", dict of {label: weight} or None, default=None
         How much the texts of each class count in the loss and in the head, besides ``sample_weight``. Labels that are
         not in a dict have weight 1; a multi-label text has the product. "balanced" undersamples the classes to the size
-        of the rarest (but at least 8 texts), whatever their ``sample_weight``, and balances the rest by weights: without
-        that, the model overfits small classes and predicts the large ones. For multi-label targets it balances each
-        label, in the head only. The head must take ``sample_weight``.
+        of the rarest (but at least 8 texts), whatever their ``sample_weight``, and balances the rest by weights:
+        without that, the model overfits small classes and predicts the large ones. For multi-label targets it balances
+        each label, in the head only. The head must take ``sample_weight``.
     early_stopping : bool, default=False
         Whether to score the classifier while its body is tuned, stop when the score no longer rises, and go back to
         the weights of the best score. The head is fitted anew for each of about ten scores.
@@ -178,9 +178,9 @@ class SetFitClassifier(CallbackSupportMixin, HeadOnEmbeddings, BaseEstimator):
 
     Notes
     -----
-    The similarity of multi-label texts is the Jaccard index of their label sets. A text that occurs with different labels
-    has all of them in the training of the body, and one row per label for the head. A class with a single text has no
-    pair within the class; the loss still separates it from the others.
+    The similarity of multi-label texts is the Jaccard index of their label sets. A text that occurs with different
+    labels has all of them in the training of the body, and one row per label for the head. A class with a single text
+    has no pair within the class; the loss still separates it from the others.
 
     With ``loss="supcon"``, the embeddings of the label texts before the tuning are fixed anchors of their classes: the
     cross-entropy of each text's cosine similarities to them, divided by 0.1, is added to the loss.

@@ -171,8 +171,9 @@ class SetFitEncoder(
 
     Notes
     -----
-    The similarity of multi-label texts is the Jaccard index of their label sets. A text that occurs with different labels
-    has all of them. A class with a single text has no pair within the class; the loss still separates it from the others.
+    The similarity of multi-label texts is the Jaccard index of their label sets. A text that occurs with different
+    labels has all of them. A class with a single text has no pair within the class; the loss still separates it from
+    the others.
 
     With ``loss="supcon"``, the embeddings of the label texts before the tuning are fixed anchors of their classes: the
     cross-entropy of each text's cosine similarities to them, divided by 0.1, is added to the loss.

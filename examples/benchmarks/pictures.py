@@ -1,4 +1,4 @@
-"""Draw what few_shot.py has measured: accuracy against labelled texts, and time against texts.
+"""Plot the results of few_shot.py: accuracy against labelled texts, and time against texts.
 
     python pictures.py --pictures ../../docs/pictures
 
@@ -19,8 +19,8 @@ from common import KEY, MODEL
 STYLES = {
     "sksetfit": ("tab:blue", "o-", "sksetfit"),
     "sksetfit, no label texts": ("tab:cyan", "s-", "sksetfit without names"),
-    "reference": ("tab:orange", "^-", "reference"),
-    "frozen": ("tab:gray", "v:", "untuned"),
+    "reference": ("tab:orange", "^-", "setfit"),
+    "frozen": ("tab:gray", "v:", "frozen"),
 }
 N_CLASSES = {"sst2": 2, "cr": 2, "trec": 6, "ag_news": 4}
 

@@ -62,8 +62,8 @@ def names_are_informative(
     """Return whether the label texts match the labelled texts, measured on the frozen body.
 
     They match if texts and label texts separate the classes in similar directions: the centred class means of the texts
-    and those of the label texts have a cosine above a small minimum. Meaningless names have a cosine near 0, names of the
-    wrong classes a negative one.
+    and those of the label texts have a cosine above a small minimum. Meaningless names have a cosine near 0, names of
+    the wrong classes a negative one.
 
     Parameters
     ----------

@@ -57,8 +57,8 @@ def write_setfit(clf: HeadOnEmbeddings, folder: str | os.PathLike[str]) -> None:
     FileNotFoundError, FileExistsError
         If there is no such parent folder, or something is at ``folder`` already.
     ValueError
-        If the labels are str in an object array, which setfit cannot predict, and the labels of this kind of head cannot
-        be exchanged.
+        If the labels are str in an object array, which setfit cannot predict, and the labels of this kind of head
+        cannot be exchanged.
 
     Warns
     -----
@@ -181,10 +181,10 @@ def read_setfit(
 
     Notes
     -----
-    The columns of probabilities are those of ``classes_``, which are sorted; setfit orders them as the ``labels`` of its
-    model. Long texts are truncated as in setfit (``long_texts="truncate"``). A torch head becomes a `LogisticRegression`
-    with the same weights; to read it, setfit must be installed. The training data is unknown, so ``encoder_`` has no
-    ``class_count_`` and ``word_counts_``.
+    The columns of probabilities are those of ``classes_``, which are sorted; setfit orders them as the ``labels`` of
+    its model. Long texts are truncated as in setfit (``long_texts="truncate"``). A torch head becomes a
+    `LogisticRegression` with the same weights; to read it, setfit must be installed. The training data is unknown, so
+    ``encoder_`` has no ``class_count_`` and ``word_counts_``.
 
     Examples
     --------

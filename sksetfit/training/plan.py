@@ -44,8 +44,8 @@ def steps_for(n_read: int, batch_size: int, least: int, most: int) -> int:
 def leave_one_out_accuracy(embeddings: NDArray[np.floating], indicator: NDArray[np.bool_]) -> float:
     """Return the accuracy of ridge regression on the classes, for each text fitted on all others.
 
-    The closed form: the residual of a text divided by one minus its leverage. A multi-label text is correct if all of its
-    labels are.
+    The closed form: the residual of a text divided by one minus its leverage. A multi-label text is correct if all of
+    its labels are.
     """
     n_texts = len(embeddings)
     centered = embeddings - embeddings.mean(axis=0)
