@@ -47,7 +47,7 @@ ANSWER = {"predicted_label": "string", "likeliest_label": "string", "probability
 # %%
 # Answers to a Series of texts
 # ----------------------------
-# Each distinct text is encoded once, and one call of ``predict_proba`` tells all there is to say.
+# Each distinct text is encoded once, and one call of ``predict_proba`` gives labels and probabilities.
 
 
 def answers(texts: pd.Series, classifier: SetFitClassifier, min_confidence: float) -> pd.DataFrame:

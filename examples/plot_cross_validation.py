@@ -2,17 +2,14 @@
 Cross-validation and learning curves
 ====================================
 
-How good is a classifier with eight labelled texts per class, does it depend on which eight, and would twice as many
-help? :class:`~sksetfit.FewShotSplit` draws such samples over and over, and scikit-learn's tools do the rest. Beside
-:class:`~sksetfit.SetFitClassifier` stand its body without any tuning, and word counts.
+This example measures the accuracy with eight labelled texts per class, its variation between samples, and the gain of
+more texts. :class:`~sksetfit.FewShotSplit` draws the samples for the tools of scikit-learn.
+:class:`~sksetfit.SetFitClassifier` is compared with its frozen body and with word counts.
 """
 
-# %%
-# Three classifiers and three splits
-# ----------------------------------
-# Each split trains on eight texts of each class and tests on three tenths of all texts. ``max_steps=0`` leaves the body
-# as it comes. With ``memory`` the body of a split is kept, so that the second part need not tune it again. Where
-# there is time, take five splits or more.
+# %% Three classifiers and three splits ---------------------------------- Each split trains on eight texts of each
+# class and tests on three tenths of all texts. ``max_steps=0`` freezes the body. ``memory`` caches the body of a split
+# for the second part. If there is time, use five splits or more.
 
 import tempfile
 
@@ -33,14 +30,14 @@ cv = FewShotSplit(n_per_class=8, n_splits=3, test_size=0.3, too_few="take_all", 
 folder = tempfile.TemporaryDirectory()
 classifiers = {
     "SetFitClassifier": SetFitClassifier(options.model, memory=folder.name, random_state=0),
-    "untuned body": SetFitClassifier(options.model, max_steps=0, label_texts=None),
+    "frozen body": SetFitClassifier(options.model, max_steps=0, label_texts=None),
     "word counts": make_pipeline(TfidfVectorizer(), LogisticRegression(C=10)),
 }
 
 # %%
 # Several scores at once
 # ----------------------
-# The means, and how much the scores of the splits differ. ``return_estimator=True`` would keep the classifiers as well.
+# Means and standard deviations over the splits. ``return_estimator=True`` would keep the classifiers as well.
 
 scoring = ["accuracy", "f1_macro", "matthews_corrcoef"]
 results = {name: cross_validate(clf, X, y, cv=cv, scoring=scoring) for name, clf in classifiers.items()}
@@ -51,19 +48,16 @@ for name, result in results.items():
     print(f"{name:26}", *(f"{score:>18}" for score in scores), f"{result['fit_time'].mean():17.1f}")
 
 # %%
-# All three answer the same test texts in a split, so it is the differences within a split that tell them apart.
+# All three use the same test texts in a split, so compare them within a split.
 
 accuracy = pd.DataFrame({name: result["test_accuracy"] for name, result in results.items()})
 fig, ax = plt.subplots(figsize=(6, 4), layout="constrained")
 ax.plot(accuracy.columns, accuracy.T, "o-", color="C0", alpha=0.5)
-ax.set(ylabel="Accuracy", title="A line is a split")
+ax.set(ylabel="Accuracy", title="One line per split")
 plt.show()
 
-# %%
-# Would more texts help?
-# ----------------------
-# The classes take turns in what :class:`~sksetfit.FewShotSplit` draws, so that a quarter of its rows are two texts of
-# each class, and half of them four. The bands are a standard deviation to either side.
+# %% Would more texts help? ---------------------- The first rows of :class:`~sksetfit.FewShotSplit` are balanced: the
+# first quarter has two texts of each class, the first half four. The bands are ± one standard deviation.
 
 fig, ax = plt.subplots(figsize=(6, 4), layout="constrained")
 for place, (name, clf) in enumerate(classifiers.items()):
@@ -83,6 +77,6 @@ for place, (name, clf) in enumerate(classifiers.items()):
     sizes, means = display.train_sizes, display.test_scores.mean(axis=1)
     print(f"{name:16}", *(f"  {size} texts {mean:.1%}" for size, mean in zip(sizes, means, strict=True)))
 ax.legend()
-ax.set(xlabel="TrainingData texts", xticks=sizes)
+ax.set(xlabel="Training texts", xticks=sizes)
 plt.show()
 folder.cleanup()

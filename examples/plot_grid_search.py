@@ -2,9 +2,9 @@
 A grid over body and head
 =========================
 
-A search over the head alone is cheap, one over the tuning of the body is not: each of its candidates tunes bodies of
-its own. With ``memory`` a body is kept, and all heads of a grid share it. This example searches both at once with
-:class:`~sklearn.model_selection.GridSearchCV` and counts how many bodies were tuned for how many fits.
+A search over the head is cheap. A search over the body is not, because each candidate trains its own bodies. ``memory``
+caches a body for all heads of a grid. This example searches both with :class:`~sklearn.model_selection.GridSearchCV`
+and counts the trained bodies and the fits.
 """
 
 # %%

@@ -1,6 +1,6 @@
 """
-Several labels per text
-=======================
+Multi-label classification
+==========================
 
 A ticket may be urgent and come from an angry customer, or have no tag at all. :class:`~sksetfit.SetFitClassifier`
 learns such labels from a matrix of 0 and 1. This example measures each label by its F1 score, finds a threshold for

@@ -2,9 +2,9 @@
 A column of text in a tabular pipeline
 ======================================
 
-There is a table, and a pipeline that scales its numbers and encodes its categories; its column of text lies unused.
-:class:`~sksetfit.SetFitEncoder` makes numbers of that column, too, so it goes beside the others into the same
-:class:`~sklearn.compose.ColumnTransformer`. Cross-validation tells what the text adds, and how much weight to give it.
+This example adds a column of text to a pipeline that scales numbers and encodes categories.
+:class:`~sksetfit.SetFitEncoder` converts the text to embeddings, in the same
+:class:`~sklearn.compose.ColumnTransformer`. Cross-validation measures the gain of the text and chooses its weight.
 """
 
 # %%

@@ -1,9 +1,8 @@
-"""Quickstart: train on eight tickets per category, keep the model in one file
+"""Quickstart: train on eight tickets per category, save the model in one file
 ==============================================================================
 
-``make quickstart`` runs this from a fresh clone, or, in an environment that has ``sksetfit[offline]``,
-``python examples/quickstart.py``. No network is used. With ``--data FILE.csv --text COLUMN --label COLUMN`` it takes
-your texts.
+``make quickstart`` runs this script from a fresh clone. In an environment with ``sksetfit[offline]``, run ``python
+examples/quickstart.py``. It uses no network. With ``--data FILE.csv --text COLUMN --label COLUMN`` it uses your texts.
 """
 
 from __future__ import annotations
@@ -37,16 +36,16 @@ def main() -> None:
     X, y = read_texts(options)
     train, test = next(FewShotSplit(n_per_class=8, too_few="take_all", random_state=1).split(X, y))
     X_train, y_train, X_test, y_test = X[train], y[train], X[test], y[test]
-    print(f"{len(train)} texts to learn from, up to 8 of each of {y.nunique()} classes; {len(test)} to be tested on\n")
+    print(f"{len(train)} training texts, up to 8 of each of {y.nunique()} classes; {len(test)} test texts\n")
 
     start = time.perf_counter()
     clf = SetFitClassifier(options.model, random_state=0, verbose=1).fit(X_train, y_train)
     print(f"trained in {time.perf_counter() - start:.0f} seconds\n")
 
     frozen = SetFitClassifier(options.model, max_steps=0, label_texts=None).fit(X_train, y_train)
-    print(f"accuracy of logistic regression on the untuned model  {frozen.score(X_test, y_test):6.1%}")
+    print(f"accuracy of logistic regression on frozen embeddings  {frozen.score(X_test, y_test):6.1%}")
     print(f"accuracy of SetFitClassifier                          {clf.score(X_test, y_test):6.1%}")
-    print("(one split of many; docs/results.md has means over several and other data)\n")
+    print("(a single split; docs/results.md has means over several splits and other data)\n")
 
     new_texts = NEW_TICKETS if options.data is None else X_test[:3].tolist()
     print_answers(clf, new_texts)
@@ -55,7 +54,7 @@ def main() -> None:
         file = Path(folder) / "model.skops"
         dump(clf, file)
         size = file.stat().st_size / 1e6
-        print(f"\nsaved to one file of {size:.0f} MB; a fresh process loads it and answers the same:\n", flush=True)
+        print(f"\nsaved as one file of {size:.0f} MB; a new process loads it and predicts the same:\n", flush=True)
         command = [sys.executable, __file__, "--answer", str(file)]
         subprocess.run(command, input=json.dumps(new_texts), text=True, check=True)
 

@@ -2,10 +2,9 @@
 Share a model as one file with a card
 =====================================
 
-A model that was trained here shall answer elsewhere, and those who get it shall know what it is. This example trains a
-classifier, writes it to one file with :func:`~sksetfit.dump`, has another process load it and give the same answers,
-writes a card with :func:`~sksetfit.model_card` and shows how to read it. At last one byte of the file is changed, and
-:func:`~sksetfit.load` refuses it. :doc:`/sharing` and :doc:`/security` say more.
+This example trains a classifier, saves it as one file with :func:`~sksetfit.dump`, and loads it in another process with
+the same predictions. It writes a model card with :func:`~sksetfit.model_card` and explains its sections. Finally it
+changes one byte of the file, and :func:`~sksetfit.load` refuses it. See :doc:`/sharing` and :doc:`/security`.
 
 The folder ``shared-model``, or the one that ``--folder`` names, is what you hand on: ``model.skops`` and ``README.md``.
 """
@@ -93,9 +92,8 @@ def write_card(clf: SetFitClassifier, X_test: list[str], y_test: list[str], fold
 
 
 # %%
-# A file that was damaged on its way is told from a sound one by the sums in it. The sums are no signature: who changes
-# a file on purpose can write new ones, and a model that answers wrongly can be made without changing any file. Take
-# models from people you trust.
+# The checksums in the file detect damage. They are not a signature: an attacker can compute new ones, or train a model
+# that predicts wrongly. Use models from people you trust.
 
 
 def tamper(file: Path) -> None:

@@ -1,13 +1,13 @@
 """Few-shot text classification with scikit-learn estimators.
 
-`SetFitClassifier` learns from about eight labelled texts per class, and `SetFitEncoder` is its tuned Sentence
-Transformer alone. `dump` and `load` keep a fitted one in a file, `push_to_hub` shares it with its `model_card`,
-`read_setfit` and `write_setfit` exchange it with the reference, and `load_tickets` gives texts to try it on.
-`MultiLabelThresholdClassifier` finds a threshold for each label and `RejectClassifier` one below which there is no
-answer, of any classifier. `DistilledSetFitClassifier` is a smaller model that learned from a fitted one.
+`SetFitClassifier` trains on about eight labelled texts per class, and `SetFitEncoder` is its fine-tuned Sentence
+Transformer. `dump` and `load` save a fitted estimator in a file, `push_to_hub` publishes it with its `model_card`,
+`read_setfit` and `write_setfit` exchange models with setfit, and `load_tickets` returns example texts.
+`MultiLabelThresholdClassifier` finds a threshold for each label, and `RejectClassifier` rejects predictions below a
+threshold; both wrap any classifier. `DistilledSetFitClassifier` is a smaller student of a fitted classifier.
 `FewShotSplit` cross-validates with a few texts of each class, and `make_templated_texts` makes texts of class names
-alone. `LogisticRegressionHead` is the default head, and `TorchHead` one of any loss of torch that tunes the body as
-well. `TuningCurveDisplay`, `EmbeddingsDisplay` and `RiskCoverageDisplay` draw.
+alone. `LogisticRegressionHead` is the default head, and `TorchHead` a head with any loss of torch that also trains the
+body. `TuningCurveDisplay`, `EmbeddingsDisplay` and `RiskCoverageDisplay` plot.
 """
 
 # Importing torch, sentence-transformers or skops (which imports torch) takes seconds, and `import sksetfit` does not do

@@ -67,13 +67,13 @@ class SetFitClassifier(CallbackSupportMixin, HeadOnEmbeddings, BaseEstimator):
     label_texts : "auto", None or dict of {label: text or list of texts}, default="auto"
         Extra training texts made of the class names. With the default model and up to eight texts per class they are
         worth several labelled texts; with all-mpnet-base-v2 they gain on two of four sets and lose 3 points on sst2.
-        "auto" makes them of labels that are words (underscores become spaces), and drops them where the frozen body
-        finds that the names do not tell the labelled texts apart. None uses none. A dict gives the texts of some or
+        "auto" makes them of labels that are words (underscores become spaces), and drops them if they do not match
+        the labelled texts on the frozen body. None uses none. A dict gives the texts of some or
         all labels (columns for multi-label targets) and replaces the names: labels that are not in it get none, not
         even their name. Three to five short descriptions of each class gain more than its name.
     loss : {"supcon", "cosine"}, default="supcon"
-        Supervised contrastive loss [2]_ or the squared error of each pair's cosine similarity, the objective of the
-        reference [1]_. The first one measures better at the same cost.
+        Supervised contrastive loss [2]_ or the squared error of each pair's cosine similarity, the loss of setfit [1]_.
+        The first one is more accurate at the same cost.
     max_steps : int or "auto", default="auto"
         The number of tuning steps. "auto" reads each text, label texts included, three times, in at least 24 steps and
         at most 1,000. It reads each of a few hundred texts up to eight times, no more than 3,600 in all, where the
@@ -107,10 +107,10 @@ class SetFitClassifier(CallbackSupportMixin, HeadOnEmbeddings, BaseEstimator):
         Stands before each text, as some models want it ("query: "). None takes the model's own default prompt, "" none.
     class_weight : "balanced", dict of {label: weight} or None, default=None
         How much the texts of each class count in the loss and in the head, besides ``sample_weight``. Labels that are
-        not in a dict have weight 1; a text of several labels has the product. "balanced" leaves out texts of classes
-        that have more than the rarest (and more than 8), whatever their ``sample_weight``, because few texts are
-        learned by heart and lose against many, and evens out the rest by weights; for several labels per text it
-        weighs the two sides of each label, in the head only. The head must take ``sample_weight``.
+        not in a dict have weight 1; a multi-label text has the product. "balanced" undersamples the classes to the size
+        of the rarest (but at least 8 texts), whatever their ``sample_weight``, and balances the rest by weights:
+        without that, the model overfits small classes and predicts the large ones. For multi-label targets it balances
+        each label, in the head only. The head must take ``sample_weight``.
     early_stopping : bool, default=False
         Whether to score the classifier while its body is tuned, stop when the score no longer rises, and go back to
         the weights of the best score. The head is fitted anew for each of about ten scores.
@@ -176,9 +176,9 @@ class SetFitClassifier(CallbackSupportMixin, HeadOnEmbeddings, BaseEstimator):
 
     Notes
     -----
-    Texts of several labels are alike by the Jaccard index of their label sets. A text that stands in the data under
-    different labels counts as having all of them while tuning, and as so many rows for the head. A class with a
-    single text has no pair to be pulled together; it is still kept apart from the others.
+    The similarity of multi-label texts is the Jaccard index of their label sets. A text that occurs with different
+    labels has all of them in the training of the body, and one row per label for the head. A class with a single text
+    has no pair within the class; the loss still separates it from the others.
 
     With ``loss="supcon"``, the embeddings of the label texts before the tuning are fixed anchors of their classes: the
     cross-entropy of each text's cosine similarities to them, divided by 0.1, is added to the loss.

@@ -80,11 +80,11 @@ class DistilledSetFitClassifier(HeadOnEmbeddings, BaseEstimator):
 
     Notes
     -----
-    The reference lets a student learn the cosine similarity of each pair of texts [1]_ [2]_. Here it learns the
-    embeddings themselves, so that the teacher's head serves, whatever its kind, and gives nearly its probabilities.
+    In setfit a student learns the cosine similarity of each pair of texts [1]_ [2]_. Here it learns the embeddings
+    themselves. The student therefore uses the head of the teacher, of any kind, and has nearly its probabilities.
 
-    The vectors of a table begin as what the teacher makes of each token alone, as in [3]_, the more frequent ones
-    shortened; then those in the texts are tuned. A table cannot tell the order of words.
+    Static embeddings start as the embeddings of single tokens by the teacher, as in [3]_, with smaller norms for
+    frequent tokens. Then the vectors of the tokens in the texts are trained. They ignore the order of words.
 
     ``encoder_.model`` names what the student was made from:
     where that is the teacher's body, a clone of ``encoder_`` is fitted on all of it.

@@ -81,13 +81,13 @@ class SetFitEncoder(
     label_texts : "auto", None or dict of {label: text or list of texts}, default="auto"
         Extra training texts made of the class names. With the default model and up to eight texts per class they are
         worth several labelled texts; with all-mpnet-base-v2 they gain on two of four sets and lose 3 points on sst2.
-        "auto" makes them of labels that are words (underscores become spaces), and drops them where the frozen body
-        finds that the names do not tell the labelled texts apart. None uses none. A dict gives the texts of some or
+        "auto" makes them of labels that are words (underscores become spaces), and drops them if they do not match
+        the labelled texts on the frozen body. None uses none. A dict gives the texts of some or
         all labels (columns for multi-label targets) and replaces the names: labels that are not in it get none, not
         even their name. Three to five short descriptions of each class gain more than its name.
     loss : {"supcon", "cosine"}, default="supcon"
-        Supervised contrastive loss [2]_ or the squared error of each pair's cosine similarity, the objective of the
-        reference [1]_. The first one measures better at the same cost.
+        Supervised contrastive loss [2]_ or the squared error of each pair's cosine similarity, the loss of setfit [1]_.
+        The first one is more accurate at the same cost.
     max_steps : int or "auto", default="auto"
         The number of tuning steps. "auto" reads each text, label texts included, three times, in at least 24 steps and
         at most 1,000. It reads each of a few hundred texts up to eight times, no more than 3,600 in all, where the
@@ -166,9 +166,9 @@ class SetFitEncoder(
 
     Notes
     -----
-    Texts of several labels are alike by the Jaccard index of their label sets. A text that stands in the data under
-    different labels counts as having all of them. A class with a single text has no pair to be pulled together; it
-    is still kept apart from the others.
+    The similarity of multi-label texts is the Jaccard index of their label sets. A text that occurs with different
+    labels has all of them. A class with a single text has no pair within the class; the loss still separates it from
+    the others.
 
     With ``loss="supcon"``, the embeddings of the label texts before the tuning are fixed anchors of their classes: the
     cross-entropy of each text's cosine similarities to them, divided by 0.1, is added to the loss.

@@ -14,7 +14,7 @@ def read_members(file, *, with_seal=False):
 
 
 def packed(members, *, sealed=True):
-    """Return the bytes of an archive, with a seal that fits."""
+    """Return the bytes of an archive, with valid checksums."""
     stream = io.BytesIO()
     with ZipFile(stream, "w") as archive:
         for name, content in members.items():
@@ -25,7 +25,7 @@ def packed(members, *, sealed=True):
 
 
 def forge(file, change):
-    """Change the schema of a file in place, by a function that gets it as a dict, and seal the file again."""
+    """Change the schema of a file in place, by a function that gets it as a dict, and update the checksums."""
     members = read_members(file)
     schema = json.loads(members["schema.json"])
     change(schema)

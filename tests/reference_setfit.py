@@ -1,4 +1,4 @@
-"""What the reference package answers, as a script of its own: it takes ten seconds to import and talks.
+"""Predictions of setfit, as a separate script: setfit takes ten seconds to import and prints.
 
 ``python reference_setfit.py FOLDER`` reads FOLDER/task.json, loads every model of FOLDER/written, trains small ones of
 its own into FOLDER/trained, and writes FOLDER/answers.json.

@@ -84,7 +84,7 @@ IMPORTS = [found for module in MODULES for found in imports_of(module)]
 # -- packages and imports
 
 
-def test_a_sub_package_has_at_most_nine_modules_and_says_its_job_in_one_sentence():
+def test_sub_packages_are_small_and_documented():
     packages = [path.parent for path in PACKAGE.glob("*/__init__.py")]
     assert len(packages) == 11
     assert {path.name: n for path in packages if (n := len(list(path.glob("*.py"))) - 1) > 9} == {}
@@ -124,7 +124,7 @@ print(json.dumps(sorted({module.split(".")[0] for module in sys.modules})))
 """
 
 
-def test_importing_the_package_and_refusing_bad_input_load_nothing_heavy_and_change_nothing(tmp_path):
+def test_import_and_input_errors_load_no_torch(tmp_path):
     light = {found.imported for found in IMPORTS if found.at_the_top and found.module not in IMPORT_HEAVY}
     outside = sorted(
         module for module in light if not module.startswith(("sksetfit", "__future__")) and find_spec(module)
@@ -202,7 +202,7 @@ def test_no_module_has_the_means_to_run_what_it_reads(module):
     assert names & {"__import__", "compile", "eval", "exec"} == set()
     libraries = {found.library for found in imports_of(module)}
     libraries -= {"ctypes"} if module == "sksetfit.utils.memory" else set()  # which reads nothing
-    # For the heads of the reference, which are pickles, and for bodies in a folder that is the user's own.
+    # For the heads of setfit, which are pickles, and for bodies in a folder that is the user's own.
     libraries -= {"joblib"} if module in {"sksetfit.setfit_compat.folder", "sksetfit.training.cache"} else set()
     assert libraries & {"ctypes", "joblib", "marshal", "pickle", "shelve", "socket", "subprocess"} == set()
 
@@ -267,7 +267,7 @@ def test_no_other_name_is_public():
 
 
 @pytest.mark.parametrize("name", PUBLIC | METHODS)
-def test_a_docstring_starts_with_one_sentence_and_has_known_sections_in_order(name):
+def test_docstrings_have_summary_and_ordered_sections(name):
     found = sections((PUBLIC | METHODS)[name])
     summary, *blank = found[""][:2]
     assert summary.endswith(".")
@@ -358,7 +358,7 @@ def parameter_sections(estimator):
     return {part.split(" : ")[0]: part.strip() for part in parts}
 
 
-def test_the_classifier_documents_the_parameters_of_the_encoder_in_the_same_words_and_defaults():
+def test_shared_parameters_have_equal_docs_and_defaults():
     encoder, classifier = (parameter_sections(of) for of in (sksetfit.SetFitEncoder, sksetfit.SetFitClassifier))
     assert set(encoder) == set(sksetfit.SetFitEncoder().get_params())
     assert {name for name in encoder if encoder[name] != classifier[name]} == {"random_state"}  # which has a head

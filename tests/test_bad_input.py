@@ -348,7 +348,7 @@ def test_equal_texts_under_different_labels_get_one_answer(tiny_classifier):
     np.testing.assert_array_equal(first, second)
 
 
-def test_nothing_but_equal_texts_under_different_labels_is_answered_by_chance(tiny_classifier):
+def test_equal_texts_with_different_labels_score_at_chance(tiny_classifier):
     classifier = tiny_classifier.set_params(label_texts=None).fit(["the same text"] * 4, Y)
     assert np.isfinite(classifier.loss_curve_).all()
     np.testing.assert_allclose(classifier.predict_proba(["the same text"]), [[0.5, 0.5]], atol=1e-3)

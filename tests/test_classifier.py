@@ -37,15 +37,15 @@ def test_new_texts_are_classified(fitted):
 
 
 @pytest.mark.real_weights
-def test_tickets_are_classified_better_than_by_logistic_regression_on_the_untuned_body():
+def test_classifier_beats_frozen_body_on_tickets():
     X, y = load_tickets(return_X_y=True)
     keep = np.isin(y, ["billing", "login", "delivery", "refund"])
     X, y = X[keep], y[keep]
     train = np.concatenate([np.flatnonzero(y == label)[:4] for label in np.unique(y)])
     test = np.setdiff1d(np.arange(len(y)), train)
-    untuned = SetFitClassifier(max_steps=0, label_texts=None).fit(X[train], y[train])
+    frozen = SetFitClassifier(max_steps=0, label_texts=None).fit(X[train], y[train])
     tuned = SetFitClassifier(random_state=0).fit(X[train], y[train])
-    assert tuned.score(X[test], y[test]) > untuned.score(X[test], y[test])
+    assert tuned.score(X[test], y[test]) > frozen.score(X[test], y[test])
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_parameters_of_the_default_head_can_be_set(tiny_classifier):
 
 
 @pytest.mark.parametrize("targets", ["one label", "several labels"])
-def test_setting_a_parameter_of_the_default_head_to_its_default_changes_nothing(tiny_classifier, targets):
+def test_default_head_parameter_set_to_default(tiny_classifier, targets):
     X, y = make_texts(4) if targets == "one label" else two_topics_per_text()
     plain = clone(tiny_classifier).fit(X, y)
     touched = clone(tiny_classifier).set_params(head__max_iter=1000).fit(X, y)
@@ -179,10 +179,10 @@ def test_label_texts_may_name_columns(tiny_classifier):
 def test_label_texts_teach_the_head(tiny_classifier):
     X, y = ["bread", "violin"], ["food", "music"]
     words = {"food": list(TOPICS["food"]), "music": list(TOPICS["music"])}
-    told = clone(tiny_classifier).set_params(label_texts=words).fit(X, y)
-    untold = clone(tiny_classifier).set_params(label_texts=None).fit(X, y)
+    with_names = clone(tiny_classifier).set_params(label_texts=words).fit(X, y)
+    without_names = clone(tiny_classifier).set_params(label_texts=None).fit(X, y)
     X_two, y_two = make_texts(30, seed=1, topics=["food", "music"])
-    assert told.score(X_two, y_two) > untold.score(X_two, y_two)
+    assert with_names.score(X_two, y_two) > without_names.score(X_two, y_two)
 
 
 def test_two_named_labels_per_text_are_told_from_two_classes(tiny_classifier):

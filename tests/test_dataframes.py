@@ -133,7 +133,7 @@ def test_a_frame_of_one_column_is_as_good_as_a_list(frame, classifier, encoder, 
 
 
 @pytest.mark.parametrize("frame", FRAMES)
-def test_a_frame_of_one_column_of_labels_is_read_with_scikit_learns_warning(frame, classifier, of_lists):
+def test_one_column_label_frame_warns(frame, classifier, of_lists):
     y = FRAMES[frame](LABELS)
     with pytest.warns(DataConversionWarning, match="column-vector y"):
         classifier.fit(TEXTS, y)
@@ -323,7 +323,7 @@ def test_a_feature_union_puts_embeddings_side_by_side(given, output, encoder):
     assert list(union.get_feature_names_out()) == names
 
 
-def test_two_encoders_without_prefixes_have_the_same_names_which_scikit_learn_refuses(encoder):
+def test_encoders_without_prefixes_have_duplicate_names(encoder):
     union = FeatureUnion([("a", encoder), ("b", clone(encoder))], verbose_feature_names_out=False)
     with pytest.raises(ValueError, match="are not unique"):
         union.fit(TEXTS, LABELS).get_feature_names_out()
@@ -347,7 +347,7 @@ def test_a_global_output_changes_no_answer_of_the_classifier(given, output, clas
     np.testing.assert_array_equal(model.predict_proba(table()[["text"]]), of_lists["predict_proba"])
 
 
-def test_a_head_that_is_a_pipeline_with_an_output_of_its_own_is_fitted_and_asked_alike(classifier):
+def test_pipeline_head_with_set_output(classifier):
     head = make_pipeline(StandardScaler().set_output(transform="pandas"), LogisticRegression())
     plain = clone(classifier).set_params(head=make_pipeline(StandardScaler(), LogisticRegression()))
     found = classifier.set_params(head=head).fit(TEXTS, LABELS).predict_proba(TEXTS)
@@ -449,7 +449,7 @@ BAD_X = {
 
 
 @pytest.mark.parametrize("case", BAD_X)
-def test_a_missing_text_is_told_by_its_row_and_its_index(case, classifier, fitted):
+def test_missing_text_error_gives_row_and_index(case, classifier, fitted):
     X, message = BAD_X[case]
     for call in (lambda X: classifier.fit(X, LABELS), fitted.predict, fitted.encoder_.transform):
         with pytest.raises(ValueError, match=rf"^X has a missing value .*{message}"):
@@ -465,20 +465,20 @@ def test_after_a_split_the_index_leads_to_the_callers_own_row(classifier):
 
 
 @pytest.mark.parametrize(("value", "message"), [(3.5, "one str per row"), ("\ud800", "no valid Unicode")])
-def test_what_is_no_text_is_told_by_its_index(value, message, classifier):
+def test_non_text_error_gives_index(value, message, classifier):
     with pytest.raises((TypeError, ValueError), match=message) as raised:
         classifier.fit(spoiled(TEXTS, value), LABELS)
     assert "row 3 (index 'ticket 3')" in str(raised.value)
 
 
 @pytest.mark.parametrize("dtype", [object, "string", "category"])
-def test_a_missing_label_is_told_by_its_index(dtype, classifier):
+def test_missing_label_error_gives_index(dtype, classifier):
     with pytest.raises(ValueError, match="y has a missing label at row 3") as raised:
         classifier.fit(TEXTS, spoiled(LABELS, None, dtype))
     assert "row 3 (index 'ticket 3')" in str(raised.value)
 
 
-def test_a_missing_mark_of_a_label_is_told_by_its_index_and_column(classifier):
+def test_missing_indicator_error_gives_index_and_column(classifier):
     tags = TAGS.astype("Int64")
     tags.loc["ticket 3", "music"] = None
     with pytest.raises(ValueError, match="y has a missing label at row 3") as raised:

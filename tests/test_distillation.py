@@ -236,7 +236,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_a_wrong_parameter_is_told(student, case):
+def test_wrong_parameter_raises(student, case):
     params, message = WRONG[case]
     with pytest.raises(ValueError, match=message):
         student.set_params(**params).fit(TEXTS)
@@ -244,7 +244,7 @@ def test_a_wrong_parameter_is_told(student, case):
 
 
 @pytest.mark.parametrize("X", ["a text", [], ["bread", None], ["bread", 1], [["bread"], ["tennis"]]])
-def test_wrong_texts_are_told(student, X):
+def test_wrong_texts_raise(student, X):
     with pytest.raises((TypeError, ValueError), match=r"^X "):
         student.fit(X)
 
@@ -257,7 +257,7 @@ class Uncopied(LogisticRegression):
 
 
 @pytest.mark.parametrize("how", ["a wrong parameter", "diverging", "a head that cannot be copied"])
-def test_a_fit_that_fails_or_is_interrupted_leaves_the_one_before_as_it_was(small, teach, monkeypatch, how):
+def test_failed_student_fit_keeps_previous_fit(small, teach, monkeypatch, how):
     student = copy.copy(small)
     if how == "a wrong parameter":
         student.set_params(n_layers=9)
@@ -275,7 +275,7 @@ def test_a_fit_that_fails_or_is_interrupted_leaves_the_one_before_as_it_was(smal
     assert_array_equal(student.predict_proba(X_NEW), small.predict_proba(X_NEW))
 
 
-def test_a_folder_that_is_called_static_is_read_where_it_is_given_as_a_path(fitted, tiny_model, tmp_path, monkeypatch):
+def test_folder_named_static_is_read_as_path(fitted, tiny_model, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     shutil.copytree(tiny_model, "static")
     student = DistilledSetFitClassifier(fitted, Path("static"), max_steps=0, device="cpu").fit(TEXTS)
@@ -490,7 +490,7 @@ def test_the_card_of_a_student_says_what_it_is(learned, file, fitted):
     assert _card_text(learned, None, "jane/topics").startswith("---\nlibrary_name: sksetfit\n")
 
 
-def test_the_card_of_a_table_does_not_call_it_a_sentence_transformer_of_the_teachers_name(fitted):
+def test_model_card_of_static_student_omits_teacher_name(fitted):
     student = DistilledSetFitClassifier(fitted, "static", max_steps=1, device="cpu").fit(TEXTS)
     card = model_card(student)
     assert "| model | static |" in card.text
@@ -498,7 +498,7 @@ def test_the_card_of_a_table_does_not_call_it_a_sentence_transformer_of_the_teac
     assert "The body, static embeddings made from " in card.text.split("## Use")[0]
 
 
-def test_the_card_of_a_student_counts_training_texts_only_where_they_are_given(small):
+def test_model_card_of_student_counts_given_texts(small):
     assert "Training texts" not in model_card(small).text
     given = model_card(small, X_train=X_NEW, y_train=Y_NEW).text
     assert "| food | 15 |" in given

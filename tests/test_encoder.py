@@ -23,11 +23,11 @@ def nearest_neighbour_accuracy(encoder):
 @pytest.mark.parametrize("loss", ["supcon", "cosine"])
 def test_tuning_makes_neighbours_of_texts_of_a_class(tiny_encoder, tiny_model, loss):
     X, y = make_texts(8)
-    untuned = SetFitEncoder(tiny_model, max_steps=0).fit(X, y)
+    frozen = SetFitEncoder(tiny_model, max_steps=0).fit(X, y)
     accuracies = [  # the mean, because a single seed moves it by three points
         nearest_neighbour_accuracy(tiny_encoder.set_params(loss=loss, random_state=seed).fit(X, y)) for seed in range(4)
     ]
-    assert np.mean(accuracies) > nearest_neighbour_accuracy(untuned) + 0.1
+    assert np.mean(accuracies) > nearest_neighbour_accuracy(frozen) + 0.1
 
 
 def test_a_saved_encoder_with_a_body_that_is_no_description_is_refused(fitted):
@@ -116,9 +116,9 @@ def test_several_labels_per_text_are_learnt(tiny_encoder):
     for i, text in enumerate(X):
         indicator[i] = ["bread" in text or "rice" in text, "song" in text or "opera" in text]
     overlap = label_overlap(torch.from_numpy(indicator.astype(bool)))
-    untuned = clone(tiny_encoder).set_params(max_steps=0).fit_transform(X, indicator)
+    frozen = clone(tiny_encoder).set_params(max_steps=0).fit_transform(X, indicator)
     tuned = tiny_encoder.fit_transform(X, indicator)
-    before, after = (supervised_contrastive(torch.from_numpy(of), overlap) for of in (untuned, tuned))
+    before, after = (supervised_contrastive(torch.from_numpy(of), overlap) for of in (frozen, tuned))
     assert after < before - 0.1
 
 

@@ -102,7 +102,7 @@ def test_the_tags_say_texts_in_and_labels_required(kind):
     assert tags.requires_fit
 
 
-def test_the_classifier_says_that_it_is_multi_label_and_the_encoder_that_it_makes_its_own_dtype():
+def test_tags_of_classifier_and_encoder():
     assert is_classifier(SetFitClassifier())
     assert get_tags(SetFitClassifier()).classifier_tags.multi_label
     assert not is_classifier(SetFitEncoder())

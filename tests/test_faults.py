@@ -125,7 +125,7 @@ def test_the_measure_of_memory_sees_a_matrix_that_is_kept_of_each_call(fitted):
     assert resident > N_THREADS * ROUNDS * MATRIX / 2
 
 
-def test_a_fit_again_lets_the_body_before_it_go_and_one_that_fails_lets_its_own_go(estimator, monkeypatch):
+def test_refit_and_failed_fit_free_their_bodies(estimator, monkeypatch):
     bodies, load_body = WeakSet(), run_module.load_body
 
     def recording_load(*args, **kwargs):
@@ -144,7 +144,7 @@ def test_a_fit_again_lets_the_body_before_it_go_and_one_that_fails_lets_its_own_
     assert list(bodies) == [kept]
 
 
-def test_fits_in_threads_give_what_they_give_alone_and_leave_the_rest_as_it_was(tiny_model, folder):
+def test_parallel_fits_in_threads_equal_serial_fits(tiny_model, folder):
     changes = [
         {"random_state": 0},
         {"random_state": 1},
@@ -161,7 +161,7 @@ def test_fits_in_threads_give_what_they_give_alone_and_leave_the_rest_as_it_was(
         assert_same(answers(estimator), expected)
 
 
-def test_a_fit_goes_on_while_other_threads_predict_are_pickled_and_are_written(classifier, tmp_path):
+def test_fit_runs_while_threads_predict_and_dump(classifier, tmp_path):
     expected = answers(classifier.fit(TEXTS, LABELS))
     attributes = dict(vars(classifier))
     dump(classifier, tmp_path / "a.skops")  # the first one alone: see the test below
@@ -226,7 +226,7 @@ PLACES = {  # what is called there, and the how-manieth call breaks
     "tokenising": ("sksetfit.body.model.Body.tokenize", 1),
     "judging label texts": ("sksetfit.training.run.names_are_informative", 1),
     "first batch": ("sksetfit.training.run.balanced_batches", 1),
-    "first text": ("sksetfit.body.model.Body.forward", 3),  # two are to judge label texts
+    "first text": ("sksetfit.body.model.Body.forward", 3),  # two are for the check of the label texts
     "third step back": ("torch.Tensor.backward", 3),
     "last step of AdamW": ("torch.optim.AdamW.step", 4),
     "after the tuning": ("sksetfit.training.run.trim_memory", 1),
@@ -290,9 +290,7 @@ BREAKS = [
 
 
 @pytest.mark.parametrize(("kind", "place", "error"), BREAKS)
-def test_a_fit_that_breaks_changes_neither_the_estimator_nor_anything_around_it(
-    kind, place, error, tiny_model, folder, monkeypatch
-):
+def test_failed_fit_changes_no_state(kind, place, error, tiny_model, folder, monkeypatch):
     unfitted = kind(tiny_model, **PARAMETERS)
     fitted = clone(unfitted).set_params(random_state=1).fit(TEXTS, LABELS)
     expected = answers(fitted)
@@ -339,7 +337,7 @@ def test_ctrl_c_ends_a_fit_of_a_million_steps_at_once(estimator, folder):
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 @pytest.mark.parametrize("learning_rate", [1e6, 1e30])
-def test_a_learning_rate_that_diverges_is_named_and_the_estimator_stays_as_it_was(estimator, learning_rate, precision):
+def test_divergence_names_learning_rate_and_keeps_estimator(estimator, learning_rate, precision):
     estimator.set_params(precision=precision).fit(TEXTS, LABELS)
     expected, attributes = answers(estimator), dict(vars(estimator.set_params(learning_rate=learning_rate)))
     for again in (estimator, clone(estimator)):
@@ -359,7 +357,7 @@ def test_a_learning_rate_that_makes_all_embeddings_equal_is_named(estimator):
         check_is_fitted(estimator)
 
 
-def test_early_stopping_puts_back_weights_from_before_the_embeddings_became_equal(tiny_model):
+def test_early_stopping_restores_weights_before_collapse(tiny_model):
     stopping = SetFitClassifier(tiny_model, learning_rate=0.1, max_steps=20, early_stopping=True, random_state=0)
     stopping.set_params(n_iter_no_change=100, label_texts=None, precision="float32").fit(TEXTS, LABELS)
     assert np.ptp(stopping.encoder_.transform(TEXTS), axis=0).max() > 0.01

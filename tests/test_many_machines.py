@@ -91,7 +91,7 @@ def test_a_grid_search_on_workers_finds_what_one_process_finds(workers, classifi
 
 
 class SignedScorer:
-    """Accuracy, told after the process that computes it has left its number in a folder."""
+    """Accuracy, returned after the process that computes it has left its number in a folder."""
 
     def __init__(self, folder):
         self.folder = folder
@@ -134,7 +134,7 @@ def test_the_folds_of_each_trial_of_optuna_run_on_workers(workers, classifier, t
 
 
 class DyingScorer(DyingOnce):
-    """Accuracy, told after its worker has died once, when two candidates of three were scored."""
+    """Accuracy, returned after its worker has died once, when two candidates of three were scored."""
 
     def __call__(self, clf, X, y):
         if clf.head.C == 100:
@@ -245,7 +245,7 @@ def test_a_worker_that_is_killed_does_not_lose_chunks(workers, model, answers, t
 
 
 @pytest.mark.slow
-def test_a_model_that_a_task_reads_is_read_again_where_its_only_holder_is_killed(workers, fitted, answers, tmp_path):
+def test_dask_reloads_model_after_worker_dies(workers, fitted, answers, tmp_path):
     dump(fitted, tmp_path / "model.skops")
     read = workers.submit(load, tmp_path / "model.skops")
     distributed.wait(read, timeout=TOO_LONG)

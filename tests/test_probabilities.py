@@ -32,7 +32,7 @@ def rows_of_sum_one(probabilities):
     return probabilities / probabilities.sum(axis=1, keepdims=True)
 
 
-def test_a_temperature_changes_no_answer_of_a_frozen_classifier_and_tunes_nothing(fitted):
+def test_temperature_of_frozen_classifier_keeps_predictions(fitted):
     steps = fitted.loss_curve_.copy()
     texts, labels = make_texts(4, seed=2)
     labels[:3] = labels[1:4]  # some wrong, so that a temperature can be told
@@ -44,7 +44,7 @@ def test_a_temperature_changes_no_answer_of_a_frozen_classifier_and_tunes_nothin
     np.testing.assert_array_equal(fitted.loss_curve_, steps)
 
 
-def test_where_all_kept_texts_are_answered_rightly_the_probabilities_become_0_and_1(fitted):
+def test_temperature_of_correct_texts_gives_0_and_1(fitted):
     texts, labels = make_texts(8)  # which it has learned
     assert fitted.score(texts, labels) == 1
     calibrated = CalibratedClassifierCV(FrozenEstimator(fitted), method="temperature", cv=2).fit(texts, labels)
@@ -60,7 +60,7 @@ def test_an_ensemble_keeps_a_body_per_fold_and_else_one_is_kept(tiny_classifier,
     assert len(bodies) == n_bodies
 
 
-def test_a_temperature_numbers_the_labels_so_that_names_take_part_by_number_only(tiny_classifier):
+def test_temperature_encodes_labels_as_numbers(tiny_classifier):
     texts, labels = make_texts(4)
     calibrated = CalibratedClassifierCV(tiny_classifier, method="temperature", cv=2).fit(texts, labels)
     nameless = calibrated.calibrated_classifiers_[0].estimator

@@ -40,7 +40,7 @@ ASKED_FOR = [
 ]
 
 
-def test_the_version_is_the_newest_release_or_a_development_version_after_it():
+def test_version_matches_changelog():
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     newest, day = re.search(r"^## (\d\S*) - (\S+)$", changelog, re.MULTILINE).groups()
@@ -51,7 +51,7 @@ def test_the_version_is_the_newest_release_or_a_development_version_after_it():
 
 
 @pytest.mark.parametrize("line", PROJECT["project"]["dependencies"])
-def test_a_dependency_has_one_lower_bound_which_the_tests_with_the_lowest_versions_can_install(line):
+def test_dependencies_have_one_installable_lower_bound(line):
     assert re.fullmatch(r"[a-z\d-]+>=[\d.]+", line), "make test-lowest replaces >= by =="
 
 

@@ -202,7 +202,7 @@ EVERY_TRIAL_IS_NAN = [  # what scikit-learn says of failed fits, and numpy of th
 
 
 @pytest.mark.filterwarnings(*EVERY_TRIAL_IS_NAN)
-def test_optuna_refits_with_the_parameters_it_was_given_where_every_trial_failed(classifier):
+def test_optuna_refits_with_own_parameters_if_all_trials_fail(classifier):
     lonely = {"prompt": pytest.importorskip("optuna").distributions.CategoricalDistribution(["word " * 500])}
     search = optuna_search(classifier, lonely, n_trials=1).fit(*TRAIN)
     assert search.best_estimator_.prompt is None
@@ -214,13 +214,13 @@ def test_optuna_refits_with_the_parameters_it_was_given_where_every_trial_failed
 
 
 @pytest.mark.filterwarnings(*EVERY_TRIAL_IS_NAN)
-def test_optuna_shows_an_error_of_a_trial_as_one_of_types_where_it_is_to_be_raised(classifier):
+def test_optuna_error_score_raise_shows_type_error(classifier):
     search = optuna_search(classifier, n_trials=1, error_score="raise")
     with pytest.raises(TypeError, match="dtypes are not compatible"):
         search.fit([*TRAIN[0][:-1], None], TRAIN[1])
 
 
-def test_to_scikit_learn_the_search_is_no_classifier_and_its_best_estimator_is_one(classifier):
+def test_optuna_search_is_no_classifier_but_its_best_estimator_is(classifier):
     search = optuna_search(classifier, n_trials=1).fit(*TRAIN)
     assert not is_classifier(search)  # so that cross_val_score around it would not stratify: give it cv=StratifiedKFold
     assert is_classifier(search.best_estimator_)

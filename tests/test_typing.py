@@ -115,7 +115,7 @@ def test_every_parameter_and_answer_of_a_function_has_a_stated_type(name):
 
 
 @pytest.mark.slow
-def test_a_project_outside_is_told_these_types(tmp_path):
+def test_types_are_visible_to_other_projects(tmp_path):
     pytest.importorskip("mypy", reason="the group dev is not installed")
     (tmp_path / USE.name).write_text(USE.read_text(encoding="utf-8"), encoding="utf-8")
     (tmp_path / "mypy.ini").write_text(CONFIG, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Measure what a grid over the head costs with a memory of tuned bodies, against the fits that it cannot do without.
+"""Measure the cost of a grid over the head with cached bodies, against the unavoidable fits.
 
     export OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1
     python caching.py --data DIR                # run what the results lack, print the table

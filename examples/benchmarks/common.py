@@ -1,4 +1,4 @@
-"""What the benchmarks share: the body, the reference's training, the clock, and a file of results."""
+"""Shared code of the benchmarks: the body, the training of setfit, the clock, and a file of results."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from threadpoolctl import threadpool_limits
 MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 KEY = ["set", "shots", "seed", "method", "model", "test_size", "threads"]
 SHARED_PACKAGES = ["torch", "sentence-transformers", "transformers", "scikit-learn"]
-# num_iterations, batch size and epoch of the reference's paper; the rate is the reference's own, the paper's diverges.
+# num_iterations, batch size and epoch of the SetFit paper; the rate is the default of setfit, the paper's diverges.
 RECIPE = {"num_iterations": 20, "num_epochs": 1, "batch_size": 16, "body_learning_rate": 2e-5}
 
 
@@ -71,7 +71,7 @@ def use_threads(n_threads: int) -> None:
 def train_reference(
     texts: list[str], labels: list[Any], seed: int, model: str, recipe: dict[str, Any], **of_model: Any
 ) -> Any:
-    """Train the reference silently, keeping nothing, and return its model."""
+    """Train setfit silently, without files, and return its model."""
     import setfit
     from transformers.trainer_callback import ProgressCallback
 
@@ -123,7 +123,7 @@ def add_row(path: Path, key: dict[str, Any], its_versions: str, measures: dict[s
 
 
 def is_done(results: pd.DataFrame, key: dict[str, Any], package: str) -> bool:
-    """Tell whether there is a result of just these versions; others are measured again."""
+    """Return whether there is a result of these versions; others are measured again."""
     return has_row(results, key, versions(package))
 
 

@@ -1,4 +1,4 @@
-"""Compare students with their teacher, and with a student of the reference's DistillationTrainer.
+"""Compare students with their teacher, and with a student of setfit.DistillationTrainer.
 
     export OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1
     python distillation.py --data DIR                # run what the results lack, print the table
@@ -71,7 +71,7 @@ def distil_by_reference(folder_of_teacher: str, texts: list[str], seed: int, fol
 
 
 def answer(model: str, data: str) -> None:
-    """Print how well and how quickly a saved model answers; in a process of its own."""
+    """Print the accuracy and the time of a saved model, in a separate process."""
     use_threads(1)
     test = read_texts(Path(data))
     texts = test["text"].tolist()
@@ -90,7 +90,7 @@ def answer(model: str, data: str) -> None:
 
 
 def measured(model: str, data: Path) -> dict[str, Any]:
-    """Return what a process of its own says of a saved model, with its size and the process's seconds."""
+    """Return the figures of a saved model from a separate process, with its size and the seconds of the process."""
     before = os.times()
     done = subprocess.run([sys.executable, __file__, "--answer", model, str(data)], capture_output=True, text=True)
     if done.returncode:

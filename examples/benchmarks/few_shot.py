@@ -57,7 +57,7 @@ from threadpoolctl import threadpool_limits
 
 SETS = ["sst2", "cr", "trec", "ag_news", "tickets"]
 LEGEND = """Accuracy in percent, mean ± standard deviation over seeds, and median processor seconds of fit; then mean
-differences to the reference on the same samples, in points ± standard error, and ratios of the seconds. The last line
+differences to setfit on the same samples, in points ± standard error, and ratios of the seconds. The last line
 is of the sets that have all methods; its ratios are geometric means."""
 
 Predict = Callable[[list[str]], Any]

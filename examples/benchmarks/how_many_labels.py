@@ -1,4 +1,4 @@
-"""Measure how accuracy grows with the number of labelled texts, and from where on a linear model on words will do.
+"""Measure how accuracy grows with the number of labelled texts, and where a linear model on words is enough.
 
     export OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1
     python how_many_labels.py --data DIR                  # run what the results lack, print the table
@@ -8,7 +8,7 @@ DIR holds NAME_train.csv and NAME_test.csv with the columns text and label. The 
 test texts (banking77, whose test texts are in the order of their classes: 1,000 drawn at random). The methods are
 
     sksetfit   SetFitClassifier with its defaults
-    untuned    logistic regression on the embeddings of the same body as it comes
+    untuned    logistic regression on the embeddings of the same body, frozen (the name in the results file)
     words      logistic regression on TF-IDF of words and pairs of words
 """
 

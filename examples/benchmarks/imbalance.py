@@ -1,4 +1,4 @@
-"""Measure what class weights are worth where one class has twenty times as many texts as another.
+"""Measure the gain of class weights if one class has twenty times as many texts as another.
 
     export OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1
     python imbalance.py --data DIR              # run what the results lack, print the table
@@ -11,7 +11,7 @@ first 1,000 test texts. The methods are
     no weights                  SetFitClassifier with its defaults; its batches have equal shares of the classes anyway
     class_weight="balanced"     even numbers of texts, the rest by weights in the loss and in the head
     balanced head               the default head with class_weight="balanced", the body without
-    frozen, no weights          logistic regression on the embeddings of the body as it comes
+    frozen, no weights          logistic regression on the embeddings of the frozen body
     frozen, balanced
 """
 

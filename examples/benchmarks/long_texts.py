@@ -1,4 +1,4 @@
-"""Compare what is done with texts that are longer than the model reads: cut off, or read in windows.
+"""Compare truncation and windows for texts that are longer than the model reads.
 
     export OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1
     python long_texts.py --data DIR                        # run what the results lack, print the table

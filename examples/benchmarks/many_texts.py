@@ -10,13 +10,12 @@ with fewer texts than asked for gives all that it has. All that a fit does is ti
 one untimed fit. The score is accuracy on the first 1,000 test texts (of banking77, whose test texts are in the order of
 their classes, 1,000 drawn at random), for goemotions the macro F1 of ten labels. The methods are
 
-    frozen           SetFitClassifier(max_steps=0, label_texts=None): the same head on the body as it comes
+    frozen           SetFitClassifier(max_steps=0, label_texts=None): the same head on the frozen body
     sksetfit         SetFitClassifier with its defaults
     cross-entropy    body and linear layer trained together: mean pooling, dropout, AdamW at 5e-5 (layer 1e-3),
                      batches of 16, at least 3 epochs and 200 steps, a tenth of them warm-up
 
-"cross-entropy" is the usual way to fine-tune a transformer. For several labels its loss weighs the two sides of each
-label alike.
+"cross-entropy" is the usual way to fine-tune a transformer. For multi-label sets its loss is balanced for each label.
 """
 
 from __future__ import annotations

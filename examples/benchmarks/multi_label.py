@@ -1,12 +1,12 @@
-"""Compare classifiers of texts with several labels on goemotions: macro F1 of its most frequent labels.
+"""Compare multi-label classifiers on goemotions: macro F1 of its most frequent labels.
 
     export OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1
     python multi_label.py --data DIR --seeds 0 1
 
 DIR holds goemotions_train.csv and goemotions_test.csv with the columns text and label, the labels of a text joined by
 semicolons. A sample of n shots is drawn label by label, n texts that have it; texts have other labels too. The
-reference's own head is unweighted, and answers few texts with any label at all; a balanced one on the same tuned
-embeddings is measured beside it. Results go to a file as in few_shot.py.
+head of setfit is unweighted and predicts no label for most texts; a balanced head on the same embeddings is measured as
+well. Results go to a file as in few_shot.py.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def balanced_head() -> OneVsRestClassifier:
     return OneVsRestClassifier(LogisticRegression(C=10, max_iter=1000, class_weight="balanced"))
 
 
-# A fit returns one or more ways to predict: the reference's body is tuned once for two heads. The second head is
+# A fit returns one or more ways to predict: the body of setfit is trained once for two heads. The second head is
 # fitted where it first predicts, and is no part of the time.
 def fit_frozen(texts: list[str], targets: Indicator, names: list[str], seed: int) -> list[Predict]:
     from sentence_transformers import SentenceTransformer

@@ -1,4 +1,4 @@
-"""Measure what "not sure" is worth: thresholds on held-out texts, and texts that belong to no class.
+"""Measure rejection: thresholds on held-out texts, and detection of texts that belong to no class.
 
     export OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1
     python not_sure.py --data DIR --seeds 0 1 2
@@ -58,7 +58,7 @@ def probabilities(texts: list[str], labels: list[str], others: list[str], seed: 
 
 
 class Remembering(ClassifierMixin, BaseEstimator):
-    """SetFitClassifier that is tuned when it is asked, and remembers its answers."""
+    """SetFitClassifier that trains at the first prediction, and caches its predictions."""
 
     def __init__(self, memory: Memory, seed: int) -> None:
         self.memory = memory

@@ -8,7 +8,7 @@
 DIR holds NAME_train.csv and NAME_test.csv with the columns text and label for each set. The methods are those of
 peer_process.py and
 
-    frozen                    logistic regression on the embeddings of the body as it comes
+    frozen                    logistic regression on the embeddings of the frozen body
     sksetfit                  SetFitClassifier(precision="float32")
     sksetfit, no label texts  SetFitClassifier(label_texts=None, precision="float32")
 

@@ -1,4 +1,4 @@
-"""Draw what few_shot.py has measured: accuracy against labelled texts, and time against texts.
+"""Plot the results of few_shot.py: accuracy against labelled texts, and time against texts.
 
     python pictures.py --pictures ../../docs/pictures
 

@@ -92,7 +92,7 @@ def lines_of(results: pd.DataFrame, body: str, shots: int) -> Lines:
 
 
 def speed_ups(rows: pd.DataFrame) -> pd.Series:
-    """Return, for each set, the median seconds of the reference over those of sksetfit on the same machine."""
+    """Return, for each set, the median seconds of setfit over those of sksetfit on the same machine."""
     machine = rows.loc[rows["method"] == "sksetfit", "machine"].iloc[-1]
     seconds = rows[rows["machine"] == machine].pivot_table(
         index="set", columns="method", values="fit_processor_seconds", aggfunc="median"

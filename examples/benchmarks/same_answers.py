@@ -1,4 +1,4 @@
-"""Compare the answers of two versions of sksetfit: what one has written, the other checks.
+"""Compare the predictions of two versions of sksetfit: one writes them, the other checks them.
 
     export OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1
     PYTHONPATH=BEFORE python same_answers.py --data DIR --write FOLDER

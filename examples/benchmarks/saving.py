@@ -1,4 +1,4 @@
-"""Measure the memory, time and size of keeping a model, beside the reference, on Linux.
+"""Measure memory, time and size of saving and loading a model, also with setfit, on Linux.
 
     OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 python saving.py
 
@@ -44,7 +44,7 @@ def measured(name: str, step: Callable[[], Any], mb_of_weights: float) -> Any:
 
 
 def keep(folder: Path) -> None:
-    """Fit, dump, and write as the reference's folder; say how much the weights take."""
+    """Fit, dump, and write a folder of setfit; return the size of the weights."""
     classifier = SetFitClassifier(max_steps=2, random_state=0).fit(TEXTS, LABELS)
     weights = classifier.encoder_.__getstate__()["body"]["weights"]
     n_bytes = sum(array.nbytes for array in weights.values())

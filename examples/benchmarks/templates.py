@@ -3,14 +3,14 @@
     export OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1
     python templates.py --data DIR                       # run what the results lack, print the tables
     python templates.py --data DIR --model FOLDER        # the same with another body, which is in a folder
-    python templates.py --data DIR --reference ag_news   # tune the reference on the names of this set, too
+    python templates.py --data DIR --reference ag_news   # train setfit on the names of this set, too
     python templates.py --table-only
 
 DIR holds NAME_test.csv with the columns text and label for each set. Test texts are a fixed random sample of each set
 (named_sets.py), and the body is frozen: its embeddings are computed once and kept in --cache, so that a candidate costs
 no more than the embeddings of a few names. A candidate is a list of templates (TEXTS) and a classifier of embeddings
-(HEADS). The row "reference" is the package setfit on the same names, tuned with its recipe for zero-shot classification
-(zero_shot.py), and "reference, frozen" the same texts and head on the frozen body.
+(HEADS). The row "reference" is the package setfit on the same names, trained with its method for zero-shot
+classification (zero_shot.py), and "reference, frozen" the same texts and head on the frozen body.
 
 For each set in turn the table takes the candidate that is best on all other sets, by accuracy in percent averaged over
 sets and bodies, and scores it on the set that was left out; then likewise without all sets of its kind. "The default"
@@ -234,7 +234,7 @@ def table(results: pd.DataFrame) -> str:
 
 
 def _gains(scores: pd.DataFrame) -> pd.DataFrame:
-    """Return mean differences ± standard errors over sets; those to the reference where it was tuned."""
+    """Return mean differences ± standard errors over sets; those to setfit where it was trained."""
 
     def gain(ours: str, theirs: str) -> str:
         of_set = (scores[ours] - scores[theirs]).dropna().groupby("set").mean()
@@ -252,7 +252,7 @@ def _markdown(title: str, text: pd.DataFrame) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default=MODEL, help="name or folder of a Sentence Transformer")
-    parser.add_argument("--reference", nargs="*", default=[], choices=SETS, help="sets to tune the reference for")
+    parser.add_argument("--reference", nargs="*", default=[], choices=SETS, help="sets to train setfit on")
     parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "templates_embeddings")
     run_and_print(parser, __file__, run, table, "Accuracy in percent, mean of all sets and bodies")
 

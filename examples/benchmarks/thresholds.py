@@ -1,4 +1,4 @@
-"""Compare decision thresholds for texts with several labels on goemotions: macro F1 of fixed and of tuned ones.
+"""Compare decision thresholds for multi-label classification on goemotions: macro F1 of fixed and of tuned ones.
 
     export OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1
     python thresholds.py --data DIR --seeds 0 1

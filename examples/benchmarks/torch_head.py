@@ -70,7 +70,7 @@ REFERENCE = "reference, end to end"
 
 
 class Reference:
-    """The reference's model, with the classes that its columns stand for."""
+    """A model of setfit, with the classes of its columns."""
 
     def __init__(self, texts: list[str], y: list[str], seed: int) -> None:
         self.classes_, codes = np.unique(y, return_inverse=True)

@@ -9,14 +9,14 @@ DIR holds NAME_train.csv and NAME_test.csv with the columns text and label. Unla
 the train file; the score is accuracy on the first 1,000 test texts. The methods are
 
     labelled only         SetFitClassifier with its defaults
-    head only             its head, fitted again with the surest three quarters of the unlabelled texts of each
+    head only             its head, fitted again with the most confident three quarters of the unlabelled texts of each
                           predicted class, which weigh as much together as the labelled ones
-    self-training         SetFitClassifier fitted again with the surest half of them, with 48 steps
+    self-training         SetFitClassifier fitted again with the most confident half of them, with 48 steps
     ..., half foreign     500 of the unlabelled texts are of another set, and belong to no class (--kinds)
     ..., one to five      every second class has a fifth of the unlabelled texts that the others have
 
-The surest are those whose two highest probabilities differ most. Predictions are in bfloat16. Processor seconds of the
-first method are those of its fit; those of the others include this fit.
+The most confident are those whose two highest probabilities differ most. Predictions are in bfloat16. Processor seconds
+of the first method are those of its fit; those of the others include this fit.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def unlabelled_texts(rest: pd.DataFrame, kind: str, seed: int, foreign: pd.DataF
     return chosen.sample(frac=1, random_state=seed)["text"].tolist()
 
 
-def surest(probabilities: NDArray[Any], share: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def most_confident(probabilities: NDArray[Any], share: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Return of each predicted class the rows of the largest margins, and the class of each."""
     predicted = probabilities.argmax(axis=1)
     ranked = np.sort(probabilities, axis=1)
@@ -73,14 +73,14 @@ def fit_head(first: Any, known: pd.DataFrame, texts: list[str]) -> Any:
     labelled = known["text"].tolist() + [text for texts_of_one in names.values() for text in texts_of_one]
     y = np.array([*known["label"], *(name for name, texts_of_one in names.items() for _ in texts_of_one)], dtype=object)
     embeddings, new = first.encoder_.transform(labelled), first.encoder_.transform(texts)
-    rows, codes = surest(first.head_.predict_proba(new), 0.75)
+    rows, codes = most_confident(first.head_.predict_proba(new), 0.75)
     weights = np.r_[np.ones(len(y)), np.full(len(rows), len(y) / len(rows))]
     head = clone(first.head_).fit(np.vstack([embeddings, new[rows]]), np.r_[y, first.classes_[codes]], weights)
     return lambda test_texts: head.predict(first.encoder_.transform(test_texts))
 
 
 def fit_again(first: Any, known: pd.DataFrame, texts: list[str]) -> Any:
-    rows, codes = surest(first.predict_proba(texts), 0.5)
+    rows, codes = most_confident(first.predict_proba(texts), 0.5)
     again = clone(first).set_params(max_steps=N_STEPS, precision="auto")
     again.fit(known["text"].tolist() + [texts[i] for i in rows], [*known["label"], *first.classes_[codes]])
     again.precision = "bfloat16"

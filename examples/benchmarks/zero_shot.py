@@ -1,4 +1,4 @@
-"""Compare classifiers that are told the names of the classes and no labelled text.
+"""Compare classifiers that are trained on class names without labelled texts.
 
     export OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1
     python zero_shot.py --data DIR                 # run what the results lack, print the table
@@ -14,9 +14,9 @@ names, which are those of NAMES as they stand there, and answer the first 1,000 
                              repeats "This sentence is {}" eight times, with a batch size of 32 and one epoch, as in
                              its guide to zero-shot classification; else with its defaults (oversampled pairs, a rate
                              of 2e-5)
-    nearest name             the name that is nearest to the text, by the cosine of the embeddings of the untuned body
+    nearest name             the name that is nearest to the text, by the cosine of the embeddings of the frozen body
 
-Nothing of a judged set but the names is known to any of them; the templates were chosen on other sets. Processor
+All of them use only the class names of a set; the templates were chosen on other sets. Processor
 seconds of fit count all threads, loading the body included, after one untimed fit.
 """
 

@@ -1,11 +1,11 @@
 """
-Retrain every week, and watch cost and accuracy
-===============================================
+Retrain every week, and compare cost and accuracy
+=================================================
 
-Every week a model is trained on the 150 tickets that were closed last: the oldest 70 % to train on, then 15 % for
-validation, and the newest 15 % for the test. It takes the place of the one in use if it is not worse on the validation
-tickets, which neither of the two has seen. A fit from the beginning is compared with one that goes on with the model in
-use (``warm_start=True``, see :doc:`/training`), and with the first model, never retrained.
+Every week a model is trained on the 150 tickets that were closed last: the oldest 70 % for training, then 15 % for
+validation, and the newest 15 % for the test. It replaces the current model if it is not worse on the validation
+tickets, which neither model was trained on. A fresh fit is compared with a warm start from the current model
+(``warm_start=True``, see :doc:`/training`) and with the first model, never retrained.
 
 .. code-block:: bash
 

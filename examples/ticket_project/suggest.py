@@ -1,11 +1,11 @@
 """
-Suggest labels for open tickets, and assign the sure ones
-=========================================================
+Suggest labels for open tickets, and assign the confident ones
+==============================================================
 
-Open tickets get two more columns: a comment for staff to judge, ``suggested: billing (83 %), then refund (9 %)``, and
-the label itself where the model is sure enough. How sure that is, :class:`~sksetfit.RejectClassifier` learns from
-closed tickets that the model was not trained on, so that the wanted share of what is assigned is right. A spreadsheet
-takes a ticket that begins with ``=``, ``+``, ``-`` or ``@`` for a formula: import that column as text.
+Open tickets get two more columns: a suggestion for the staff, ``suggested: billing (83 %), then refund (9 %)``, and the
+assigned label if the model is confident. :class:`~sksetfit.RejectClassifier` chooses the threshold for a target
+precision on closed tickets that were not used for training. A spreadsheet reads a ticket that begins with ``=``, ``+``,
+``-`` or ``@`` as a formula: import that column as text.
 
 .. code-block:: bash
 
@@ -13,11 +13,10 @@ takes a ticket that begins with ``=``, ``+``, ``-`` or ``@`` for a formula: impo
     python suggest.py own.skops --open OPEN.csv --text COLUMN --label COLUMN --output SUGGESTED.csv
 """
 
-# %%
-# The closed tickets are those that ``train.py`` has put aside, or ``--data``. Half of them choose the threshold, the
-# other half says what it is worth; without ``--open`` it also plays the open tickets, its labels taken away. A
-# precision that few tickets promise is not one that others keep: ``--confidence-level`` says how sure it shall be that
-# it is reached, see :doc:`/decisions`. Where it cannot be, nothing is assigned.
+# %% The closed tickets are the test tickets of ``train.py``, or ``--data``. Half of them are used to choose the
+# threshold, the other half to evaluate it. Without ``--open``, the second half without its labels also serves as the
+# open tickets. The precision on few tickets is optimistic: ``--confidence-level`` sets the confidence that the target
+# is reached (:doc:`/decisions`). If it cannot be reached, nothing is assigned.
 
 from __future__ import annotations
 
@@ -44,7 +43,7 @@ def read_open(options: argparse.Namespace) -> pd.DataFrame:
 
 
 def threshold(clf: SetFitClassifier, closed: pd.DataFrame, options: argparse.Namespace) -> float:
-    """Return how sure an answer must be to be assigned."""
+    """Return the least confidence at which a label is assigned."""
     sure = RejectClassifier(
         clf, precision=options.precision, confidence_level=options.confidence_level or None, cv="prefit"
     )
@@ -60,13 +59,13 @@ def threshold(clf: SetFitClassifier, closed: pd.DataFrame, options: argparse.Nam
 
 
 def suggestions(
-    clf: SetFitClassifier, tickets: pd.DataFrame, options: argparse.Namespace, surest: float
+    clf: SetFitClassifier, tickets: pd.DataFrame, options: argparse.Namespace, least: float
 ) -> pd.DataFrame:
     """Return the tickets with two more columns: the comment for staff, and what is assigned."""
     if taken := {"comment", "assigned"} & set(tickets):
         raise SystemExit(f"The open tickets have a column {' and '.join(sorted(taken))} already. Rename it.")
     tickets = tickets.assign(comment="", assigned="")
-    written = tickets[options.text].str.strip() != ""  # the others cannot be judged
+    written = tickets[options.text].str.strip() != ""  # the others get no prediction
     proba = clf.predict_proba(tickets.loc[written, options.text])
     best = np.argsort(-proba, axis=1)[:, :3]
     named = [
@@ -74,7 +73,7 @@ def suggestions(
     ]
     tickets.loc[written, "comment"] = [f"suggested: {first}, then {', '.join(rest)}" for first, *rest in named]
     labels = clf.classes_[best[:, 0]].astype(str)
-    tickets.loc[written, "assigned"] = np.where(proba.max(axis=1) >= surest, labels, "")
+    tickets.loc[written, "assigned"] = np.where(proba.max(axis=1) >= least, labels, "")
     return tickets
 
 
@@ -92,20 +91,20 @@ def main(arguments: list[str] | None = None) -> None:
         )
     if options.data is None:
         options.data = options.file.with_suffix(".test.csv")
-    choosing, judging = train_test_split(read_table(options), test_size=0.5, random_state=0)
-    tickets = judging.drop(columns=options.label) if options.open is None else read_open(options)
+    calibration, test = train_test_split(read_table(options), test_size=0.5, random_state=0)
+    tickets = test.drop(columns=options.label) if options.open is None else read_open(options)
     clf = load(options.file)
 
-    surest = threshold(clf, choosing, options)
-    if surest < np.inf:
-        judged = suggestions(clf, judging, options, surest)
-        assigned = judged[judged["assigned"] != ""]
-        print(f"{surest:.2f} is the least confidence at which a label is assigned, chosen on {len(choosing)} tickets")
-        print(f"{len(assigned)} of {len(judged)} other closed tickets would be assigned automatically", end="")
+    least = threshold(clf, calibration, options)
+    if least < np.inf:
+        tested = suggestions(clf, test, options, least)
+        assigned = tested[tested["assigned"] != ""]
+        print(f"{least:.2f} is the least confidence at which a label is assigned, chosen on {len(calibration)} tickets")
+        print(f"{len(assigned)} of {len(tested)} other closed tickets would be assigned automatically", end="")
         right = assigned["assigned"] == assigned[options.label].astype(str)
         print(f", {right.mean():.1%} of them rightly" if len(assigned) else "")
 
-    tickets = suggestions(clf, tickets, options, surest)
+    tickets = suggestions(clf, tickets, options, least)
     write_csv(tickets, options.output, "--output", options.open)
     print(f"{(tickets['assigned'] != '').sum()} of {len(tickets)} open tickets are assigned in {options.output}:\n")
     for text, comment, label in tickets[[options.text, "comment", "assigned"]].head().values:

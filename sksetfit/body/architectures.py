@@ -113,7 +113,7 @@ def _config_keys(kind: type[PretrainedConfig]) -> set[str]:
 
 
 def build_empty(description: dict[str, Any], n_tensors: int) -> Any:
-    """Build the transformer, or table of tokens, that is described; on the device "meta" that takes no memory."""
+    """Build the described transformer or static embeddings; on the device "meta" this takes no memory."""
     if description.get("model_type") != STATIC:
         return AutoModel.from_config(build_config(description, n_tensors))
     names, sizes = ["model_type", "vocab_size", "hidden_size"], list(description.values())[1:]

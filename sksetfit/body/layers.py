@@ -23,9 +23,9 @@ def _layers_of(transformer: nn.Module) -> tuple[str, nn.ModuleList] | None:
 def freeze_lowest(body: Body) -> None:
     """Keep the embeddings and the lowest sixth of the layers as they are.
 
-    Half of a small model's weights are the embeddings of single tokens, of which a few texts touch a few. To tune
-    these and what is right above them takes a quarter of the time and brings no accuracy. To leave half of the layers
-    as they are costs more than a point. A table of tokens has nothing else, and is tuned.
+    Half of the weights of a small model are token embeddings, and few texts contain few of the tokens. Training these
+    and the lowest layers takes a quarter of the time and gains no accuracy. Freezing half of the layers costs more than
+    a point. Static embeddings have no other weights and are trained.
     """
     if not body.has_layers:
         return

@@ -238,15 +238,16 @@ def has_weights_for(model: Any, classes: NDArray[Any], n_dimensions: int, *, mul
 def resolve(head: Any, *, multi_label: bool, n_texts: float, n_classes: int, names_only: bool = False) -> Any:
     """Put values in the place of "auto", and return the head; of `LogisticRegressionHead` the plain model.
 
-    ``class_weight`` becomes "balanced" for several labels per text, each of which is on few texts, so that an
-    unweighted head would answer with no label at all for most; single labels are as frequent as they are.
+    ``class_weight`` becomes "balanced" for multi-label targets: each label is rare, and an unweighted head would
+    predict no label for most texts. For single-label targets it becomes None.
 
-    ``C`` becomes a number at which probabilities come out right. The embeddings of tuned texts lie closer together than
-    those of new ones, the more so the more texts there are: the larger the data, the more the head must be held back,
-    where LogisticRegression does the opposite by itself. Many classes share the probability and need less of it. For
-    several labels per text, each of which has a head of its own, it is 10.
+    ``C`` becomes a number at which probabilities are calibrated. The embeddings of training texts are closer together
+    than those of new texts, and more so with more texts. The larger the data, the more regularisation the head needs,
+    while a constant C of LogisticRegression regularises less. With many classes it needs less regularisation. For
+    multi-label targets, with one head per label, it is 10.
 
-    ``fit_intercept`` becomes False where all texts are made of names, which do not say how frequent classes are.
+    ``fit_intercept`` becomes False if all texts are templates of class names, because they contain no class
+    frequencies.
     """
     parameters = head.get_params()
     resolved: dict[str, Any] = {}

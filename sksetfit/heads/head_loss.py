@@ -1,4 +1,4 @@
-"""The loss of a linear layer on embeddings: one that has weights of its own, which are learned along."""
+"""The loss of a linear layer on embeddings, whose weights are trained with the body."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Class names as extra training texts: which ones there are, and whether they tell anything.
+"""Class names as extra training texts: the candidates, and the check that they match the labelled texts.
 
-At eight texts per class the names of the classes are worth as much as several labelled texts.
+At eight texts per class, class names are worth several labelled texts.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from sksetfit.inputs.templates import as_words, templated
 from sksetfit.inputs.texts import check_label_texts
 
 N_TEMPLATES = 3  # next to labelled texts more of them bring nothing
-# Measured on six data sets: names that tell lie above in nearly all samples of two texts per class, meaningless ones
-# below. Two classes differ in a single direction, so that little tells their names apart, and fewer are let go.
+# Measured on six data sets: meaningful names are above in nearly all samples of two texts per class, meaningless ones
+# below. Two classes differ in a single direction, so the measure is noisy, and the limit is lower.
 MIN_ALIGNMENT, MIN_ALIGNMENT_OF_TWO = 0.05, 0.03
 
 
@@ -59,11 +59,11 @@ def names_are_informative(
     label_embeddings: NDArray[np.float32],
     label_indicator: NDArray[np.bool_],
 ) -> bool:
-    """Tell whether the label texts say something about the texts, judged on the body before tuning.
+    """Return whether the label texts match the labelled texts, measured on the frozen body.
 
-    They do where the classes differ from each other in much the same directions by their texts and by their names:
-    where the means of the texts of each class and the means of the label texts of each class, both centred, have a
-    cosine above a small minimum. Names that say nothing have one near 0, names of the wrong classes one below.
+    They match if texts and label texts separate the classes in similar directions: the centred class means of the texts
+    and those of the label texts have a cosine above a small minimum. Meaningless names have a cosine near 0, names of
+    the wrong classes a negative one.
 
     Parameters
     ----------

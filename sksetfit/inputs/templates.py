@@ -88,12 +88,11 @@ def make_templated_texts(
     "This is an example of {}" and "{} is mentioned here". Other lists were no better on data sets other
     than those they were chosen on.
 
-    `SetFitClassifier` notices such texts. To tune on names alone measures worse than to leave the body as it is, so
-    that ``max_steps="auto"`` makes no steps; and the default head has no intercept, which would be fitted to how alike
-    the names are and says nothing of how frequent the classes are. With templates of your own, set ``max_steps=0`` and
-    ``head__fit_intercept=False``, and likewise where a dict gives a single text of each name. How the classes are named
-    can matter more than all that. A text that would be made for two labels is left to the one whose name it is: "very
-    positive" to that label, and not to "positive".
+    `SetFitClassifier` recognises such texts. Training on names alone is less accurate than a frozen body, so
+    ``max_steps="auto"`` makes no steps. The default head has no intercept, because names contain no class frequencies.
+    With your own templates, or if a dict gives a single text of each name, set ``max_steps=0`` and
+    ``head__fit_intercept=False``. The choice of the names can matter more than the templates. A text that would be made
+    for two labels goes to the label whose name it is: "very positive" to that label, and not to "positive".
 
     Examples
     --------

@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 
 class RiskCoverageDisplay:
-    """Risk-coverage curve: the share of wrong answers among the surest, for each share that is answered.
+    """Risk-coverage curve: the error rate on the most confident predictions, for each share of accepted texts.
 
-    Texts are put in the order of the largest probability of `predict_proba`. The coverage is the share of them that is
-    answered, the surest first, and the risk the share of these answers that is wrong [1]_. The curve of a classifier
-    that knows when it is wrong is low on the left and rises late; the right end is its error rate. It is made by
-    `from_estimator` or `from_predictions`.
+    Texts are sorted by the largest probability of `predict_proba`. The coverage is the share of accepted texts, most
+    confident first, and the risk is the error rate on these texts [1]_. If confidence separates errors well, the curve
+    is low on the left and rises late; its right end is the error rate on all texts. Create it with `from_estimator` or
+    `from_predictions`.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""A fitted classifier as a folder of the reference package, setfit, and back.
+"""Write a fitted classifier as a folder of setfit, and read such a folder.
 
 torch and sentence-transformers take seconds to import, so they are imported inside the functions that need them.
 """
@@ -33,7 +33,7 @@ HEAD, CONFIG, NORMALIZE = "model_head.pkl", "config_setfit.json", "normalize_emb
 
 
 def write_setfit(clf: HeadOnEmbeddings, folder: str | os.PathLike[str]) -> None:
-    """Write a fitted classifier as a folder that the reference package loads.
+    """Write a fitted classifier as a folder that setfit loads.
 
     ``SetFitModel.from_pretrained(folder)`` of setfit then gives equal predictions and probabilities, and
     ``SentenceTransformer(folder)`` the embeddings, except of texts that are read in windows (``long_texts="windows"``):
@@ -43,8 +43,8 @@ def write_setfit(clf: HeadOnEmbeddings, folder: str | os.PathLike[str]) -> None:
     Parameters
     ----------
     clf : SetFitClassifier or DistilledSetFitClassifier
-        A fitted one. Its head is written as a pickle, as the reference wants it; it needs scikit-learn to be read,
-        and whatever package the head is of, but not this one: a `TorchHead` becomes a `LogisticRegression`.
+        A fitted classifier. Its head is written as a pickle, as setfit requires. Reading it needs scikit-learn and the
+        package of the head, but not this one: a `TorchHead` becomes a `LogisticRegression`.
     folder : str or path
         Where to; it must not exist yet, or be empty.
 
@@ -57,8 +57,8 @@ def write_setfit(clf: HeadOnEmbeddings, folder: str | os.PathLike[str]) -> None:
     FileNotFoundError, FileExistsError
         If there is no such parent folder, or something is at ``folder`` already.
     ValueError
-        If the labels are str in an array of objects, which the reference cannot answer, and the head is of a kind
-        whose labels cannot be exchanged.
+        If the labels are str in an object array, which setfit cannot predict, and the labels of this kind of head
+        cannot be exchanged.
 
     Warns
     -----
@@ -72,8 +72,8 @@ def write_setfit(clf: HeadOnEmbeddings, folder: str | os.PathLike[str]) -> None:
 
     Notes
     -----
-    With the strategy "multi-output" the reference gives the probabilities of both 0 and 1, in a third dimension. It
-    computes embeddings in float32, whatever the classifier's ``precision`` and ``backend`` are.
+    With the strategy "multi-output" setfit returns the probabilities of both 0 and 1, in a third dimension. It computes
+    embeddings in float32, independent of ``precision`` and ``backend`` of the classifier.
 
     Examples
     --------
@@ -140,7 +140,7 @@ def read_setfit(
     revision: str | None = None,
     device: str | None = None,
 ) -> SetFitClassifier:
-    """Read a model that the reference package trained and saved, as a fitted classifier.
+    """Read a model that setfit saved, as a fitted classifier.
 
     Parameters
     ----------
@@ -157,8 +157,8 @@ def read_setfit(
     Returns
     -------
     SetFitClassifier
-        The fitted classifier. Its labels and probabilities are the reference's; `dump` keeps it in a file without a
-        pickle. Fitting it again starts from the body that is there, without the reference's normalising.
+        The fitted classifier. Its labels and probabilities are those of setfit; `dump` saves it in a file without a
+        pickle. Fitting it again starts from the body in the folder, without the normalisation of setfit.
 
     Raises
     ------
@@ -181,10 +181,10 @@ def read_setfit(
 
     Notes
     -----
-    The columns of probabilities are those of ``classes_``, which are sorted; the reference may have them in another
-    order, that of the model's ``labels``. Texts are cut as there (``long_texts="truncate"``). A torch head becomes a
-    `LogisticRegression` of equal weights; to read it, setfit must be installed. What the model was trained on is not
-    known, so that ``encoder_`` has no ``class_count_`` and ``word_counts_``.
+    The columns of probabilities are those of ``classes_``, which are sorted; setfit orders them as the ``labels`` of
+    its model. Long texts are truncated as in setfit (``long_texts="truncate"``). A torch head becomes a
+    `LogisticRegression` with the same weights; to read it, setfit must be installed. The training data is unknown, so
+    ``encoder_`` has no ``class_count_`` and ``word_counts_``.
 
     Examples
     --------
@@ -250,7 +250,7 @@ def _read_config(folder: Path) -> tuple[list[Any] | None, bool]:
     """Return the labels, None where there are none, and whether embeddings are made unit length."""
     try:
         config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-    except FileNotFoundError:  # the first versions of the reference wrote none
+    except FileNotFoundError:  # the first versions of setfit wrote none
         return None, False
     except ValueError as error:
         raise ValueError(f"{str(folder / CONFIG)!r} is no JSON: {error}. Fetch or save the model again.") from error

@@ -1,4 +1,4 @@
-"""Heads of the reference package, setfit, in the form of ours: the same answers, under labels of their own."""
+"""Conversion of setfit heads to heads of this package, with the same predictions and the user's labels."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def _sort_classes(head: BaseEstimator) -> None:
 
 
 def _from_torch(head: Any) -> BaseEstimator:
-    """Return the scikit-learn classifier that has the weights of the reference's torch head."""
+    """Return a scikit-learn classifier with the weights of a torch head of setfit."""
     scale = head.temperature + head.eps
     linear = head.linear
     weight = linear.weight.detach().cpu().double().numpy() / scale
@@ -134,7 +134,7 @@ def _from_torch(head: Any) -> BaseEstimator:
 
 
 def logistic_head(weight: NDArray[np.float64], bias: NDArray[np.float64], *, multi_label: bool) -> BaseEstimator:
-    """Return a fitted logistic regression of these weights, a row for each class; one per label for several labels."""
+    """Return a fitted logistic regression with these weights, a row per class; for multi-label one model per label."""
     # Fitted on nothing for all that a fitted one has beside its weights.
     n_classes, nothing = len(weight), np.zeros_like(weight)
     if multi_label:

@@ -1,4 +1,4 @@
-"""Names of the reference, setfit, and what there is here instead."""
+"""Names of setfit and their counterparts in this package."""
 
 from __future__ import annotations
 

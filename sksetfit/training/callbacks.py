@@ -198,7 +198,7 @@ def hold_out(data: TrainingData, fraction: float, rng: np.random.RandomState) ->
 
 
 def some_of_each_class(data: TrainingData) -> TrainingData:
-    """Return texts of all classes alike, as many as tell how good the embeddings are, or all where they are few."""
+    """Return a class-balanced sample of texts for scoring, or all if they are few."""
     n_most = max(MAX_SCORING_TEXTS, 4 * len(data.targets.classes))
     if len(data.texts) <= n_most:
         return data
@@ -207,7 +207,7 @@ def some_of_each_class(data: TrainingData) -> TrainingData:
 
 
 def code_of(scoring: Any) -> Any:
-    """Return what a function does, which pickles tell by its name only: in a notebook it may be another tomorrow."""
+    """Return the code of a function. Pickles have its name only, and in a notebook the function may change."""
     code = getattr(getattr(scoring, "_score_func", scoring), "__code__", None)
     return code and (code.co_code, code.co_names, [each for each in code.co_consts if not hasattr(each, "co_code")])
 

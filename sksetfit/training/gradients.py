@@ -22,7 +22,7 @@ LossOfBatch = Callable[[Tensor, NDArray[np.intp]], Tensor]  # of the embeddings,
 
 
 class ParametricLoss(nn.Module):
-    """A `LossOfBatch` with weights of its own, which are learned at a rate of their own."""
+    """A `LossOfBatch` with trainable weights, which have a separate learning rate."""
 
     learning_rate: float
 

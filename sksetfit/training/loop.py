@@ -32,9 +32,8 @@ def run_steps(
 ) -> None:
     """Tune the body of ``state`` in place, by its plan, so that the loss of its embeddings falls.
 
-    The body stays in evaluation mode: there is no dropout, so that nothing random is left but the batches, of which
-    there are as many as steps. A loss that has weights of its own learns them along. A callback ends the training by
-    ``state.stop = True``.
+    The body stays in evaluation mode, without dropout, so only the batches are random, one per step. A `ParametricLoss`
+    is trained as well. A callback stops the training with ``state.stop = True``.
 
     Raises
     ------

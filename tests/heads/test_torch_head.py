@@ -148,7 +148,7 @@ def test_what_a_caller_has_switched_in_torch_does_not_reach_the_fit():
         np.testing.assert_array_equal(TorchHead().fit(X, y).coef_, coef)
 
 
-def test_too_few_iterations_are_told():
+def test_too_few_iterations_warn():
     with pytest.warns(ConvergenceWarning, match="max_iter=3"):
         TorchHead(max_iter=3).fit(*rows_of_numbers())
 
@@ -208,7 +208,7 @@ def test_one_number_for_all_texts_cannot_be_weighted(end_to_end, tiny_classifier
 
 
 @pytest.mark.parametrize("end_to_end", [True, False])
-def test_the_body_is_tuned_by_the_loss_of_the_head_only_where_it_is_end_to_end(end_to_end, tiny_classifier):
+def test_head_loss_trains_body_only_end_to_end(end_to_end, tiny_classifier):
     plain = clone(tiny_classifier).fit(TEXTS, LABELS)
     tiny_classifier.set_params(head=TorchHead(end_to_end=end_to_end)).fit(TEXTS, LABELS)
     same = np.array_equal(plain.encoder_.transform(TEXTS), tiny_classifier.encoder_.transform(TEXTS))
@@ -218,7 +218,7 @@ def test_the_body_is_tuned_by_the_loss_of_the_head_only_where_it_is_end_to_end(e
         np.testing.assert_allclose(tiny_classifier.predict_proba(TEXTS), plain.predict_proba(TEXTS), atol=5e-3)
 
 
-def test_the_layer_learns_along_and_the_head_is_fitted_on_the_final_embeddings(with_head, tunings):
+def test_torch_head_is_fitted_on_final_embeddings(with_head, tunings):
     with_head.fit(TEXTS, LABELS)
     (loss,) = tunings
     assert loss.coef.abs().sum() > 0
@@ -376,7 +376,7 @@ def test_the_plan_says_that_the_head_takes_part(with_head, capsys):
     assert "loss of the head" not in capsys.readouterr().out
 
 
-def test_a_rate_at_which_it_diverges_is_told(with_head):
+def test_rate_at_which_it_diverges_raises(with_head):
     with pytest.raises(ValueError, match=r"The tuning diverged.*learning_rate"):
         with_head.set_params(head__learning_rate=1e38).fit(TEXTS, LABELS)
 

@@ -106,7 +106,7 @@ def test_a_data_set_that_is_not_on_the_hub_is_told_by_its_name_only(fitted):
 
 
 @pytest.mark.parametrize("text", NASTY)
-def test_whatever_texts_and_names_hold_the_front_matter_is_read_back_as_it_was(fitted, text, tmp_path):
+def test_front_matter_round_trips_any_text(fitted, text, tmp_path):
     card = model_card(fitted, X_TEST, Y_TEST, widget_texts=[text], model_name=text, dataset=text)
     assert card.data.widget == [{"text": text}]
     card.save(tmp_path / "README.md")
@@ -180,7 +180,7 @@ def test_the_first_lines_say_what_the_model_is(fitted):
     assert "- **Maximum sequence length:** 64 tokens\n- **Number of classes:** 3" in text
 
 
-def test_an_untuned_body_is_said_to_be_untuned(tiny_model):
+def test_model_card_of_frozen_body(tiny_model):
     card = model_card(one_step(tiny_model, max_steps=0).fit(X_TRAIN, Y_TRAIN))
     assert "was not fine-tuned.\nThe head, LogisticRegression, was fitted on its embeddings of 24 labelled" in card.text
     assert "### Loss" not in card.text

@@ -63,7 +63,7 @@ def test_the_revision_of_a_push_gives_its_model_after_the_next_one_too(hub, fitt
 
 
 @pytest.mark.parametrize("revision", ["0123456789" * 4, "no-such-branch"])
-def test_a_revision_that_is_not_there_is_told(hub, fitted, revision):
+def test_revision_that_is_not_there_raises(hub, fitted, revision):
     push_to_hub(fitted, FILMS, card="# Films")
     with pytest.raises(ValueError, match=f"'model.skops' of '{FILMS}' at revision '{revision}' could not be fetched"):
         load(FILMS, revision=revision)

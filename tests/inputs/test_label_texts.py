@@ -85,7 +85,7 @@ def test_equal_names_do_not_tell(classes):
 def test_meaningless_names_rarely_tell():
     rng = np.random.RandomState(1)
     indicator = np.repeat(np.eye(6, dtype=bool), 8, axis=0)
-    told = [
+    aligned = [
         names_are_informative(
             rng.normal(size=(48, 384)).astype(np.float32),
             indicator,
@@ -94,7 +94,7 @@ def test_meaningless_names_rarely_tell():
         )
         for _ in range(50)
     ]
-    assert np.mean(told) < 0.2
+    assert np.mean(aligned) < 0.2
 
 
 def test_a_class_that_was_not_looked_at_is_passed_over(classes):
@@ -111,7 +111,7 @@ def first_loss(tiny_model, **parameters):
     return encoder.fit(*make_texts(4)).loss_curve_[0]
 
 
-def test_label_texts_add_their_cross_entropy_to_the_supervised_contrastive_loss(tiny_model):
+def test_label_texts_add_cross_entropy_to_supcon(tiny_model):
     X, y = make_texts(4)  # all of which, and the label texts, are in the first batch
     names = {"food": ["bread", "cheese"], "music": ["a song"], "sport": ["tennis"]}
     frozen = SetFitEncoder(tiny_model, max_steps=0, label_texts=None, device="cpu").fit(X, y)

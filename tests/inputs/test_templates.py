@@ -23,7 +23,7 @@ def test_the_name_as_words_stands_in_every_text_of_its_class():
     assert all(words[label] in text for text, label in zip(X, y, strict=True))
 
 
-def test_rows_come_label_by_label_in_the_order_of_the_templates_and_never_change():
+def test_templated_rows_are_ordered_by_label_and_template():
     X, y = make_templated_texts(["b", "a"], templates=["{}", "the {}"])
     assert X == ["b", "the b", "a", "the a"]
     assert y.tolist() == ["b", "b", "a", "a"]
@@ -45,14 +45,14 @@ def test_any_sequence_of_names_gives_the_same(labels):
 
 
 @pytest.mark.parametrize(("keys", "kind"), [((3, 1), "i"), ((True, False), "b"), (("x", "y"), "U")])
-def test_a_dict_names_labels_of_any_kind_and_its_names_are_taken_as_they_are(keys, kind):
+def test_templates_accept_dict_of_names(keys, kind):
     X, y = make_templated_texts({keys[0]: "e-mail", keys[1]: ["by_post", "letters"]}, templates=["about {}"])
     assert X == ["about e-mail", "about by_post", "about letters"]
     assert y.tolist() == [keys[0], keys[1], keys[1]]
     assert y.dtype.kind == kind
 
 
-def test_n_per_label_takes_the_first_texts_and_every_name_before_the_next_template():
+def test_n_per_label_uses_each_name_before_next_template():
     labels = {"m": ["e-mail", "inbox"], "p": ["post", "letters", "parcels"]}
     X, y = make_templated_texts(labels, templates=["{}", "the {}"], n_per_label=3)
     assert X == ["e-mail", "inbox", "the e-mail", "post", "letters", "parcels"]
@@ -158,9 +158,9 @@ def test_a_classifier_takes_what_is_made(tiny_classifier):
 @pytest.mark.real_weights
 def test_names_alone_tell_texts_apart():
     X, y = make_texts(5)
-    told = SetFitClassifier(max_steps=0, head=LogisticRegression(fit_intercept=False))
-    told.fit(*make_templated_texts(list(TOPICS)))
-    assert told.score(X, y) > 0.8
+    zero_shot = SetFitClassifier(max_steps=0, head=LogisticRegression(fit_intercept=False))
+    zero_shot.fit(*make_templated_texts(list(TOPICS)))
+    assert zero_shot.score(X, y) > 0.8
 
 
 def test_a_text_that_is_the_name_of_another_label_is_left_to_that_one():

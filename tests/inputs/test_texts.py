@@ -176,7 +176,7 @@ INDICATORS = {
 
 
 @pytest.mark.parametrize("case", named(INDICATORS))
-def test_every_indicator_matrix_gives_the_same_targets_under_the_names_of_its_columns(case):
+def test_indicator_matrices_give_same_targets(case):
     y, classes = case
     targets = check_targets(y, 4)
     assert targets.multi_label

@@ -89,7 +89,7 @@ def test_what_is_no_class_weight_is_told_before_any_training(tiny_classifier, no
         tiny_classifier.set_params(class_weight=class_weight).fit(X, Y)
 
 
-def test_a_column_that_only_counted_texts_fill_is_told(no_training, tiny_classifier):
+def test_column_that_only_counted_texts_fill_raises(no_training, tiny_classifier):
     with pytest.raises(ValueError, match="every text that counts has the label 1"):
         tiny_classifier.fit(X, LABELS, sample_weight=LABELS[:, 1])
 
@@ -136,7 +136,7 @@ def test_the_tuning_reads_ratios_of_weights_only(tiny_encoder, loss):
     assert np.abs(tiny_encoder.fit(X, Y).transform(X) - once).max() > 1e-2
 
 
-def test_the_scale_of_weights_does_not_move_the_probabilities_of_the_default_head(tiny_classifier):
+def test_weight_scale_keeps_default_head_probabilities(tiny_classifier):
     weights = np.random.RandomState(0).rand(18) + 0.1
     tiny_classifier.set_params(max_steps=0)
     once = tiny_classifier.fit(X, Y, sample_weight=weights).predict_proba(X)
@@ -188,7 +188,7 @@ def test_balanced_classes_have_equal_sums():
     assert class_weights(None, targets) is None
 
 
-def test_balanced_leaves_out_texts_of_classes_that_have_more_than_the_rarest():
+def test_balanced_undersamples_to_rarest_class():
     y = np.repeat(["a", "b", "c"], [40, 10, 12])
     rows = undersample(check_targets(y, 62))
     assert np.unique(y[rows], return_counts=True)[1].tolist() == [10, 10, 10]

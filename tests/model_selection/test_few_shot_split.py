@@ -64,7 +64,7 @@ def test_the_indices_are_integers_and_those_to_test_on_are_sorted():
         assert not set(train) & set(test)
 
 
-def test_each_beginning_of_the_texts_to_train_on_is_as_balanced_as_it_can_be():
+def test_few_shot_split_prefixes_are_balanced():
     for train, _ in FewShotSplit(6, random_state=0).split(UNEVEN, UNEVEN):
         for n in range(len(train) + 1):
             drawn = [counts(UNEVEN[train[:n]]).get(label, 0) for label in "abcd"]

@@ -123,7 +123,7 @@ def test_texts_of_one_confidence_are_answered_together():
     assert (classifier.threshold_, classifier.coverage_) == (0.8, 0.75)
 
 
-def test_a_precision_that_is_not_reached_is_a_warning_with_what_came_closest():
+def test_unreached_precision_warns_with_closest():
     confidence, right = [0.9, 0.8, 0.7, 0.6], [False, True, True, False]
     with pytest.warns(UserWarning, match=r"precision=0\.95 .*precision is taken: 0\.667 at coverage 0\.750") as caught:
         classifier = on_answers(confidence, right, precision=0.95)
@@ -144,7 +144,7 @@ def test_with_a_confidence_level_the_lower_bound_must_reach_the_precision(level)
     assert classifier.precision_ == right[:n_answered].mean() > 0.8
 
 
-def test_few_answers_never_reach_a_confidence_level_and_the_highest_precision_is_taken():
+def test_confidence_level_with_few_texts_takes_highest_precision():
     confidence, right = np.linspace(0.99, 0.6, 10), np.arange(10) < 6
     message = r"at confidence_level=0\.9 .*1\.000, which is at least 0\.681 at this level, at coverage 0\.600"
     with pytest.warns(UserWarning, match=message):
@@ -191,7 +191,7 @@ def test_prefit_fits_nothing_and_reads_all_texts_as_held_out():
     assert (classifier.predict(X[150:]) != "not sure").mean() == classifier.coverage_ == 0.6
 
 
-def test_a_validation_label_that_the_fitted_estimator_does_not_know_is_one_that_it_gets_wrong():
+def test_reject_counts_unknown_validation_labels_as_wrong():
     fitted = LogisticRegression().fit(X, WORDS)
     strange = np.where(np.arange(300) % 3 == 0, "neither", WORDS)
     assert RejectClassifier(fitted, coverage=1.0, cv="prefit").fit(X, strange).precision_ <= 2 / 3
@@ -305,7 +305,7 @@ def test_scikit_learns_battery_holds(estimator, check, monkeypatch):
         pytest.fail(f"scikit-learn skipped the check: {skipped}")
 
 
-def test_it_is_the_last_step_of_a_pipeline_and_counts_what_it_leaves_as_wrong():
+def test_reject_in_pipeline_scores_rejections_as_wrong():
     pipeline = make_pipeline(StandardScaler(), RejectClassifier(LOGISTIC, coverage=0.5, cv=2))
     scores = cross_val_score(pipeline, X, WORDS, cv=3)
     assert (scores < 0.6).all()
@@ -512,7 +512,7 @@ def test_large_numbers_without_a_sign_come_back_as_they_are():
     assert set(classifier.predict(X).tolist()) == {-1, *labels.tolist()}
 
 
-def test_probabilities_that_are_not_finite_are_told():
+def test_probabilities_that_are_not_finite_raise():
     with pytest.raises(ValueError, match="predict_proba gives values that are not finite"):
         RejectClassifier(Oracle().fit(None, [0, 1]), coverage=0.5, cv="prefit").fit([[0.2, np.nan]] * 2, [0, 1])
 

@@ -126,7 +126,7 @@ def test_probabilities_that_are_all_equal_give_the_label_to_all_rows():
 # -- on which rows
 
 
-def test_thresholds_are_those_of_probabilities_of_copies_that_were_fitted_on_other_rows():
+def test_thresholds_use_out_of_fold_probabilities():
     cv = KFold(3, shuffle=True, random_state=0)
     held_out = cross_val_predict(BASE, X, Y, cv=cv, method="predict_proba")
     expected = tuned(held_out, Y).thresholds_

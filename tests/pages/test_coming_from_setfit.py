@@ -53,9 +53,7 @@ OF_THE_MODEL += ["save_pretrained", "push_to_hub", "create_model_card"]
 OF_THE_TRAINER = ["train", "evaluate", "hyperparameter_search", "apply_hyperparameters", "push_to_hub"]
 THROUGH_KEYWORDS = {"SetFitModel.from_pretrained": {"head_params"}}  # which its signature does not name
 
-needs_setfit = pytest.mark.skipif(
-    importlib.util.find_spec("setfit") is None, reason="setfit, the reference, is not installed"
-)
+needs_setfit = pytest.mark.skipif(importlib.util.find_spec("setfit") is None, reason="setfit is not installed")
 
 
 def run(*command, folder):
@@ -104,7 +102,7 @@ def test_every_parameter_of_setfit_is_mapped_and_no_other(tmp_path):
     assert mapped_parameters() == there
 
 
-@pytest.mark.skipif(not SEEDS.exists(), reason="the list of what the reference does is not beside this clone")
+@pytest.mark.skipif(not SEEDS.exists(), reason="the list of the features of setfit is not beside this clone")
 def test_every_row_of_what_the_reference_does_has_its_row():
     rows = [cell for cell in first_cells(SEEDS.read_text(encoding="utf-8")) if cell != "reference"]
     assert len(rows) > 10

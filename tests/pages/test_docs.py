@@ -1,6 +1,6 @@
 """Every block of Python in the README and on the pages of docs/ runs, and the pages make a site without a warning.
 
-Long pages run in `make test-all` only. Blocks that begin with "# setfit" are code of the reference, which
+Long pages run in `make test-all` only. Blocks that begin with "# setfit" are code of setfit, which
 test_coming_from_setfit.py runs.
 """
 

@@ -121,7 +121,7 @@ def test_it_goes_on_where_it_stopped_also_at_the_end_of_the_input(session, topic
     assert set(load(tmp_path / "model.skops").classes_) == {"food", "music", "sport"}
 
 
-def test_without_any_label_the_first_texts_come_by_chance_and_labels_are_typed(session, tmp_path, capsys):
+def test_first_texts_without_labels_are_random(session, tmp_path, capsys):
     found = session(["food", "y", "1", "music", "y", "2", "1", "q"])
     assert found["label"].tolist() == ["food", "food", "music", "music", "food"]
     assert "fitting on 5 texts" in capsys.readouterr().out

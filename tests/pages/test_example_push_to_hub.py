@@ -94,7 +94,7 @@ def test_a_token_that_may_only_read_is_told_before_training(example, hub, argume
     assert hub.repositories == {}
 
 
-def test_a_token_that_the_hub_does_not_know_is_told(example, hub, arguments, monkeypatch):
+def test_unknown_token_is_reported(example, hub, arguments, monkeypatch):
     monkeypatch.setenv("HF_TOKEN", "hf_old")
     refused(example, [*arguments, "--repo", "owner/films"], "does not know the token")
 
@@ -105,14 +105,14 @@ def test_a_name_without_an_owner_is_told_before_the_hub_is_asked(example, hub, a
     assert hub.asked == []
 
 
-def test_a_hub_that_refuses_the_push_is_told(example, hub, arguments):
+def test_refused_push_is_reported(example, hub, arguments):
     refused(
         example, [*arguments, "--repo", "team/films"], "'team/films' could not be pushed to .*\n.*no rights to create"
     )
     assert hub.repositories == {}
 
 
-def test_a_hub_that_fails_is_told(example, hub, arguments):
+def test_hub_failure_is_reported(example, hub, arguments):
     hub.faults["whoami"] = 503
     refused(example, [*arguments, "--repo", "owner/films"], r"did not say who is signed in \(HfHubHTTPError\)")
 
@@ -123,12 +123,12 @@ def test_a_token_that_cannot_be_sent_is_not_shown(example, hub, arguments, monke
     refused(example, [*arguments, "--repo", "owner/films"], "the token was copied whole")
 
 
-def test_a_hub_that_is_not_there_is_told(example, hub, arguments):
+def test_unreachable_hub_is_reported(example, hub, arguments):
     hub.stop()
     refused(example, [*arguments, "--repo", "owner/films"], "Check the network")
 
 
-def test_offline_is_told(example, hub, arguments, monkeypatch):
+def test_offline_is_reported(example, hub, arguments, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     refused(example, [*arguments, "--repo", "owner/films"], "Unset HF_HUB_OFFLINE")
     assert hub.asked == []

@@ -93,7 +93,7 @@ def all_of(*questions):
     return lambda batcher: asyncio.gather(*map(batcher.answer, questions), return_exceptions=True)
 
 
-def test_concurrent_requests_are_answered_together_and_get_their_own_answers(example, shouting):
+def test_concurrent_requests_share_a_batch(example, shouting):
     assert batched(example, shouting, all_of(["a", "b"], ["c"], ["d"])) == [["A", "B"], ["C"], ["D"]]
     assert shouting.batches == [["a", "b", "c", "d"]]
 
@@ -104,7 +104,7 @@ def test_a_batch_holds_whole_requests_and_no_more_texts_than_it_may(example, sho
     assert shouting.batches == [["a", "b", "c", "d"], ["e"], ["f", "g", "h", "i", "j"], ["k"]]
 
 
-def test_a_request_alone_does_not_wait_for_ever_and_batches_of_one_do_not_wait_at_all(example, shouting):
+def test_single_request_waits_at_most_wait_ms(example, shouting):
     assert batched(example, shouting, all_of(["a"])) == [["A"]]
     assert batched(example, shouting, all_of(["a"], ["b"]), max_texts=1, wait_seconds=10 * TOO_LONG) == [["A"], ["B"]]
     assert shouting.batches == [["a"], ["a"], ["b"]]
@@ -173,7 +173,7 @@ def test_a_request_that_is_cancelled_leaves_the_queue_and_its_batch(example, sho
     assert shouting.batches == [["a"]]
 
 
-def test_a_request_that_is_cancelled_while_it_is_answered_does_not_disturb_the_others(example):
+def test_cancelled_request_leaves_others_unaffected(example):
     begun, go_on = threading.Event(), threading.Event()
 
     def slow(texts):
@@ -194,7 +194,7 @@ def test_a_request_that_is_cancelled_while_it_is_answered_does_not_disturb_the_o
     batched(example, slow, ask)
 
 
-def test_what_waits_when_it_is_closed_is_answered_and_nothing_else_is_taken(example, shouting):
+def test_close_answers_waiting_requests_only(example, shouting):
     async def ask(batcher):
         waiting = asyncio.create_task(batcher.answer(["a"]))
         await asyncio.sleep(0)
@@ -329,7 +329,7 @@ def test_where_it_is_not_sure_the_label_is_null(client, fitted):
     assert counted(client, "classifier_not_sure_total") == before + (~sure).sum()
 
 
-def test_the_threshold_of_a_reject_classifier_is_taken_unless_another_is_given(example, fitted, tmp_path):
+def test_service_uses_reject_threshold_by_default(example, fitted, tmp_path):
     rejecting = RejectClassifier(fitted, coverage=0.5, cv="prefit").fit(*make_texts(10, seed=2))
     dump(rejecting, tmp_path / "model.skops")
     texts = make_texts(10, seed=3)[0]

@@ -91,7 +91,7 @@ def test_a_label_with_one_drawn_text_does_not_stand_in_the_way(table, tiny_model
     assert set(load(tmp_path / "rare.skops").classes_) == {"food", "music", "rare", "sport"}
 
 
-def test_the_mistakes_are_exactly_the_wrong_ones_the_surest_first(trained, tmp_path, capsys):
+def test_mistakes_are_sorted_by_confidence(trained, tmp_path, capsys):
     script("score").main([str(trained), *COLUMNS, "--mistakes", str(tmp_path / "mistakes.csv")])
     printed = capsys.readouterr().out
     mistakes = pd.read_csv(tmp_path / "mistakes.csv")
@@ -137,17 +137,15 @@ def test_open_tickets_get_a_comment_and_the_sure_ones_a_label(trained_well, tabl
     assert not list(tmp_path.glob(".*.partial"))
 
 
-def test_the_precision_that_is_told_is_that_of_tickets_that_did_not_choose_the_threshold(
-    trained_well, tmp_path, capsys
-):
+def test_suggest_reports_precision_on_held_out_tickets(trained_well, tmp_path, capsys):
     closed = tmp_path / "own.test.csv"
     tickets = pd.read_csv(closed)
     options = ["--output", str(tmp_path / "new.csv"), "--precision", "0.5", "--confidence-level", "0"]
     script("suggest").main([str(trained_well), *COLUMNS, *options])
-    judged = pd.read_csv(tmp_path / "new.csv").merge(tickets[["id", "topic"]], on="id")
-    assert len(judged) == 30
+    scored = pd.read_csv(tmp_path / "new.csv").merge(tickets[["id", "topic"]], on="id")
+    assert len(scored) == 30
     assert "topic" not in pd.read_csv(tmp_path / "new.csv")
-    right = (judged["assigned"] == judged["topic"])[judged["assigned"].notna()].mean()
+    right = (scored["assigned"] == scored["topic"])[scored["assigned"].notna()].mean()
     assert f"{right:.1%} of them rightly" in capsys.readouterr().out
 
 
@@ -254,13 +252,13 @@ def test_a_worse_model_is_not_taken_and_the_one_in_use_stays_as_it_is(weekly, mo
             models.append(clf)
         return -next(rank for rank, model in enumerate(models) if clf is model)  # the newer, the worse
 
-    def watched(options):
+    def recorded(options):
         results, in_use = simulate(options)
         kept.update(in_use)
         return results, in_use
 
     monkeypatch.setattr(SetFitClassifier, "score", score)
-    monkeypatch.setattr(retrain, "simulate", watched)
+    monkeypatch.setattr(retrain, "simulate", recorded)
     results = retrain.main(weekly)
     assert len(models) == 5
     assert results.groupby("week")["kept"].sum().tolist() == [3, 0, 0]
@@ -268,7 +266,7 @@ def test_a_worse_model_is_not_taken_and_the_one_in_use_stays_as_it_is(weekly, mo
     assert not models[0].warm_start
 
 
-def test_with_dates_the_newest_tickets_come_last_and_weeks_are_those_of_the_calendar(weekly, monkeypatch):
+def test_retrain_sorts_by_date_and_calendar_week(weekly, monkeypatch):
     retrain = script("retrain")
     found = []
     monkeypatch.setattr(retrain, "simulate", lambda options: found.extend(retrain.windows(options)) or 1 / 0)

@@ -53,7 +53,7 @@ def test_a_comma_at_the_end_of_rows_does_not_shift_the_columns(own_data, tmp_pat
 
 
 @pytest.mark.parametrize("rows", ["1,goal, and out,sport\n", "1,goal,sport\n2,bread, and butter,food\n"])
-def test_texts_with_commas_that_are_not_in_quotes_are_told(own_data, tmp_path, rows):
+def test_texts_with_commas_that_are_not_in_quotes_raise(own_data, tmp_path, rows):
     (tmp_path / "own.csv").write_text(f"id,text,category\n{rows}")
     with pytest.raises(SystemExit, match="texts that have commas be in quotes"):
         own_data.read_texts(options_of(own_data, "--data", tmp_path / "own.csv"))

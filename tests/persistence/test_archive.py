@@ -24,7 +24,7 @@ def check(members, *, sealed=True):
     check_archive(io.BytesIO(packed(members, sealed=sealed)))
 
 
-def test_what_skops_writes_passes_with_and_without_a_seal(members):
+def test_skops_archive_passes_with_and_without_checksums(members):
     check(members)
     check(members, sealed=False)
 
@@ -34,7 +34,7 @@ def test_a_seal_names_the_sum_of_every_member(members):
         assert json.loads(archive.read("sha256.json")).keys() == members.keys()
 
 
-def test_any_change_breaks_the_seal(members):
+def test_any_change_breaks_the_checksums(members):
     stream = io.BytesIO(packed(members))
     with ZipFile(stream) as archive:
         sums = archive.read("sha256.json")

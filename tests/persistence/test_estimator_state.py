@@ -67,7 +67,7 @@ def test_another_version_is_told_by_both_names(version):
         warn_of_other_version(version)
 
 
-def test_this_version_is_not_told():
+def test_same_version_does_not_warn():
     warn_of_other_version(__version__)
 
 

@@ -99,7 +99,7 @@ def test_the_types_of_all_nodes_are_told_but_those_that_are_trusted():
     assert named({"a": np.arange(3), "b": slice(3)}, NdArrayNode={"numpy.ndarray"}) == {"builtins.slice"}
 
 
-def test_what_is_more_than_data_is_told():
+def test_schema_with_more_than_data_is_reported():
     assert named([b"bytes"]) == {"builtins.bytes"}
     assert named([np.positive]) != set()
     transformer = FunctionTransformer(np.log1p)

@@ -192,7 +192,7 @@ def test_a_place_that_cannot_be_written_is_told_before_anything_is_written(fitte
     assert not list(tmp_path.iterdir())
 
 
-def test_arguments_of_another_kind_are_told(fitted, file):
+def test_arguments_of_another_kind_raise(fitted, file):
     with pytest.raises(TypeError, match=r"dump\(estimator, file\) writes a fitted estimator, got str"):
         dump(str(file), fitted)
     with pytest.raises(TypeError, match="trusted must be a list"):
@@ -263,7 +263,7 @@ def test_skops_alone_reads_what_was_written(fitted, file):
 
 
 @pytest.mark.filterwarnings("ignore:This model was saved by sksetfit")
-def test_another_version_is_told(fitted, file):
+def test_another_version_warns(fitted, file):
     forge(file, lambda schema: encoder(schema).update(_version=plain("0.0.1")))
     with pytest.warns(UserWarning, match=f"saved by sksetfit '0.0.1' and is read by sksetfit '{__version__}'"):
         again = load(file)
@@ -493,7 +493,7 @@ def test_a_warning_that_the_caller_wants_as_an_error_stays_that_warning(file):
         load(file)
 
 
-def test_a_package_that_is_not_installed_is_told(file):
+def test_package_that_is_not_installed_raises(file):
     forge(file, lambda schema: attributes(schema)["head_"].update(__module__="no_such_package", __class__="Head"))
     with pytest.raises(ValueError, match="needs the module 'no_such_package', which is not installed here"):
         load(file, trusted=["no_such_package.Head"])

@@ -85,11 +85,11 @@ def test_no_steps_can_be_drawn_as_well():
     assert len(TuningCurveDisplay(loss_curve=np.array([])).plot().line_.get_xdata()) == 0
 
 
-def test_an_estimator_that_is_not_fitted_is_told():
+def test_estimator_that_is_not_fitted_raises():
     with pytest.raises(NotFittedError):
         TuningCurveDisplay.from_estimator(SetFitClassifier())
 
 
-def test_another_estimator_is_told(fitted):
+def test_another_estimator_raises(fitted):
     with pytest.raises(TypeError, match=r"must be a SetFitClassifier or .*, got Pipeline.*pipeline\[-1\]"):
         TuningCurveDisplay.from_estimator(make_pipeline(fitted))

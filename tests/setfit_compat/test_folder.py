@@ -84,7 +84,7 @@ def read(folder, **options):
 
 
 def put_head(folder, head, **config):
-    """Put a head and a config into a model's folder, as the reference would have saved them."""
+    """Put a head and a config into a model's folder, as setfit saves them."""
     joblib.dump(head, folder / "model_head.pkl")
     (folder / "config_setfit.json").write_text(json.dumps({"labels": None, "normalize_embeddings": False} | config))
 
@@ -201,7 +201,7 @@ def test_what_exists_is_not_overwritten(fitted, tmp_path, what):
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] in (["mine.txt"], ["taken"])
 
 
-def test_a_folder_without_a_parent_is_told(fitted, tmp_path):
+def test_folder_without_a_parent_raises(fitted, tmp_path):
     with pytest.raises(FileNotFoundError, match=r"there is no folder '.*nowhere'"):
         write_setfit(fitted, tmp_path / "nowhere" / "model")
     assert not list(tmp_path.iterdir())
@@ -349,7 +349,7 @@ def test_a_head_that_answers_words_keeps_them(folder, fitted):
 
 
 @pytest.mark.parametrize("labels", [["a"], ["a", "a", "b"], ["a", 1, "b"], [None, "a", "b"]])
-def test_labels_that_do_not_fit_are_told(folder, labels):
+def test_labels_that_do_not_fit_raise(folder, labels):
     put_head(folder, LogisticRegression().fit(np.eye(3, 32), [0, 1, 2]), labels=labels)
     with pytest.raises(ValueError, match=r"a LogisticRegression, cannot be used: .* labels in config_setfit\.json"):
         read(folder)
@@ -383,7 +383,7 @@ def test_a_model_of_the_first_versions_has_no_config(folder, fitted):
 
 
 @pytest.mark.parametrize("content", ["{", "[]", "3", '{"labels": "ab"}', '{"normalize_embeddings": 1}'])
-def test_a_damaged_config_is_told(folder, content):
+def test_damaged_config_raises(folder, content):
     (folder / "config_setfit.json").write_text(content)
     with pytest.raises(ValueError, match=r"config_setfit\.json' (is no JSON|must have a list of labels)"):
         read(folder)
@@ -418,14 +418,14 @@ def test_a_head_that_cannot_be_used_is_named(folder, head, why):
         read(folder)
 
 
-def test_a_head_of_a_package_that_is_not_installed_is_told(folder):
+def test_head_of_a_package_that_is_not_installed_raises(folder):
     (folder / "model_head.pkl").write_bytes(b"cno_such_package.heads\nHead\n.")
     with pytest.raises(ValueError, match="needs the module 'no_such_package', which is not installed"):
         read(folder)
 
 
 @pytest.mark.parametrize("content", [b"", b"no pickle", b"csklearn.linear_model\nNoSuchHead\n."])
-def test_a_damaged_head_is_told(folder, content):
+def test_damaged_head_raises(folder, content):
     (folder / "model_head.pkl").write_bytes(content)
     with pytest.raises(ValueError, match=r"could not be read .* model_head\.pkl is damaged"):
         read(folder)
@@ -460,12 +460,12 @@ def test_a_name_is_fetched_at_its_revision_without_what_is_not_read(hub, folder,
 
 @quiet_client
 @pytest.mark.parametrize("name", ["owner/no-such-model", "/no/such/folder"])
-def test_a_model_that_is_not_found_is_told(hub, name):
+def test_model_that_is_not_found_raises(hub, name):
     with pytest.raises(ValueError, match=f"{name}' was not found. There is no such folder, and "):
         read(name)
 
 
-def test_without_the_hub_it_is_told():
+def test_without_the_hub_it_raises():
     with pytest.raises(ConnectionError, match="There is no such folder, and"):
         read("owner/model")
 
@@ -479,7 +479,7 @@ def test_a_folder_has_no_revision(folder):
 
 
 class SetFitHead(torch.nn.Module):
-    """What of the reference's torch head is read."""
+    """The attributes of a setfit torch head that are read."""
 
     def __init__(self, n_answers, *, multitarget=False, bias=True):
         super().__init__()
@@ -518,7 +518,7 @@ def test_a_model_with_a_torch_head_is_read(folder, tmp_path):
     assert_equal_answers(load(tmp_path / "model.skops"), clf)
 
 
-# -- beside the reference itself
+# -- against setfit itself
 
 
 WRITTEN = {
@@ -560,9 +560,9 @@ class Reference(NamedTuple):
 
 @pytest.fixture(scope="module")
 def reference(tiny_model, tmp_path_factory):
-    """What the reference answers, from a process of its own."""
+    """Predictions of setfit, from a separate process."""
     if importlib.util.find_spec("setfit") is None:
-        pytest.skip("setfit, the reference, is not installed")
+        pytest.skip("setfit is not installed")
     root = tmp_path_factory.mktemp("reference")
     (root / "written").mkdir()
     written = {}
@@ -604,7 +604,7 @@ for folder in sys.argv[2:]:
 
 @pytest.fixture(scope="module")
 def read_models(reference):
-    """The answers of each model of the reference that was read; in a process of its own, which imports setfit."""
+    """The predictions of each setfit model that was read; in a separate process, which imports setfit."""
     folders = [str(reference.root / "trained" / name) for name in TRAINED]
     env = os.environ | {"HF_HUB_OFFLINE": "1", "PYTHONPATH": str(Path(sksetfit.__file__).parent.parent)}
     command = [sys.executable, "-c", READ_AND_ANSWER, json.dumps(X_NEW), *folders]

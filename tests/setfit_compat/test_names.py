@@ -1,4 +1,4 @@
-"""The names of setfit, which are told what there is here instead."""
+"""Names of setfit raise with their counterpart in sksetfit."""
 
 import copy
 import inspect
@@ -32,7 +32,7 @@ def test_what_is_named_instead_exists_and_stands_on_the_page(name):
     assert all(each in PAGE.read_text(encoding="utf-8") for each in named)
 
 
-def test_the_page_begins_with_the_title_that_is_told():
+def test_page_title_is_that_of_the_message():
     assert PAGE.read_text(encoding="utf-8").startswith("# Coming from setfit\n")
 
 

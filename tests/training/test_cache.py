@@ -175,7 +175,7 @@ def test_several_labels_and_early_stopping_are_found_again(cached, tunings):
     np.testing.assert_array_equal(*scores)
 
 
-def test_with_early_stopping_labels_of_another_type_and_no_seed_are_found_again(cached, tunings):
+def test_cache_hit_with_early_stopping_and_other_label_type(cached, tunings):
     cached.set_params(early_stopping=True, random_state=None)
     for y in (Y, np.array(Y, dtype=object), pd.Series(Y)):
         cached.fit(X, y)
@@ -227,7 +227,7 @@ def test_a_file_behind_a_link_that_was_changed_is_another_model(cached, tiny_mod
 # -- what becomes of an estimator from a memory
 
 
-def test_bodies_that_were_tuned_alike_without_a_seed_are_told_apart(cached, tmp_path):
+def test_unseeded_bodies_have_different_keys(cached, tmp_path):
     cached.set_params(random_state=None)
     first, second = (
         SetFitClassifier(**cached.get_params() | {"memory": tmp_path / name}).fit(X, Y) for name in ("a", "b")
@@ -409,7 +409,7 @@ def test_what_is_not_to_be_kept_is_computed_again(tmp_path):
     assert computed == [1, 1]
 
 
-def test_the_arrays_that_were_used_last_are_at_hand_up_to_a_number_of_bytes():
+def test_array_cache_evicts_by_bytes():
     recent = _RecentArrays(3 * 80)
     for key in "abc":
         recent.put(key, np.arange(10))

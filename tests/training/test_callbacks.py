@@ -1,4 +1,4 @@
-"""scikit-learn's callbacks: what they are told of a tuning, and that they can stop it."""
+"""scikit-learn's callbacks: the calls during a fit, and that they can stop it."""
 
 import pickle
 import subprocess
@@ -20,22 +20,22 @@ X, Y = make_texts(8)
 
 
 class Recorder:
-    """Keeps what it is told, and stops after a number of steps."""
+    """Records its calls, and stops after a number of steps."""
 
     def __init__(self, stop_after=None):
-        self.told, self.stop_after = [], stop_after
+        self.calls, self.stop_after = [], stop_after
 
     def setup(self, estimator, context):
-        self.told.append(("setup", context.task_name, context.max_subtasks))
+        self.calls.append(("setup", context.task_name, context.max_subtasks))
 
     def teardown(self, estimator, context):
-        self.told.append(("teardown", context.task_name, None))
+        self.calls.append(("teardown", context.task_name, None))
 
     def on_fit_task_begin(self, estimator, context):
-        self.told.append(("begin", context.task_name, context.task_id))
+        self.calls.append(("begin", context.task_name, context.task_id))
 
     def on_fit_task_end(self, estimator, context, *, X=None, y=None, fitted_estimator=None, metadata=None):
-        self.told.append(("end", context.task_name, context.task_id))
+        self.calls.append(("end", context.task_name, context.task_id))
         self.given = X, y, metadata
         self.fitted = fitted_estimator
         self.answer = fitted_estimator.transform(X) if hasattr(estimator, "transform") else fitted_estimator.predict(X)
@@ -47,11 +47,11 @@ def estimator(request):
     return request.getfixturevalue(request.param).set_params(max_steps=4)
 
 
-def test_a_callback_is_told_of_the_fit_and_of_each_step(estimator):
+def test_callback_sees_fit_and_each_step(estimator):
     recorder = Recorder()
     estimator.set_callbacks(recorder).fit(X, Y)
     steps = [each for i in range(4) for each in (("begin", "tuning step", i), ("end", "tuning step", i))]
-    assert recorder.told == [
+    assert recorder.calls == [
         ("setup", "fit", 4),
         ("begin", "fit", 0),
         *steps,
@@ -66,7 +66,7 @@ def test_a_callback_stops_the_tuning(estimator):
     assert (estimator.n_steps_, estimator.loss_curve_.shape) == (2, (2,))
 
 
-def test_the_estimator_that_a_callback_gets_answers_as_if_the_fit_had_ended_there(tiny_classifier):
+def test_callback_estimator_predicts_like_stopped_fit(tiny_classifier):
     recorder = Recorder(stop_after=3)
     tiny_classifier.set_callbacks(recorder).fit(X, Y)
     np.testing.assert_array_equal(recorder.answer, tiny_classifier.predict(X))
@@ -83,16 +83,16 @@ def test_a_fit_without_steps_and_one_from_a_memory_are_reported(tiny_classifier,
     recorder = Recorder()
     tiny_classifier.set_params(memory=tmp_path).fit(X, Y)
     tiny_classifier.set_callbacks(recorder).fit(X, Y)
-    assert [told for told, _, _ in recorder.told] == ["setup", "begin", "end", "teardown"]
+    assert [kind for kind, _, _ in recorder.calls] == ["setup", "begin", "end", "teardown"]
     tiny_classifier.set_params(memory=None, max_steps=0).fit(X, Y)
-    assert [told for told, _, _ in recorder.told[4:]] == ["setup", "begin", "end", "teardown"]
+    assert [kind for kind, _, _ in recorder.calls[4:]] == ["setup", "begin", "end", "teardown"]
 
 
 def test_a_callback_is_torn_down_when_the_fit_fails(tiny_classifier):
     recorder = Recorder()
     with pytest.raises(ValueError, match="diverged"):
         tiny_classifier.set_callbacks(recorder).set_params(learning_rate=1e38).fit(X, Y)
-    assert recorder.told[-1][0] == "teardown"
+    assert recorder.calls[-1][0] == "teardown"
     assert not any(name.startswith("_callback") for name in vars(tiny_classifier))
 
 
@@ -100,7 +100,7 @@ def test_every_task_that_begins_ends_also_where_early_stopping_stops(tiny_classi
     recorder = Recorder()
     tiny_classifier.set_params(early_stopping=True, n_iter_no_change=1, scoring=lambda *_: 1.0, max_steps=30)
     tiny_classifier.set_callbacks(recorder).fit(X, Y)
-    begun, ended = ([each[1:] for each in recorder.told if each[0] == kind] for kind in ("begin", "end"))
+    begun, ended = ([each[1:] for each in recorder.calls if each[0] == kind] for kind in ("begin", "end"))
     assert sorted(begun) == sorted(ended)
     assert len(begun) < 30
 

@@ -98,9 +98,7 @@ def test_a_student_has_the_dimensions_of_its_teacher_and_its_length(teacher, mod
 
 
 @pytest.mark.parametrize("kind", ["fewer layers", "static", "smaller folder"])
-def test_a_student_of_a_teacher_whose_embeddings_are_long_learns_their_length(
-    tiny_model, smaller_model, tmp_path, kind
-):
+def test_student_learns_norm_of_teacher(tiny_model, smaller_model, tmp_path, kind):
     model = {"static": "static", "smaller folder": smaller_model}.get(kind)
     modules = [Transformer(tiny_model), Pooling(32)]  # no Normalize
     SentenceTransformer(modules=modules, device="cpu").save_pretrained(str(tmp_path))
@@ -111,7 +109,7 @@ def test_a_student_of_a_teacher_whose_embeddings_are_long_learns_their_length(
 
 
 @pytest.mark.parametrize("n_per_class", [3, 60])  # fewer texts than dimensions, and more
-def test_the_map_behind_a_folder_is_near_from_the_beginning_also_on_new_texts(tiny_model, n_per_class):
+def test_linear_map_starts_near_teacher(tiny_model, n_per_class):
     teacher = load_body(tiny_model, device="cpu")
     student, _ = learned(teacher, make_texts(n_per_class)[0], model=tiny_model, max_steps=0)
     assert distance(student, teacher) < (0.3 if n_per_class == 3 else 0.03)
@@ -135,7 +133,7 @@ def test_tokens_that_no_text_holds_keep_their_first_vector(teacher):
     assert (np.abs(tuned[seen] - vectors[seen]).max(axis=1) > 0).all()
 
 
-def test_the_first_vectors_of_a_table_are_of_the_precision_that_is_asked_for(teacher):
+def test_static_vectors_have_requested_precision(teacher):
     table, _ = learned(teacher, model="static", max_steps=0, precision="float32")
     vectors = table.transformer.weight.detach()
     one, other = (vectors[table.tokenizer.token_to_id(letter)].numpy() for letter in "xy")  # which no text holds
@@ -143,7 +141,7 @@ def test_the_first_vectors_of_a_table_are_of_the_precision_that_is_asked_for(tea
     np.testing.assert_allclose(one - other, expected, atol=1e-5)
 
 
-def test_the_lowest_sixth_and_the_embeddings_of_tokens_stay_as_they_are_in_a_transformer(teacher):
+def test_distill_freezes_embeddings_and_lowest_layers(teacher):
     student, _ = learned(teacher, **STEPS)
     own, teachers = body_to_state(student)["weights"], body_to_state(teacher)["weights"]
     name = "transformer.embeddings.word_embeddings.weight"
@@ -229,7 +227,7 @@ def test_global_generators_and_settings_are_left_alone(teacher, model):
 
 
 @pytest.mark.parametrize("around", [torch.inference_mode, torch.no_grad])
-def test_a_student_that_was_made_without_gradients_is_the_same_and_can_be_tuned(teacher, model, around):
+def test_student_made_under_no_grad_is_trainable(teacher, model, around):
     expected, losses = learned(teacher, model=model)
     with around():
         student, same = learned(teacher, model=model)
@@ -250,9 +248,9 @@ def test_nothing_is_printed_unless_it_is_asked_for(teacher, model, capfd):
     learned(teacher, model=model)
     assert capfd.readouterr() == ("", "")
     learned(teacher, model=model, verbose=1)
-    told = capfd.readouterr()
-    assert told.out == "[sksetfit] 60 distinct texts: 3 steps of 16 of them on cpu\n"
-    assert "tuning: 100%" in told.err
+    output = capfd.readouterr()
+    assert output.out == "[sksetfit] 60 distinct texts: 3 steps of 16 of them on cpu\n"
+    assert "tuning: 100%" in output.err
 
 
 # -- what is refused
@@ -266,7 +264,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_what_cannot_be_is_told_before_the_teacher_is_asked(tiny_model, monkeypatch, case):
+def test_wrong_parameters_raise_before_teacher_predicts(tiny_model, monkeypatch, case):
     changes, message = REFUSED[case]
     teacher = load_body(tiny_model, device="cpu")
     for name in ("encode", "encode_tokens"):
@@ -289,7 +287,7 @@ def test_a_transformer_may_learn_from_a_table(teacher, tiny_model):
 
 
 @pytest.mark.parametrize("model", [None, "static"])
-def test_a_rate_that_is_too_high_is_told(teacher, model):
+def test_rate_that_is_too_high_raises(teacher, model):
     with pytest.raises(ValueError, match=r"The tuning diverged: .* Lower learning_rate \(it was 1e\+38\)"):
         learned(teacher, model=model, learning_rate=1e38, max_steps=20)
 

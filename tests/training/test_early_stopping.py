@@ -101,8 +101,8 @@ def test_a_score_that_is_no_number_is_an_error():
 def test_the_scores_are_those_of_the_classifier_as_it_would_have_been(stopping):
     clf = stopping.set_params(max_steps=5, n_iter_no_change=5).fit(X, Y, X_val=X_VAL, y_val=Y_VAL)
     assert clf.validation_steps_.tolist() == [0, 1, 2, 3, 4, 5]
-    untuned = SetFitClassifier(**clf.get_params() | {"early_stopping": False, "max_steps": 0}).fit(X, Y)
-    assert clf.validation_scores_[0] == untuned.score(X_VAL, Y_VAL)
+    frozen = SetFitClassifier(**clf.get_params() | {"early_stopping": False, "max_steps": 0}).fit(X, Y)
+    assert clf.validation_scores_[0] == frozen.score(X_VAL, Y_VAL)
     assert clf.validation_scores_.max() == clf.score(X_VAL, Y_VAL)
 
 
@@ -125,7 +125,7 @@ MICRO = pytest.param(make_scorer(f1_score, average="micro"), marks=needs_sklearn
 
 
 @pytest.mark.parametrize("scoring", ["f1_macro", "neg_log_loss", "roc_auc_ovr", MICRO])
-def test_any_scorer_of_scikit_learn_judges(stopping, scoring):
+def test_early_stopping_takes_any_scorer(stopping, scoring):
     clf = stopping.set_params(scoring=scoring).fit(X, Y, X_val=X_VAL, y_val=Y_VAL)
     assert np.isfinite(clf.validation_scores_).all()
     assert len(clf.validation_scores_) == len(clf.validation_steps_) > 1
@@ -181,7 +181,7 @@ def test_an_error_of_the_scorer_leaves_the_classifier_as_it_was(stopping, fitted
     assert not hasattr(stopping, "encoder_")
 
 
-# -- what is wrong is told before any training
+# -- errors before any training
 
 
 @pytest.fixture
@@ -210,13 +210,13 @@ def no_training(monkeypatch):
         ({"n_iter_no_change": 0}, {}, "The 'n_iter_no_change' parameter"),
     ],
 )
-def test_what_is_wrong_is_told_before_any_training(stopping, changes, validation, says):
+def test_wrong_arguments_raise_before_training(stopping, changes, validation, says):
     with pytest.raises(ValueError, match=says):
         stopping.set_params(**changes).fit(X, Y, **validation)
 
 
 @pytest.mark.usefixtures("no_training")
-def test_a_matrix_of_another_width_is_told(stopping):
+def test_matrix_of_another_width_raises(stopping):
     labels = np.column_stack([np.array(Y) == "food", np.array(Y) == "music"])
     with pytest.raises(ValueError, match=r"y_val must be a matrix of 0 and 1 of shape \(15, 2\)"):
         stopping.fit(X, labels, X_val=X_VAL, y_val=np.ones((15, 3)))
@@ -291,7 +291,7 @@ def test_held_out_texts_and_the_others_are_all(fitted):
     assert sorted([*left.weights, *held_out.weights]) == list(range(1, 25))
 
 
-def test_of_many_texts_some_of_each_class_judge(monkeypatch):
+def test_scoring_texts_are_balanced_sample(monkeypatch):
     monkeypatch.setattr("sksetfit.training.callbacks.MAX_SCORING_TEXTS", 6)
     few = some_of_each_class(check_training_data(X, Y))
     assert sorted(few.targets.y) == sorted(["food", "music", "sport"] * 4)

@@ -78,7 +78,7 @@ class SmallMemory:
         self.held -= n_tokens
 
 
-def test_where_the_memory_runs_out_smaller_parts_give_the_same_gradient_with_a_warning(body, monkeypatch):
+def test_out_of_memory_step_gives_same_gradient_with_warning(body, monkeypatch):
     whole = gradient(body)
     SmallMemory(monkeypatch, at_once=40, kept=40)
     with pytest.warns(UserWarning, match="Out of memory on cpu while tuning.*at most 24 tokens at once"):

@@ -67,7 +67,7 @@ def test_the_body_is_left_in_evaluation_mode_and_without_gradients(body, texts):
     assert all(parameter.grad is None for parameter in body.parameters())
 
 
-def test_the_embeddings_and_the_lowest_sixth_of_the_layers_stay_as_they_were(tiny_model, tmp_path, texts):
+def test_training_freezes_embeddings_and_lowest_layers(tiny_model, tmp_path, texts):
     shutil.copytree(tiny_model, tmp_path, dirs_exist_ok=True)
     config = AutoConfig.from_pretrained(tiny_model, num_hidden_layers=6)
     AutoModel.from_config(config).save_pretrained(tmp_path)

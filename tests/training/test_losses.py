@@ -244,7 +244,7 @@ def test_the_cross_entropy_of_anchors_is_its_formula(indicator, weights):
     assert value.item() == pytest.approx(expected, rel=1e-5)
 
 
-def test_texts_without_an_anchored_class_have_no_part_in_the_loss_and_a_gradient_of_zero():
+def test_anchor_loss_ignores_texts_without_anchor():
     embeddings = torch.randn(2, 3, generator=torch.Generator().manual_seed(0)).requires_grad_()
     value = anchor_cross_entropy(embeddings, torch.eye(3), torch.zeros(2, 3, dtype=torch.bool))
     value.backward()

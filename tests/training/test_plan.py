@@ -80,7 +80,7 @@ def test_leave_one_out_accuracy_is_that_of_as_many_fits(seed):
     assert leave_one_out_accuracy(embeddings, targets.astype(bool)) == np.mean(right)
 
 
-def test_leave_one_out_accuracy_of_several_labels_counts_texts_of_which_all_are_right():
+def test_leave_one_out_accuracy_is_subset_accuracy():
     embeddings = np.repeat(np.eye(4), 10, axis=0) * 10
     indicator = np.repeat([[1, 0], [0, 1], [1, 1], [0, 0]], 10, axis=0).astype(bool)
     assert leave_one_out_accuracy(embeddings, indicator) == 1
@@ -151,7 +151,7 @@ def test_auto_is_the_rate_that_a_fit_says_it_took(estimator, tiny_model):
     assert other.learning_rate_ == 0.02
 
 
-def test_scorers_of_early_stopping_see_the_rate_and_the_batch_size_of_the_plan(static_folder):
+def test_scorers_see_planned_rate_and_batch_size(static_folder):
     seen = []  # the vectors become longer or shorter, and the rate that is taken from them must not
 
     def scorer(classifier, texts, labels):

@@ -97,7 +97,7 @@ def test_a_warm_start_goes_on_from_a_file(tiny_classifier, tmp_path):
 
 
 @pytest.mark.parametrize("change", [{"model": "another"}, {"prompt": "query: "}, {"max_seq_length": 16}])
-def test_a_warm_start_with_another_model_is_told(estimator, change):
+def test_warm_start_with_another_model_raises(estimator, change):
     estimator.fit(X, Y).set_params(warm_start=True, **change)
     with pytest.raises(ValueError, match=f"warm_start=True goes on with a body of {next(iter(change))}="):
         estimator.fit(X, Y)
@@ -131,7 +131,7 @@ def test_a_warm_start_does_not_touch_a_copy(tiny_classifier):
 # -- what tells a model from others
 
 
-def test_a_folder_is_told_by_what_is_in_its_files(tiny_model, tmp_path):
+def test_folder_fingerprint_depends_on_file_contents(tiny_model, tmp_path):
     copied = shutil.copytree(tiny_model, tmp_path / "copy")
     assert model_fingerprint(copied) == model_fingerprint(tiny_model)
     (copied / "modules.json").write_text((copied / "modules.json").read_text() + " ")

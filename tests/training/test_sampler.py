@@ -112,7 +112,7 @@ def test_a_class_of_one_text_stands_in_every_batch_once():
         assert len(batch) == 12
 
 
-def test_a_text_that_another_label_takes_first_does_not_keep_the_rest_of_its_label_out():
+def test_sampler_skips_texts_taken_by_another_label():
     indicator = np.zeros((6, 2), dtype=bool)
     indicator[:5, 0] = indicator[0, 1] = indicator[5, 1] = True
     counts = seen(batches_of(indicator, 4, n_batches=500), 6)

@@ -59,7 +59,7 @@ def files_under(folder):
 # -- fetching
 
 
-def test_a_file_is_fetched_once_and_then_read_from_the_cache_without_the_hub(hub, films):
+def test_hub_file_is_cached_after_first_download(hub, films):
     path = fetch_file(FILMS, MODEL_FILE, revision=films.oid)
     assert Path(path).read_bytes() == MODEL
     assert hub.asked == ["info", "head", "download"]
