@@ -325,6 +325,11 @@ class SetFitClassifier(CallbackSupportMixin, HeadOnEmbeddings, BaseEstimator):
         ------
         ValueError, TypeError
             If a parameter, the head, a text, a target or a weight is not what it must be; before any training.
+
+        Warns
+        -----
+        UserWarning
+            If a label of multi-label targets is on all texts or on none. It is then the answer for all or for none.
         """
         self._validate_params()
         check_head(self.head)
@@ -418,7 +423,8 @@ class SetFitClassifier(CallbackSupportMixin, HeadOnEmbeddings, BaseEstimator):
         if weights is not None:
             weights = np.concatenate([weights, data.weights_of_labels(label_indicator)])
         head = self._new_head(data, encoder.random_state)
-        fit_head(head, embeddings, np.concatenate([targets.y, targets.as_y(label_indicator)]), weights)
+        y = np.concatenate([targets.y, targets.as_y(label_indicator)])
+        fit_head(head, embeddings, y, weights, targets.constant)
         return {
             "classes_": targets.classes,
             "encoder_": encoder,

@@ -289,15 +289,14 @@ BAD_TARGETS = {
     "an indicator of -1 and 1": (2 * INDICATOR - 1, ValueError, "more than 0 and 1", "got -1 at row 0, column 1."),
     "an indicator of 0 and 2": (2 * INDICATOR, ValueError, "more than 0 and 1", "got 2 at row 0, column 0."),
     "an indicator of str": (INDICATOR.astype(str), ValueError, "more than 0 and 1", "got '1' at row 0, column 0."),
-    "a column of zeros": (INDICATOR * [1, 0], ValueError, "Column 1 of y is 0 in all 4 rows.", "drop the column"),
-    "a column of ones": (INDICATOR | [1, 0], ValueError, "Column 0 of y is 1 in all 4 rows.", "drop the column"),
-    "a sparse column of zeros": (sparse.csr_array(INDICATOR * [1, 0]), ValueError, "Column 1 of y is 0 in all 4 rows."),
-    "a named column of zeros": (
-        FRAME * [1, 0],
+    "columns of zeros": (
+        INDICATOR * 0,
         ValueError,
-        "Column 'billing' of y is 0 in all 4 rows.",
-        "drop the column",
+        "Column 0 of y is 0 in all 4 rows, and the other columns are constant",
     ),
+    "a column of ones": (np.ones((4, 2)), ValueError, "Column 0 of y is 1 in all 4 rows", "add such texts"),
+    "sparse zeros": (sparse.csr_array(INDICATOR * 0), ValueError, "Column 0 of y is 0 in all 4 rows"),
+    "named columns of zeros": (FRAME * 0, ValueError, "Column 'urgent' of y is 0 in all 4 rows", "add such texts"),
     "two columns of one name": (
         FRAME.set_axis(["tag", "tag"], axis=1),
         ValueError,

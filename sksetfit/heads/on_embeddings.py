@@ -14,6 +14,7 @@ from sksetfit.encoder import SetFitEncoder, body_of, encode_texts
 from sksetfit.heads.method_gate import head_method
 from sksetfit.heads.saved import check_fitted_head
 from sksetfit.heads.strategies import is_multi_label, stack_label_proba
+from sksetfit.inputs.columns import align_columns
 from sksetfit.inputs.texts import check_texts
 from sksetfit.persistence.estimator_state import PlainStateMixin, checked_state, plain_state
 
@@ -77,6 +78,32 @@ class HeadOnEmbeddings(PlainStateMixin, ClassifierMixin):
             As the head has it: one column less dimension for two classes.
         """
         return self._predict_with_head("decision_function", X)
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the share of texts that are answered right, for several labels per text in all of their labels.
+
+        Parameters
+        ----------
+        X : list, tuple, ndarray, pandas or polars Series, pyarrow array, or frame of one column, of shape (n_texts,)
+            The texts.
+        y : array-like of shape (n_texts,) or (n_texts, n_labels)
+            Their targets. The columns of a frame are found by their names.
+        sample_weight : array-like of shape (n_texts,) or None, default=None
+            How much each text counts.
+
+        Returns
+        -------
+        float
+            The accuracy.
+
+        Raises
+        ------
+        ValueError
+            If the columns of a frame have other names than ``classes_``.
+        """
+        check_is_fitted(self)
+        y = align_columns(y, self.classes_, "y") if is_multi_label(self.head_) else y
+        return float(super().score(X, y, sample_weight))
 
     def _predict_with_head(self, method: str, X: Any) -> NDArray[Any]:
         check_is_fitted(self)

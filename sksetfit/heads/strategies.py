@@ -8,8 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn import config_context
 from sklearn.base import BaseEstimator, clone, is_classifier
+from sklearn.dummy import DummyClassifier
+from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.multioutput import ClassifierChain, MultiOutputClassifier
+from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils.validation import has_fit_parameter
 
 from sksetfit.heads.default import LogisticRegressionHead, resolve
@@ -20,6 +23,8 @@ STRATEGIES: dict[Strategy, type[BaseEstimator]] = {
     "multi-output": MultiOutputClassifier,
     "classifier-chain": ClassifierChain,
 }
+
+CERTAIN = 50.0  # a logit of which the sigmoid is 1, and of its negative 0, but for 1e-21
 
 
 def check_head(head: Any) -> None:
@@ -75,18 +80,65 @@ def check_head_takes_weights(
         )
 
 
-def fit_head(head: Any, embeddings: NDArray[Any], y: NDArray[Any], weights: NDArray[Any] | None) -> None:
-    """Fit a head that `build_head` has made; for several labels each of its classifiers gets the weights."""
+def fit_head(
+    head: Any, embeddings: NDArray[Any], y: NDArray[Any], weights: NDArray[Any] | None, constant: NDArray[np.bool_]
+) -> None:
+    """Fit a head that `build_head` has made; for several labels each of its classifiers gets the weights.
+
+    The labels that are ``constant`` among the texts are not learned: the answer is that of the first row.
+    """
+    wrapped = type(head) in STRATEGIES.values()
+    y_fitted = y[:, ~constant] if wrapped else y
+    y_fitted = y_fitted.ravel() if type(head) is OneVsRestClassifier and y_fitted.shape[1] == 1 else y_fitted
     if weights is None:
-        head.fit(embeddings, y)
-    elif type(head) in STRATEGIES.values():
+        head.fit(embeddings, y_fitted)
+    elif wrapped:
         with config_context(enable_metadata_routing=True):  # the one way through all three strategies
             head.estimator.set_fit_request(sample_weight=True)
-            head.fit(embeddings, y, sample_weight=weights)
+            head.fit(embeddings, y_fitted, sample_weight=weights)
         for each in (head.estimator, *head.estimators_):
             each.__dict__.pop("_metadata_request", None)  # it refers to its owner, which skops cannot write
     else:
-        head.fit(embeddings, y, sample_weight=weights)
+        head.fit(embeddings, y_fitted, sample_weight=weights)
+    if y.ndim == 2 and constant.any():
+        if wrapped:
+            _insert_constant(head, constant, y, embeddings.shape[1])
+        else:  # a linear layer, as TorchHead is
+            head.coef_[constant] = 0
+            head.intercept_[constant] = np.where(y[0, constant], CERTAIN, -CERTAIN)
+
+
+def _insert_constant(head: Any, constant: NDArray[np.bool_], y: NDArray[Any], n_features: int) -> None:
+    """Give a strategy that was fitted on the other labels its estimators of the constant ones."""
+    places, at_the_end = np.flatnonzero(constant), isinstance(head, ClassifierChain)
+    estimators = list(head.estimators_)
+    for place in places:
+        n_columns = n_features + at_the_end * len(estimators)  # a link of a chain sees the answers before it
+        answer = _constant_classifier(head.estimators_[0], y[0, place], n_columns)
+        estimators.insert(len(estimators) if at_the_end else place, answer)
+    head.estimators_ = estimators
+    if isinstance(head, OneVsRestClassifier):
+        head.label_binarizer_ = LabelBinarizer(sparse_output=True).fit(y)
+        head.classes_ = head.label_binarizer_.classes_
+        return
+    head.classes_ = [each.classes_ for each in estimators]
+    if at_the_end:
+        head.order_ = np.append(np.flatnonzero(~constant)[head.order_], places)
+
+
+def _constant_classifier(like: Any, answer: int, n_features: int) -> BaseEstimator:
+    """Return a fitted classifier that answers 0 or 1 only, with the methods of ``like``.
+
+    It is scikit-learn's, so that every reader of a saved file knows it. The constant classifier of its
+    `OneVsRestClassifier` does not do: in the first place, it makes 0.5 the threshold of all decision functions.
+    """
+    nothing, both = np.zeros((2, n_features)), [0, 1]
+    if not hasattr(like, "decision_function"):
+        return DummyClassifier(strategy="constant", constant=int(answer)).fit(nothing, both)
+    linear: Any = LogisticRegression() if hasattr(like, "predict_proba") else RidgeClassifier()
+    linear.fit(nothing, both)
+    linear.intercept_ = np.array([CERTAIN if answer else -CERTAIN])
+    return linear
 
 
 def build_head(

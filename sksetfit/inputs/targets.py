@@ -1,7 +1,6 @@
 """Everything that can be wrong with targets, said before any training.
 
-All other modules get targets as `Targets`, one form for single labels and for multi-label data. Rows are spread over
-the parts of a split by the same indicator matrix.
+All other modules get targets as `Targets`, one form for single labels and for multi-label data.
 """
 
 from __future__ import annotations
@@ -46,6 +45,11 @@ class Targets:
     classes: NDArray[Any]
     indicator: NDArray[np.bool_]
 
+    @property
+    def constant(self) -> NDArray[np.bool_]:
+        """Which labels all texts have, or none has: nothing can be learned of them."""
+        return np.asarray(self.indicator.all(axis=0) | ~self.indicator.any(axis=0))
+
     def take(self, rows: NDArray[np.intp]) -> Targets:
         """Return these rows only."""
         return Targets(self.multi_label, self.y[rows], self.classes, self.indicator[rows])
@@ -55,7 +59,7 @@ class Targets:
         return indicator.astype(np.int64) if self.multi_label else self.classes[indicator.argmax(axis=1)]
 
 
-def check_targets(y: Any, n_texts: int) -> Targets:
+def check_targets(y: Any, n_texts: int, *, single_class: bool = False) -> Targets:
     """Return the targets of ``y``, which must have ``n_texts`` rows.
 
     Parameters
@@ -64,12 +68,14 @@ def check_targets(y: Any, n_texts: int) -> Targets:
         Labels as str, int, bool or object; or a dense, sparse or DataFrame matrix of 0 and 1.
     n_texts : int
         The number of texts.
+    single_class : bool, default=False
+        Whether all rows may have the same label, as where a fitted classifier is only asked for answers.
 
     Raises
     ------
     ValueError
-        If rows do not match or are missing, there are fewer than two classes, an indicator column is constant,
-        or ``y`` is continuous or multi-class multi-output.
+        If rows do not match or are missing, there are fewer than two classes, all indicator columns are constant, or
+        ``y`` is continuous or multi-class multi-output.
     TypeError
         If ``y`` is no sequence, or a label is neither str nor number.
     """
@@ -77,7 +83,7 @@ def check_targets(y: Any, n_texts: int) -> Targets:
         raise ValueError("This estimator requires y to be passed, but the target y is None.")
     values = as_labels(y, n_texts)
     if values.ndim == 1 or values.shape[1] == 1:
-        return _one_label(y, values)
+        return _one_label(y, values, single_class=single_class)
     return _many_labels(y, values)
 
 
@@ -146,7 +152,7 @@ def _absent(value: Any, where: str, name: str) -> str:
     )
 
 
-def _one_label(y: Any, values: NDArray[np.object_]) -> Targets:
+def _one_label(y: Any, values: NDArray[np.object_], *, single_class: bool) -> Targets:
     flat = values.ravel().tolist()
     for i, label in enumerate(flat):
         check_label(label, i, first=flat[0])
@@ -155,7 +161,7 @@ def _one_label(y: Any, values: NDArray[np.object_]) -> Targets:
         labels = np.array(values.tolist()) if _is_number(flat[0]) else values
     labels = column_or_1d(labels, warn=True)
     classes, codes = np.unique(labels, return_inverse=True)
-    if len(classes) < 2:
+    if len(classes) < 2 and not single_class:
         raise ValueError(
             f"y has a single class, {short_repr(classes[0])}, in all {len(labels)} rows. A classifier needs at least "
             "two "
@@ -219,12 +225,12 @@ def _many_labels(y: Any, values: NDArray[np.object_]) -> Targets:
     twice = next((name for i, name in enumerate(names) if name in names[:i]), None)
     if twice is not None:
         raise ValueError(f"y has several columns of the name {twice!r}. Labels need names of their own: rename them.")
-    for name, has_label in zip(names, indicator.T, strict=True):
-        if has_label.all() or not has_label.any():
-            raise ValueError(
-                f"Column {name!r} of y is {int(has_label[0])} in all {len(has_label)} rows. A label needs at least one "
-                f"text that has it and one that has not: drop the column or add such texts."
-            )
+    if (indicator == indicator[0]).all():
+        every = "" if len(names) == 1 else ", and the other columns are constant as well"
+        raise ValueError(
+            f"Column {names[0]!r} of y is {int(indicator[0, 0])} in all {len(indicator)} rows{every}. At least one "
+            f"label must be on some texts and not on others: add such texts."
+        )
     return Targets(True, indicator.astype(np.int64), _label_array(names), indicator)
 
 
@@ -247,56 +253,3 @@ def _label_array(names: list[Any]) -> NDArray[Any]:
     Two classes that are numbers look binary to scikit-learn's scorers, which would take the sign of a score from them.
     """
     return np.array(names) if all(isinstance(name, str) for name in names) else np.arange(len(names))
-
-
-def stratified_folds(
-    indicator: NDArray[np.bool_], shares: NDArray[np.float64], rng: np.random.RandomState
-) -> NDArray[np.intp]:
-    """Return the part of each row, such that each label is in each part as often as its share says.
-
-    Labels take turns, the rarest first; each of their rows goes to the part that lacks the label most [1]_.
-
-    References
-    ----------
-    .. [1] Sechidis, Tsoumakas, Vlahavas (2011). "On the Stratification of Multi-label Data". ECML PKDD.
-    """
-    rare = np.where(indicator.mean(axis=0) > 0.5, ~indicator, indicator)  # of a label of most rows, those without it
-    columns = np.column_stack([rare, np.ones(len(rare), dtype=bool)])  # at last come rows that have no label
-    lacking = np.outer(shares, columns.sum(axis=0))
-    part_of = np.full(len(columns), -1)
-    for column in np.argsort(columns.sum(axis=0), kind="stable"):
-        for row in rng.permutation(np.flatnonzero(columns[:, column] & (part_of < 0))):
-            part = np.lexsort((lacking @ columns[row], lacking[:, column]))[-1]
-            part_of[row] = part
-            lacking[part] -= columns[row]
-    return part_of
-
-
-def stratified_holdout(indicator: NDArray[np.bool_], fraction: float, rng: np.random.RandomState) -> NDArray[np.bool_]:
-    """Return which rows to hold out: of each label about this fraction, but one at least, and not its last.
-
-    The rarest label chooses first, and what it takes counts for the other labels of its rows, as in
-    `stratified_folds`, of which the shares alone count. With one label per text that is a stratified split.
-
-    Parameters
-    ----------
-    indicator : ndarray of shape (n_texts, n_classes), dtype bool
-    fraction : float
-    rng : RandomState
-
-    Returns
-    -------
-    ndarray of shape (n_texts,), dtype bool
-    """
-    labels = np.column_stack([indicator, ~indicator.any(axis=1)])  # texts without any label are a group as well
-    held_out = np.zeros(len(labels), dtype=bool)
-    for column in labels.T[np.argsort(labels.sum(axis=0), kind="stable")]:
-        n_wanted = max(1, round(fraction * column.sum())) - (column & held_out).sum()
-        for row in rng.permutation(np.flatnonzero(column & ~held_out)):
-            if n_wanted <= 0:
-                break
-            left = labels[~held_out].sum(axis=0)
-            if (left[labels[row]] > 1).all():
-                held_out[row] = True
-                n_wanted -= 1
-    return held_out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.class_weight import compute_sample_weight
 
+from sksetfit.inputs.columns import align_columns
 from sksetfit.inputs.targets import Targets, as_labels, check_targets
 from sksetfit.inputs.templates import names_only
-from sksetfit.inputs.texts import check_texts, column_names, short_repr
+from sksetfit.inputs.texts import check_texts, short_repr
 
 Weights = NDArray[np.float64]
 SIZES_OF_WEIGHTS = 1e-15, 1e15  # beyond which products and sums in float32 are none any more
@@ -64,20 +66,18 @@ def rows_with_weight(weights: Weights | None, targets: Targets) -> NDArray[np.in
     Raises
     ------
     ValueError
-        If a label is then on no text, or in multi-label data on all.
+        If there is then no text of a class, or in multi-label data no label that some texts have and others have not.
     """
     if weights is None or weights.all():
         return None
     rows = np.flatnonzero(weights)
-    kept = targets.indicator[rows]
-    for label, column in zip(targets.classes, kept.T, strict=True):
-        if not column.any() or (targets.multi_label and column.all()):
-            rest = "no" if not column.any() else "every"
-            raise ValueError(
-                f"sample_weight is 0 for so many texts that {rest} text that counts has the label "
-                f"{short_repr(label)}. Drop "
-                f"the label, or give some of those texts a weight."
-            )
+    kept = targets.take(rows)
+    if kept.constant.all() if targets.multi_label else kept.constant.any():
+        i = kept.constant.argmax()
+        raise ValueError(
+            f"sample_weight is 0 for so many texts that {'every' if kept.indicator[0, i] else 'no'} text that counts "
+            f"has the label {short_repr(targets.classes[i])}. Drop the label, or give some of those texts a weight."
+        )
     return rows
 
 
@@ -164,7 +164,9 @@ class TrainingData:
         """Return how much rows of single labels count: as much as the texts of their label on the average."""
         if self.weights is None:
             return None
-        means: NDArray[np.float64] = self.weights @ self.targets.indicator / self.targets.indicator.sum(axis=0)
+        n_texts = self.targets.indicator.sum(axis=0)
+        sums = np.where(n_texts, self.weights @ self.targets.indicator, self.weights.mean())  # a label may have no text
+        means: NDArray[np.float64] = sums / np.maximum(n_texts, 1)
         return indicator @ means
 
 
@@ -175,6 +177,11 @@ def check_training_data(X: Any, y: Any, sample_weight: Any = None, class_weight:
     ------
     ValueError, TypeError
         If the texts, targets or weights are not what they must be.
+
+    Warns
+    -----
+    UserWarning
+        If a column of multi-label targets is constant.
     """
     texts = check_texts(X)
     targets = check_targets(y, len(texts))
@@ -184,6 +191,8 @@ def check_training_data(X: Any, y: Any, sample_weight: Any = None, class_weight:
     labelled = labelled if rows is None else labelled.take(rows)
     if class_weight == "balanced" and not labelled.targets.multi_label:
         labelled = labelled.take(undersample(labelled.targets))
+    if labelled.targets.multi_label:
+        _warn_of_constant(labelled.targets)
     by_class = class_weights(class_weight, labelled.targets)
     if by_class is None:
         return labelled
@@ -202,6 +211,16 @@ def unlabelled_data(X: Any) -> TrainingData:
     texts = check_texts(X)
     no_labels = np.zeros((len(texts), 0), dtype=bool)
     return TrainingData(texts, Targets(True, no_labels, np.empty(0), no_labels))
+
+
+def _warn_of_constant(targets: Targets) -> None:
+    for label, value in zip(targets.classes[targets.constant], targets.indicator[0, targets.constant], strict=True):
+        warnings.warn(
+            f"Column {short_repr(label)} of y is {int(value)} in all {len(targets.indicator)} rows that count. "
+            f"Nothing can be learned of such a label: a classifier answers {int(value)} for every text.",
+            UserWarning,
+            stacklevel=4,
+        )
 
 
 def _check_order(texts: list[str], targets: Targets) -> None:
@@ -226,10 +245,8 @@ def check_validation_data(X_val: Any, y_val: Any, targets: Targets) -> tuple[lis
         If they are not what they must be, or there is a label that is not in ``y``.
     """
     texts = check_texts(X_val, "X_val")
+    y_val = align_columns(y_val, targets.classes, "y_val") if targets.multi_label else y_val
     labels = as_labels(y_val, len(texts), "y_val")
-    names = column_names(y_val)
-    if targets.multi_label and names is not None and sorted(map(str, names)) == sorted(map(str, targets.classes)):
-        labels = labels[:, [names.index(name) for name in targets.classes.tolist()]]
     if targets.multi_label:
         if labels.shape != (len(texts), len(targets.classes)) or not np.isin(labels, (0, 1)).all():
             raise ValueError(

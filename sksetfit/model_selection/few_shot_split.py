@@ -207,7 +207,7 @@ def _rows_in_turns(groups: NDArray[np.bool_], wanted: NDArray[np.intp], rng: np.
         rows.append(row)
         left[row] = False
         drawn += groups[row]
-    while (constant := groups[rows].all(axis=0)).any():  # such a label cannot be learned
+    while (constant := groups[rows].all(axis=0) & ~groups.all(axis=0)).any():  # such a label cannot be learned
         rows.append(int(groups[:, constant.argmax()].argmin()))
     return shuffled[rows]
 

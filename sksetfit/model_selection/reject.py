@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import warnings
 from numbers import Integral, Real
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import betaincinv
-from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
-from sklearn.exceptions import NotFittedError
-from sklearn.model_selection import StratifiedShuffleSplit, check_cv
-from sklearn.utils import Tags, assert_all_finite, column_or_1d, get_tags, indexable
+from sklearn.base import BaseEstimator
+from sklearn.utils import indexable
 from sklearn.utils._param_validation import HasMethods, Interval, RealNotInt, StrOptions
 from sklearn.utils.metadata_routing import _raise_for_params, process_routing
-from sklearn.utils.multiclass import type_of_target
-from sklearn.utils.parallel import Parallel, delayed
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import _num_samples, check_is_fitted
 
+from sksetfit.inputs.targets import Targets
 from sksetfit.inputs.texts import short_repr
-from sksetfit.model_selection.held_out import HeldOutMixin, fit_and_predict
-from sksetfit.plotting.risk_coverage import answered_by_threshold
+from sksetfit.model_selection.held_out import HeldOutMixin, likeliest_labels
+from sksetfit.model_selection.splits import check_one_label, single_label_splits
+from sksetfit.model_selection.threshold_search import confidence_threshold
 
 
-class RejectClassifier(HeldOutMixin, ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+class RejectClassifier(HeldOutMixin, BaseEstimator):
     """Classifier that answers only where it is sure enough, and else with a label that says so.
 
     Its confidence is the largest probability of `predict_proba`. `fit` chooses the threshold below which it does not
@@ -182,7 +178,8 @@ class RejectClassifier(HeldOutMixin, ClassifierMixin, MetaEstimatorMixin, BaseEs
         Raises
         ------
         ValueError, TypeError
-            If a parameter or ``y`` is not what it must be; before any training.
+            If a parameter or ``y`` is not what it must be, or a split leaves a single class to fit on; before any
+            training.
         NotFittedError
             If ``cv="prefit"`` and the estimator is not fitted.
 
@@ -196,17 +193,19 @@ class RejectClassifier(HeldOutMixin, ClassifierMixin, MetaEstimatorMixin, BaseEs
         self._check_targets_of_the_threshold()
         routed = process_routing(self, "fit", **params)
         X, y = indexable(X, y)
-        labels = _check_labels(y)
-        _reject_label(self.reject_label, self._known_classes(labels))
-        confidence, right = self._answer_held_out(X, y, labels, routed)
-        threshold, coverage, precision = self._choose(confidence, right)
-        prefit = isinstance(self.cv, str)
-        estimator = self.estimator if prefit else clone(self.estimator).fit(X, y, **routed.estimator.fit)
-        reject_label = _reject_label(self.reject_label, estimator.classes_)  # a frozen one may have classes beyond y
+        known = self._classes_before()
+        targets = check_one_label(y, _num_samples(X), known)
+        self._check_classes(targets, known)
+        splits = single_label_splits(
+            self.cv, X, targets, self.random_state, is_fitted=known is not None, **routed.splitter.split
+        )
+        fit_params, answer = routed.estimator.fit, likeliest_labels
+        estimator, rows, (answers, confidence) = self._fit_and_answer(X, targets.y, splits, fit_params, answer)
+        wanted = {"precision": self.precision, "coverage": self.coverage, "confidence_level": self.confidence_level}
+        threshold, coverage, precision = confidence_threshold(confidence, answers == targets.y[rows], **wanted)
+        reject_label = _reject_label(self.reject_label, estimator.classes_)
         # Only now: a fit that fails or is interrupted leaves the estimator as it was.
-        self.estimator_ = estimator
-        self.classes_ = estimator.classes_
-        self.reject_label_ = reject_label
+        self.estimator_, self.classes_, self.reject_label_ = estimator, estimator.classes_, reject_label
         self.threshold_, self.coverage_, self.precision_ = threshold, coverage, precision
         return self
 
@@ -228,74 +227,15 @@ class RejectClassifier(HeldOutMixin, ClassifierMixin, MetaEstimatorMixin, BaseEs
                 f"CalibratedClassifierCV gives any classifier predict_proba."
             )
 
-    def _known_classes(self, labels: NDArray[Any]) -> NDArray[Any]:
-        """Return the classes that there will be."""
-        if not isinstance(self.cv, str):
-            return np.unique(labels)
-        try:
-            check_is_fitted(self.estimator)
-        except NotFittedError as error:
-            raise NotFittedError(
-                f"With cv='prefit' the estimator must be fitted, got {self.estimator!r}, which is not. Fit it first, "
-                f"on other texts, or give cv a number of folds."
-            ) from error
-        classes: NDArray[Any] = self.estimator.classes_
-        if set(classes.tolist()).isdisjoint(labels.tolist()):
+    def _check_classes(self, targets: Targets, known: Any) -> None:
+        """Check the reject label against the classes that there will be; a fitted one may have classes beyond y."""
+        classes = targets.classes if known is None else known
+        if set(classes.tolist()).isdisjoint(targets.classes.tolist()):
             raise ValueError(
-                f"y holds no label that the fitted estimator knows: got {short_repr(labels[0])} at row 0, and its "
-                "classes "
-                f"are {short_repr(classes.tolist())}."
+                f"y holds no label that the fitted estimator knows: got {short_repr(targets.y[0])} at row 0, and its "
+                f"classes are {short_repr(classes.tolist())}."
             )
-        return classes
-
-    def _answer_held_out(
-        self, X: Any, y: Any, labels: NDArray[Any], routed: Any
-    ) -> tuple[NDArray[np.floating], NDArray[np.bool_]]:
-        """Return how sure the answers to texts are that the classifier was not fitted on, and which are right."""
-        if isinstance(self.cv, str):
-            answers, confidence = _answers(self.estimator, X)
-            return confidence, answers == labels
-        if isinstance(self.cv, Real) and not isinstance(self.cv, Integral):
-            cv = StratifiedShuffleSplit(n_splits=1, test_size=self.cv, random_state=self.random_state)
-        else:
-            cv = check_cv(self.cv, y=y, classifier=True)
-        splits = list(cv.split(X, y, **routed.splitter.split))
-        found = Parallel(n_jobs=self.n_jobs)(
-            delayed(fit_and_predict)(clone(self.estimator), X, y, train, held_out, routed.estimator.fit, _answers)
-            for train, held_out in splits
-        )
-        answers, confidence = (np.concatenate(parts) for parts in zip(*found, strict=True))
-        rows = np.concatenate([held_out for _, held_out in splits])
-        return confidence, answers == labels[rows]
-
-    def _choose(self, confidence: NDArray[np.floating], right: NDArray[np.bool_]) -> tuple[float, float, float]:
-        """Return the threshold, the share of texts that it answers, and the share of these answers that is right."""
-        thresholds, n_answered, n_right = answered_by_threshold(confidence, right)
-        precision, coverage = n_right / n_answered, n_answered / len(right)
-        target: Any = self.coverage if self.precision is None else self.precision
-        if self.precision is None:
-            i = np.flatnonzero(coverage >= target)[0]
-        else:
-            sure = _lower_bound(n_right, n_answered, self.confidence_level)
-            if (reached := sure >= target).any():
-                i = np.flatnonzero(reached)[-1]
-            else:
-                i = np.flatnonzero(precision == precision.max())[-1]
-                self._warn_of_missed_precision(sure[i], precision[i], coverage[i])
-        # Where all are answered, so shall be those of which it is less sure than of any of these.
-        threshold = thresholds[i] if n_answered[i] < len(right) else 0.0
-        return float(threshold), float(coverage[i]), float(precision[i])
-
-    def _warn_of_missed_precision(self, sure: float, precision: float, coverage: float) -> None:
-        level = self.confidence_level
-        wanted = f"precision={self.precision}" + (f" at confidence_level={level}" if level else "")
-        bound = f", which is at least {sure:.3f} at this level," if level else ""
-        warnings.warn(
-            f"No threshold reaches {wanted} on the held-out texts. The one of the highest precision is taken: "
-            f"{precision:.3f}{bound} at coverage {coverage:.3f}.",
-            UserWarning,
-            stacklevel=4,
-        )
+        _reject_label(self.reject_label, classes)
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Return the label of each text, or ``reject_label_`` where the classifier is not sure.
@@ -311,7 +251,7 @@ class RejectClassifier(HeldOutMixin, ClassifierMixin, MetaEstimatorMixin, BaseEs
             Labels of ``classes_``, or ``reject_label_``.
         """
         check_is_fitted(self)
-        answers, confidence = _answers(self.estimator_, X)
+        answers, confidence = likeliest_labels(self.estimator_, X)
         if answers.dtype.kind == "u":  # beside -1 numpy would make floats of them
             answers = answers.astype(np.int64)
         return np.where(confidence >= self.threshold_, answers, np.asarray(self.reject_label_))
@@ -341,23 +281,6 @@ class RejectClassifier(HeldOutMixin, ClassifierMixin, MetaEstimatorMixin, BaseEs
                 f"reject_label_, got shape {classes.shape}, {state['threshold_']} and {type(label).__name__}."
             )
 
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.input_tags = get_tags(self.estimator).input_tags
-        return tags
-
-
-def _check_labels(y: Any) -> NDArray[Any]:
-    """Return the labels as an array; the classifier gets ``y`` itself."""
-    assert_all_finite(y, input_name="y")
-    if (kind := type_of_target(y, input_name="y")) not in {"binary", "multiclass"}:
-        raise ValueError(
-            f"Unknown label type: y must hold one label per text, got {kind} targets; labels are str, or numbers of "
-            f"one type. Of several labels, each is sure or not by itself: there is MultiLabelThresholdClassifier."
-        )
-    labels: NDArray[Any] = column_or_1d(y)
-    return labels
-
 
 def _reject_label(given: str | int | None, classes: NDArray[Any]) -> str | int:
     """Return the label for what is not answered, of the classes' own kind."""
@@ -371,21 +294,7 @@ def _reject_label(given: str | int | None, classes: NDArray[Any]) -> str | int:
         )
     if label in classes.tolist():
         raise ValueError(
-            f"reject_label must be none of the classes, got "
-            f"{short_repr(label)}{' (the default)' if given is None else ''} "
+            f"reject_label must be none of the classes, got {short_repr(label)}{' (the default)' * (given is None)} "
             f"beside {short_repr(classes.tolist())}. Choose another."
         )
     return str(label) if are_words else int(label)
-
-
-def _answers(estimator: BaseEstimator, X: Any) -> tuple[NDArray[Any], NDArray[np.floating]]:
-    """Return the likeliest label of each text, and its probability."""
-    proba = estimator.predict_proba(X)
-    if not np.isfinite(proba).all():
-        raise ValueError(f"{type(estimator).__name__}.predict_proba gives values that are not finite.")
-    return estimator.classes_[proba.argmax(axis=1)], proba.max(axis=1)
-
-
-def _lower_bound(n_right: NDArray[np.intp], n: NDArray[np.intp], level: float | None) -> NDArray[np.floating]:
-    """Return the share of right answers, or its lower confidence bound after Clopper and Pearson."""
-    return n_right / n if level is None else betaincinv(n_right, n - n_right + 1, 1 - level)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from functools import partial
 from numbers import Integral, Real
@@ -9,29 +10,22 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
-from sklearn.model_selection import check_cv
-from sklearn.utils import Tags, get_tags
+from sklearn.base import BaseEstimator
+from sklearn.utils import Tags
 from sklearn.utils._param_validation import HasMethods, Interval, RealNotInt, StrOptions
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, _raise_for_params, process_routing
-from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import _check_method_params, _num_samples, check_is_fitted, indexable
 
-from sksetfit.inputs.targets import Targets, check_targets, stratified_folds
-from sksetfit.inputs.texts import local_random_state, short_repr
-from sksetfit.model_selection.held_out import HeldOutMixin, fit_and_predict
+from sksetfit.inputs.columns import align_columns
+from sksetfit.inputs.targets import Targets, check_targets
+from sksetfit.inputs.texts import local_random_state
+from sksetfit.model_selection.held_out import HeldOutMixin, label_probabilities
 from sksetfit.model_selection.scoring import check_scorer
-
-Rows = NDArray[np.intp]
-Splits = list[tuple[Rows, Rows]]
-Indicator = NDArray[np.bool_]
-Probabilities = NDArray[np.float64]
-Score = Callable[[Indicator, Indicator], float]
-
-_MOST_CANDIDATES = 100  # per label: each is a call of the metric
+from sksetfit.model_selection.splits import message_of_few, multi_label_splits
+from sksetfit.model_selection.threshold_search import Probabilities, smoothed_thresholds
 
 
-class MultiLabelThresholdClassifier(HeldOutMixin, ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+class MultiLabelThresholdClassifier(HeldOutMixin, BaseEstimator):
     """Multi-label classifier that tunes the decision threshold of each label by cross-validation.
 
     `predict` of most classifiers answers with the labels whose probability is 0.5 or more, which a label of few rows
@@ -151,7 +145,7 @@ class MultiLabelThresholdClassifier(HeldOutMixin, ClassifierMixin, MetaEstimator
         X : array-like of shape (n_rows,) or (n_rows, n_features)
             Whatever the estimator takes: texts or numbers.
         y : indicator matrix of shape (n_rows, n_labels)
-            0 and 1, dense, sparse or a DataFrame.
+            0 and 1, dense, sparse or a DataFrame, whose columns a fitted estimator finds by their names.
         **params : dict
             With metadata routing, what goes to `fit` of the estimator, `split` of the splitter and the scorer.
 
@@ -163,24 +157,29 @@ class MultiLabelThresholdClassifier(HeldOutMixin, ClassifierMixin, MetaEstimator
         Raises
         ------
         ValueError, TypeError
-            If a parameter or a target is not what it must be, or a label has too few rows; before any training.
+            If a parameter or a target is not what it must be, or a split lacks a label; before any training.
         NotFittedError
             If ``cv="prefit"`` and the estimator is not fitted.
+
+        Warns
+        -----
+        UserWarning
+            If a label has too few rows for a threshold, so that it gets the median of the others.
         """
         self._validate_params()
         _raise_for_params(params, self, None)
         scorer = self._scorer()
         X, y = indexable(X, y)
+        known = self._classes_before()
+        y = y if known is None else align_columns(y, known, "y")
         targets = _check_multi_label(y, _num_samples(X))
         routed = process_routing(self, "fit", **params)
-        if isinstance(self.cv, str):
-            check_is_fitted(self.estimator)
-            estimator, rows = self.estimator, np.arange(_num_samples(X))
-            probabilities = _probabilities(estimator, X, len(targets.classes))
-        else:
-            splits = self._splits(X, y, targets, **routed.splitter.split)
-            rows, probabilities = self._held_out(X, y, splits, len(targets.classes), **routed.estimator.fit)
-            estimator = clone(self.estimator).fit(X, y, **routed.estimator.fit)
+        rng = local_random_state(self.random_state)
+        splits, few = multi_label_splits(self.cv, X, y, targets, rng, **routed.splitter.split)
+        if few.any():
+            warnings.warn(message_of_few(targets.classes[few]), UserWarning, stacklevel=2)
+        answer = partial(label_probabilities, n_labels=len(targets.classes))
+        estimator, rows, (probabilities,) = self._fit_and_answer(X, y, splits, routed.estimator.fit, answer)
         # The scorer's function alone: it is called for hundreds of decisions on the same probabilities.
         sign, function, given = scorer._sign, scorer._score_func, scorer._kwargs  # noqa: SLF001
         params = {**given, **_check_method_params(X, routed.scorer.score, indices=rows)}
@@ -189,11 +188,10 @@ class MultiLabelThresholdClassifier(HeldOutMixin, ClassifierMixin, MetaEstimator
             probabilities,
             lambda has_label, decided: sign * function(has_label, decided, **params),
             smooth=self.smooth,
+            few=few,
         )
         # Only now: a fit that fails or is interrupted leaves the estimator as it was.
-        self.classes_ = targets.classes
-        self.estimator_ = estimator
-        self.thresholds_ = thresholds
+        self.classes_, self.estimator_, self.thresholds_ = targets.classes, estimator, thresholds
         return self
 
     def _scorer(self) -> Any:
@@ -204,31 +202,6 @@ class MultiLabelThresholdClassifier(HeldOutMixin, ClassifierMixin, MetaEstimator
                 f"'f1' or 'balanced_accuracy', or make one of a metric: make_scorer(fbeta_score, beta=2)."
             )
         return scorer
-
-    def _splits(self, X: Any, y: Any, targets: Targets, **params: Any) -> Splits:
-        """Return which rows are fitted on and which are held out, each time with and without each label."""
-        cv, rng = 5 if self.cv is None else self.cv, local_random_state(self.random_state)
-        if isinstance(cv, Integral):
-            part_of = stratified_folds(targets.indicator, np.full(cv, 1 / cv), rng)
-            splits = [(np.flatnonzero(part_of != i), np.flatnonzero(part_of == i)) for i in np.unique(part_of)]
-        elif isinstance(cv, Real):
-            held_out = stratified_folds(targets.indicator, np.array([1 - cv, cv]), rng) == 1
-            splits = [(np.flatnonzero(~held_out), np.flatnonzero(held_out))]
-        else:
-            splits = list(check_cv(cv).split(X, y, **params))
-        for i, (train, _) in enumerate(splits):
-            _check_both(targets, train, f"that split {i} fits on")
-        _check_both(targets, np.concatenate([held_out for _, held_out in splits]), "that are held out")
-        return splits
-
-    def _held_out(self, X: Any, y: Any, splits: Splits, n_labels: int, **params: Any) -> tuple[Rows, Probabilities]:
-        """Return the rows that are held out, and their probabilities by copies that were fitted on others."""
-        answer = partial(_probabilities, n_labels=n_labels)
-        probabilities = Parallel(n_jobs=self.n_jobs)(
-            delayed(fit_and_predict)(clone(self.estimator), X, y, train, held_out, params, answer)
-            for train, held_out in splits
-        )
-        return np.concatenate([held_out for _, held_out in splits]), np.concatenate(probabilities)
 
     def predict(self, X: Any) -> NDArray[np.int64]:
         """Return which row has which label.
@@ -245,6 +218,31 @@ class MultiLabelThresholdClassifier(HeldOutMixin, ClassifierMixin, MetaEstimator
         """
         return (self.predict_proba(X) >= self.thresholds_).astype(np.int64)
 
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the share of rows that are answered right in all labels.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows,) or (n_rows, n_features)
+            Whatever the estimator takes.
+        y : indicator matrix of shape (n_rows, n_labels)
+            Their targets. The columns of a frame are found by their names.
+        sample_weight : array-like of shape (n_rows,) or None, default=None
+            How much each row counts.
+
+        Returns
+        -------
+        float
+            The accuracy.
+
+        Raises
+        ------
+        ValueError
+            If the columns of a frame have other names than ``classes_``.
+        """
+        check_is_fitted(self)
+        return float(super().score(X, align_columns(y, self.classes_, "y"), sample_weight))
+
     def predict_proba(self, X: Any) -> Probabilities:
         """Return the probability of each label for each row, as the fitted estimator has it.
 
@@ -259,7 +257,7 @@ class MultiLabelThresholdClassifier(HeldOutMixin, ClassifierMixin, MetaEstimator
             Columns as in ``classes_``.
         """
         check_is_fitted(self)
-        return _probabilities(self.estimator_, X, len(self.thresholds_))
+        return label_probabilities(self.estimator_, X, len(self.thresholds_))[0]
 
     def get_metadata_routing(self) -> MetadataRouter:
         """Return what of the metadata given to `fit` goes where.
@@ -283,40 +281,11 @@ class MultiLabelThresholdClassifier(HeldOutMixin, ClassifierMixin, MetaEstimator
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
-        tags.input_tags = get_tags(self.estimator).input_tags
         tags.classifier_tags.multi_class = False
         tags.classifier_tags.multi_label = True
         tags.target_tags.single_output = False
         tags.target_tags.multi_output = True
         return tags
-
-
-def smoothed_thresholds(
-    indicator: Indicator, probabilities: Probabilities, score: Score, *, smooth: float
-) -> NDArray[np.float64]:
-    """Return the best threshold of each label, drawn toward the median of all the more, the fewer rows tell it."""
-    columns = zip(indicator.T, probabilities.T, strict=True)
-    best = np.array([_best_threshold(has_label, of_label, score) for has_label, of_label in columns])
-    n_rows = np.minimum(indicator.sum(axis=0), (~indicator).sum(axis=0))
-    thresholds: NDArray[np.float64] = (n_rows * best + smooth * np.median(best)) / (n_rows + smooth)
-    return thresholds
-
-
-def _best_threshold(has_label: NDArray[np.bool_], probabilities: NDArray[np.float64], score: Score) -> float:
-    candidates = _candidates(has_label, probabilities)
-    return float(candidates[np.argmax([score(has_label, probabilities >= candidate) for candidate in candidates])])
-
-
-def _candidates(has_label: NDArray[np.bool_], probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the midpoints below rows that have the label and above rows that have not."""
-    values, group_of = np.unique(probabilities, return_inverse=True)
-    below = np.concatenate([[0.0], values[:-1]])  # so that one of them may give the label to all rows
-    some_have = np.bincount(group_of, weights=has_label) > 0
-    some_have_not = np.bincount(group_of, weights=~has_label) > 0
-    candidates: NDArray[np.float64] = ((below + values) / 2)[some_have & np.concatenate([[True], some_have_not[:-1]])]
-    if len(candidates) > _MOST_CANDIDATES:
-        candidates = candidates[np.linspace(0, len(candidates) - 1, _MOST_CANDIDATES).round().astype(int)]
-    return candidates
 
 
 def _check_multi_label(y: Any, n_rows: int) -> Targets:
@@ -328,33 +297,3 @@ def _check_multi_label(y: Any, n_rows: int) -> Targets:
             "sklearn.model_selection.TunedThresholdClassifierCV; MultiLabelBinarizer makes a matrix of lists of labels."
         )
     return targets
-
-
-def _check_both(targets: Targets, rows: Rows, which: str) -> None:
-    """Refuse rows that all have a label, or none of which has it."""
-    for name, of_all in zip(targets.classes, targets.indicator.T, strict=True):
-        n_with = int(of_all[rows].sum())
-        if n_with in {0, len(rows)}:
-            raise ValueError(
-                f"Label {short_repr(name)} is on {n_with} of the {len(rows)} rows {which}, and on {int(of_all.sum())} "
-                "of "
-                f"all {len(of_all)}. A threshold needs rows with and without the label on both sides of a "
-                f"split: add such rows, drop the label, or give another cv."
-            )
-
-
-def _probabilities(estimator: Any, X: Any, n_labels: int) -> Probabilities:
-    """Return the probability of each label, of an estimator that gives one array or one of two columns per label."""
-    answer = estimator.predict_proba(X)
-    shapes = [np.shape(of_label) for of_label in answer] if isinstance(answer, list) else np.shape(answer)
-    if shapes == [(_num_samples(X), 2)] * n_labels:
-        answer = np.column_stack([of_label[:, 1] for of_label in answer])
-    elif shapes != (_num_samples(X), n_labels):
-        raise ValueError(
-            f"{type(estimator).__name__}.predict_proba must give an array of {n_labels} columns, one per label of y, "
-            f"or a list of {n_labels} arrays of two columns, got shapes {shapes}. Is it fitted on these labels?"
-        )
-    probabilities = np.asarray(answer, dtype=np.float64)
-    if not np.isfinite(probabilities).all():
-        raise ValueError(f"{type(estimator).__name__}.predict_proba gives values that are not finite.")
-    return probabilities

@@ -13,16 +13,16 @@ from sklearn.utils.validation import check_is_fitted
 
 from sksetfit.inputs.targets import as_labels
 from sksetfit.inputs.texts import short_repr
+from sksetfit.plotting.axes import AxesMixin
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.collections import PathCollection
-    from matplotlib.figure import Figure
 
 _MARKERS = "osv^DPX*<>"  # beside the colours, which not everyone tells apart
 
 
-class EmbeddingsDisplay:
+class EmbeddingsDisplay(AxesMixin):
     """Texts as points of a plane, so that those with like embeddings are near each other.
 
     It is made by `from_estimator` or `from_embeddings`, as scikit-learn's displays are. Drawn before and after a
@@ -69,8 +69,6 @@ class EmbeddingsDisplay:
 
     __module__ = "sksetfit"
 
-    ax_: Axes
-    figure_: Figure
     scatters_: list[PathCollection]
 
     def __init__(self, *, points: NDArray[np.floating[Any]], y: ArrayLike | None = None) -> None:
@@ -205,39 +203,32 @@ class EmbeddingsDisplay:
         ValueError
             If a label is missing, there are several kinds of labels, or the lengths differ.
         """
-        check_matplotlib_support(f"{type(self).__name__}.plot")
-        from matplotlib import pyplot
-
         points = np.asarray(self.points)
         labels = np.zeros(len(points)) if self.y is None else _labels(self.y, len(points))
         classes, codes = np.unique(labels, return_inverse=True)
-        axes: Any = pyplot.subplots()[1] if ax is None else ax
-        self.ax_, self.figure_ = axes, axes.figure
-        self.scatters_ = []
+        axes, self.scatters_ = self._set_axes(ax), []
         for number in range(len(classes)):
             marker, color = _MARKERS[number % 10], f"C{(number + number // 10) % 10}"  # 100 that differ
             look: Any = {"marker": marker, "color": color, "s": 16, "alpha": 0.8, "linewidths": 0}
             look |= {"label": None if self.y is None else str(classes[number])} | (scatter_kw or {})
-            self.scatters_.append(self.ax_.scatter(*points[codes == number].T, **look))
-        self.ax_.set(xticks=[], yticks=[], aspect="equal", adjustable="datalim")
+            self.scatters_.append(axes.scatter(*points[codes == number].T, **look))
+        axes.set(xticks=[], yticks=[], aspect="equal", adjustable="datalim")
         if self.y is not None:
             # Handles and labels are given, as the axes leave out those that begin with "_"; "$" would begin a formula.
             names = [str(scatter.get_label()).replace("$", r"\$") for scatter in self.scatters_]
             outside: Any = {"loc": "center left", "bbox_to_anchor": (1, 0.5), "ncols": -(-len(classes) // 20)}
-            self.ax_.legend(self.scatters_, names, frameon=False, fontsize="small", **outside)
+            axes.legend(self.scatters_, names, frameon=False, fontsize="small", **outside)
         return self
 
 
 def _labels(y: Any, n_texts: int) -> NDArray[Any]:
     """Return the labels, none of which is missing, and all of which can be sorted."""
     labels: NDArray[Any] = column_or_1d(as_labels(y, n_texts))
-    words = [isinstance(label, str) for label in labels]
-    if any(words) and not all(words):
-        other = words.index(not words[0])
+    kinds = np.array([isinstance(label, str) for label in labels])
+    if len(other := np.flatnonzero(kinds != kinds[0])):
         raise ValueError(
-            f"y mixes labels of several kinds: {short_repr(labels[0])} at row 0, {short_repr(labels[other])} at row "
-            f"{other}. "
-            "Labels can be made str: [str(label) for label in y]."
+            f"y mixes labels of several kinds: {short_repr(labels[0])} at row 0, {short_repr(labels[other[0]])} at row "
+            f"{other[0]}. Labels can be made str: [str(label) for label in y]."
         )
     return labels
 

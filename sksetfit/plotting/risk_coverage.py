@@ -1,7 +1,4 @@
-"""RiskCoverageDisplay: what it costs to answer more, as a curve.
-
-matplotlib is imported where something is drawn.
-"""
+"""RiskCoverageDisplay: what it costs to answer more, as a curve."""
 
 from __future__ import annotations
 
@@ -12,15 +9,15 @@ from numpy.typing import NDArray
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
-from sksetfit.inputs.texts import short_repr
+from sksetfit.inputs.texts import column_names, short_repr
+from sksetfit.plotting.axes import AxesMixin
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
 
-class RiskCoverageDisplay:
+class RiskCoverageDisplay(AxesMixin):
     """Risk-coverage curve: the error rate on the most confident predictions, for each share of accepted texts.
 
     Texts are sorted by the largest probability of `predict_proba`. The coverage is the share of accepted texts, most
@@ -77,8 +74,6 @@ class RiskCoverageDisplay:
 
     __module__ = "sksetfit"
 
-    ax_: Axes
-    figure_: Figure
     line_: Line2D
 
     def __init__(
@@ -150,9 +145,11 @@ class RiskCoverageDisplay:
         y_true : array-like of shape (n_samples,)
             The true labels.
         y_proba : array-like of shape (n_samples, n_classes)
-            The probability of each class, also where there are two.
+            The probability of each class, also where there are two. The columns of a frame that are named by the labels
+            are found by their names.
         labels : array-like of shape (n_classes,) or None, default=None
-            The label of each column. None takes the sorted labels of ``y_true``.
+            The label of each column. None takes the names of the columns where the labels of ``y_true`` are among them,
+            and else the sorted labels of ``y_true``.
         name : str or None, default=None
             Of the curve. None shows none.
         ax : matplotlib Axes or None, default=None
@@ -173,9 +170,14 @@ class RiskCoverageDisplay:
             If the arrays do not fit together.
         """
         check_matplotlib_support(f"{cls.__name__}.from_predictions")
+        names = column_names(y_proba) or []
         y_true, y_proba = column_or_1d(y_true), check_array(y_proba, input_name="y_proba")
         check_consistent_length(y_true, y_proba)
-        columns = np.unique(y_true) if labels is None else column_or_1d(labels)
+        if labels is None:
+            labels = names if set(names) >= set(y_true.tolist()) else np.unique(y_true)
+        columns = column_or_1d(labels)
+        if set(names) == set(columns.tolist()):
+            y_proba = y_proba[:, [names.index(label) for label in columns.tolist()]]
         if len(columns) != y_proba.shape[1]:
             raise ValueError(
                 f"y_proba must have a column for each of the {len(columns)} labels, got {y_proba.shape[1]}: "
@@ -209,21 +211,18 @@ class RiskCoverageDisplay:
         ImportError
             If matplotlib is not installed.
         """
-        check_matplotlib_support(f"{type(self).__name__}.plot")
-        from matplotlib import pyplot
+        axes = self._set_axes(ax)
         from matplotlib.ticker import PercentFormatter
 
-        axes: Any = pyplot.subplots()[1] if ax is None else ax
         # From the left, as a step that ends at each point: what lies below the line is then the area.
         style: dict[str, Any] = {"drawstyle": "steps-pre", "label": self._legend(self.name if name is None else name)}
         (self.line_,) = axes.plot(np.append(0, self.coverage), np.append(self.risk[0], self.risk), **(style | kwargs))
         axes.set(xlabel="Coverage: answered, of all", ylabel="Risk: wrong, of those answered", xlim=(0, 1))
         axes.set_ylim(bottom=0, auto=True)  # so that a second curve can be higher
-        axes.xaxis.set_major_formatter(PercentFormatter(1))
-        axes.yaxis.set_major_formatter(PercentFormatter(1))
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_formatter(PercentFormatter(1))
         if axes.get_legend_handles_labels()[1]:
             axes.legend(loc="upper left")
-        self.ax_, self.figure_ = axes, axes.figure
         return self
 
     def _legend(self, name: str | None) -> str | None:

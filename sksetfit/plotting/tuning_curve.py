@@ -9,13 +9,14 @@ from numpy.typing import NDArray
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils.validation import check_is_fitted
 
+from sksetfit.plotting.axes import AxesMixin
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
 
-class TuningCurveDisplay:
+class TuningCurveDisplay(AxesMixin):
     """The loss of each tuning step and the scores that early stopping has taken.
 
     It is made by `from_estimator`, as scikit-learn's displays are. The loss has the axis on the left, and the scores,
@@ -65,8 +66,6 @@ class TuningCurveDisplay:
 
     __module__ = "sksetfit"
 
-    ax_: Axes
-    figure_: Figure
     line_: Line2D
     score_ax_: Axes | None
     score_line_: Line2D | None
@@ -85,14 +84,7 @@ class TuningCurveDisplay:
         self.score_name = score_name
 
     @classmethod
-    def from_estimator(
-        cls,
-        estimator: Any,
-        *,
-        ax: Axes | None = None,
-        score_name: str | None = None,
-        line_kw: dict[str, Any] | None = None,
-    ) -> Self:
+    def from_estimator(cls, estimator: Any, *, ax: Axes | None = None, line_kw: dict[str, Any] | None = None) -> Self:
         """Draw the curves of a fitted estimator.
 
         Parameters
@@ -101,8 +93,6 @@ class TuningCurveDisplay:
             Fitted.
         ax : matplotlib Axes or None, default=None
             Where to draw; None makes a figure.
-        score_name : str or None, default=None
-            What the scores are called; None takes the name of the estimator's ``scoring``, or "accuracy".
         line_kw : dict or None, default=None
             For matplotlib's `plot`, of the line of the loss; goes before what is set here.
 
@@ -127,12 +117,12 @@ class TuningCurveDisplay:
                 f"{type(estimator).__name__}. Of a pipeline pass the step, e.g. pipeline[-1]."
             )
         check_is_fitted(estimator, "loss_curve_")
-        scoring = getattr(estimator, "scoring", None)
+        scoring = getattr(estimator, "scoring", None) or "accuracy"
         display = cls(
             loss_curve=estimator.loss_curve_,
             validation_steps=getattr(estimator, "validation_steps_", ()),
             validation_scores=getattr(estimator, "validation_scores_", ()),
-            score_name=score_name or {None: "accuracy"}.get(scoring, scoring if isinstance(scoring, str) else "score"),
+            score_name=scoring if isinstance(scoring, str) else "score",
         )
         return display.plot(ax, line_kw=line_kw)
 
@@ -156,39 +146,25 @@ class TuningCurveDisplay:
         ImportError
             If matplotlib is not installed.
         """
-        check_matplotlib_support(f"{type(self).__name__}.plot")
-        from matplotlib import pyplot
+        axes = self._set_axes(ax)
         from matplotlib.ticker import MaxNLocator
 
-        axes: Any = pyplot.subplots()[1] if ax is None else ax
-        self.ax_, self.figure_ = axes, axes.figure
         steps = np.arange(1, len(self.loss_curve) + 1)
-        self.line_ = self.ax_.plot(steps, self.loss_curve, **{"color": "C0", "label": "loss"} | (line_kw or {}))[0]
-        self.ax_.set(xlabel="step", ylabel="loss")
-        self.ax_.xaxis.set_major_locator(MaxNLocator(integer=True))
-        self.score_ax_ = None
-        self.score_line_ = None
+        (self.line_,) = axes.plot(steps, self.loss_curve, **{"color": "C0", "label": "loss"} | (line_kw or {}))
+        axes.set(xlabel="step", ylabel="loss")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        self.score_ax_ = self.score_line_ = None
         if len(self.validation_scores):
-            self._plot_scores()
+            self._plot_scores(axes.twinx())
         return self
 
-    def _plot_scores(self) -> None:
-        scores = np.asarray(self.validation_scores)
+    def _plot_scores(self, axes: Any) -> None:
+        scores, steps = np.asarray(self.validation_scores), self.validation_steps
         best = len(scores) - 1 - int(scores[::-1].argmax())  # of equal ones the last, as early stopping has it
-        self.score_ax_ = self.ax_.twinx()
-        self.score_line_ = self.score_ax_.plot(
-            self.validation_steps, scores, color="C1", marker="o", label=f"{self.score_name} of validation texts"
-        )[0]
-        kept = self.score_ax_.axvline(
-            self.validation_steps[best], color="0.6", linestyle="--", zorder=0, label="weights that were kept"
-        )
-        self.score_ax_.set_ylabel(self.score_name)
+        (line,) = axes.plot(steps, scores, color="C1", marker="o", label=f"{self.score_name} of validation texts")
+        kept = axes.axvline(steps[best], color="0.6", linestyle="--", zorder=0, label="weights that were kept")
+        axes.set_ylabel(self.score_name)
         # Above the picture, where it hides neither curve.
-        self.score_ax_.legend(
-            handles=[self.line_, self.score_line_, kept],
-            loc="lower center",
-            bbox_to_anchor=(0.5, 1.0),
-            ncols=3,
-            frameon=False,
-            fontsize="small",
-        )
+        above: Any = {"loc": "lower center", "bbox_to_anchor": (0.5, 1), "ncols": 3}
+        axes.legend(handles=[self.line_, line, kept], frameon=False, fontsize="small", **above)
+        self.score_ax_, self.score_line_ = axes, line

@@ -448,3 +448,14 @@ def test_several_labels_are_cross_validated():
 def test_the_classifier_is_cross_validated_on_eight_texts_per_class(tiny_classifier):
     scores = cross_val_score(tiny_classifier, X, y, cv=FewShotSplit(8, n_splits=2, random_state=0))
     assert scores.min() > 0.6
+
+
+@pytest.mark.parametrize("value", [0, 1])
+def test_a_constant_label_takes_no_part(value):
+    indicator = np.column_stack([np.arange(60) % 2, np.arange(60) % 3 == 0, np.full(60, value)])
+    for train, _ in FewShotSplit(4, n_splits=3, too_few="take_all", random_state=0).split(X, indicator):
+        assert len(train) < 12
+        assert (indicator[train, :2].sum(axis=0) >= 4).all()
+    if value == 0:
+        with pytest.raises(ValueError, match=r"too few texts of 1 of its 3 classes: \{2: 0\}"):
+            FewShotSplit(4).split(X, indicator)

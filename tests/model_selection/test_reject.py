@@ -19,6 +19,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import (
     GridSearchCV,
     GroupKFold,
+    KFold,
     ShuffleSplit,
     StratifiedKFold,
     cross_val_predict,
@@ -382,9 +383,22 @@ class Untrainable(LogisticRegression):
         ({"coverage": 0.8, "reject_label": 0.5}, Y, ValueError, "'reject_label' parameter"),
         ({"coverage": 0.8, "cv": 1.5}, Y, ValueError, "'cv' parameter"),
         ({"coverage": 0.8, "cv": "fitted"}, Y, ValueError, "'cv' parameter"),
-        ({"coverage": 0.8}, np.eye(3, dtype=int)[Y], ValueError, "one label per text, got multilabel-indicator"),
-        ({"coverage": 0.8}, X[:, 0], ValueError, "Unknown label type: .*got continuous"),
+        (
+            {"coverage": 0.8},
+            np.eye(3, dtype=int)[Y],
+            ValueError,
+            "one label per text, got an indicator matrix of 3 columns",
+        ),
+        ({"coverage": 0.8}, X[:, 0], ValueError, "Unknown label type: y is continuous, got .* at row 0"),
         ({"coverage": 0.8}, Y[:9], ValueError, "inconsistent numbers of samples"),
+        ({"coverage": 0.8}, np.full(300, "ham"), ValueError, "a single class, 'ham'"),
+        ({"coverage": 0.8}, [None, *WORDS[1:]], ValueError, "missing label at row 0"),
+        (
+            {"coverage": 0.8},
+            np.arange(300).astype("datetime64[D]"),
+            (TypeError, ValueError),
+            "must hold str, int or bool",
+        ),
     ],
 )
 def test_what_is_wrong_is_said_before_any_training(parameters, y, error, match):
@@ -392,6 +406,41 @@ def test_what_is_wrong_is_said_before_any_training(parameters, y, error, match):
     with pytest.raises(error, match=match):
         classifier.fit(X, y)
     assert not [name for name in vars(classifier) if name.endswith("_")]
+
+
+@pytest.mark.parametrize(
+    ("y", "cv", "match"),
+    [
+        (
+            ["a"] * 9 + ["b"],
+            None,
+            r"Split \d of cv leaves 8 texts .* of class 'a'.*\{'a': 9, 'b': 1\}. Label at least two",
+        ),
+        (["a"] * 3 + ["b"] * 3, None, r"cv=5 folds need 5 texts .* has 3. Lower cv to 3"),
+        (list("abcd"), None, r"cv=5 folds need 5 texts .* has 1. Label more texts, or fit the estimator first"),
+        (["a"] * 5 + ["b"] * 5, KFold(2), r"Split 0 of cv leaves 5 texts to fit on, all of class 'b'"),
+        (["a"] * 9 + ["b"], 0.2, "least populated class"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:The least populated class")
+def test_splits_that_leave_one_class_are_refused_before_any_training(y, cv, match):
+    with pytest.raises(ValueError, match=match):
+        RejectClassifier(Untrainable(), coverage=0.8, cv=cv).fit(X[: len(y)], y)
+
+
+@pytest.mark.parametrize(
+    ("y", "cv"),
+    [(["a"] * 9 + ["b"] * 2, 2), (["a"] * 3 + ["b"] * 3, 3), (["a"] * 5 + ["b"] * 5, 2)],
+    ids=["another text of the class", "fewer folds", "stratified splits"],
+)
+def test_the_ways_out_of_splits_with_one_class_work(y, cv):
+    RejectClassifier(LOGISTIC, coverage=0.8, cv=cv).fit(X[: len(y)], y).predict(X)
+
+
+@pytest.mark.parametrize("y", [Y.astype(object), (Y > 0).astype(object), pd.Series(WORDS, dtype="category")])
+def test_labels_of_any_container_are_taken(y):
+    classifier = RejectClassifier(LOGISTIC, coverage=0.8).fit(X, y)
+    assert set(classifier.predict(X)) - {classifier.reject_label_} <= set(y)
 
 
 def test_a_classifier_without_probabilities_is_told_how_to_get_them():

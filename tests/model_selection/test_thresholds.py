@@ -6,6 +6,7 @@ from unittest import SkipTest
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 import sklearn
 from scipy import sparse
@@ -30,7 +31,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from conftest import make_texts
-from sksetfit import MultiLabelThresholdClassifier, dump, load, load_tickets
+from sksetfit import MultiLabelThresholdClassifier, SetFitClassifier, dump, load, load_tickets
 from sksetfit.inputs.targets import check_targets
 
 X, Y = make_multilabel_classification(120, n_features=10, n_classes=4, n_labels=1, random_state=0)
@@ -495,8 +496,8 @@ def test_an_estimator_of_other_labels_is_refused():
     fitted = clone(BASE).fit(X, Y)
     with pytest.raises(ValueError, match=r"array of 3 columns.*got shapes \(120, 4\)"):
         MultiLabelThresholdClassifier(fitted, cv="prefit").fit(X, Y[:, :3])
-    forest = RandomForestClassifier(2).fit(X, np.column_stack([Y[:, 0], np.zeros(120, dtype=int)]))
-    with pytest.raises(ValueError, match=r"list of 2 arrays of two columns.*\(120, 1\)"):
+    forest = RandomForestClassifier(2).fit(X, np.column_stack([Y[:, 0], np.arange(120) % 3]))
+    with pytest.raises(ValueError, match=r"list of 2 arrays of two columns.*\(120, 3\)"):
         MultiLabelThresholdClassifier(forest, cv="prefit").fit(X, Y[:, :2])
 
 
@@ -512,17 +513,69 @@ def test_answers_are_refused_before_a_fit():
             getattr(MultiLabelThresholdClassifier(BASE), method)(X)
 
 
-def test_a_label_on_one_row_or_on_all_but_one_is_named():
+@pytest.mark.parametrize("base", [BASE, MultiOutputClassifier(LogisticRegression())], ids=["rest", "each"])
+@pytest.mark.parametrize("some", [0, 1])
+@pytest.mark.parametrize("cv", [None, 0.4])
+def test_a_label_on_one_row_or_on_all_but_one_gets_the_median(base, some, cv):
     y = pd.DataFrame(Y, columns=["a", "b", "c", "grief"])
-    for some in (0, 1):
-        y["grief"] = some
-        y.loc[7, "grief"] = 1 - some
-        with pytest.raises(
-            ValueError, match=r"Label 'grief' is on .* rows that split . fits on, and on (1|119) of all"
-        ):
-            MultiLabelThresholdClassifier(BASE).fit(X, y)
-    with pytest.raises(ValueError, match="Column 'grief' of y is 0 in all"):
-        MultiLabelThresholdClassifier(BASE).fit(X, y.assign(grief=0))
+    y["grief"] = some
+    y.loc[7, "grief"] = 1 - some
+    with pytest.warns(UserWarning, match=r"too few rows to choose a threshold for \['grief'\]"):
+        clf = MultiLabelThresholdClassifier(base, cv=cv, smooth=0, random_state=0).fit(X, y)
+    assert clf.thresholds_[3] == np.median(clf.thresholds_[:3])
+
+
+@pytest.mark.parametrize("value", [0, 1])
+@pytest.mark.parametrize("cv", [None, 0.4, KFold(3), "prefit"])
+@pytest.mark.filterwarnings("ignore:Label .* is present in all training examples")
+def test_a_constant_label_is_answered_as_it_is(cv, value):
+    y = pd.DataFrame(Y, columns=["a", "b", "c", "d"]).assign(c=value)
+    for base in (BASE, RandomForestClassifier(5, random_state=0)):
+        fitted = clone(base).fit(X, y) if cv == "prefit" else base
+        with pytest.warns(UserWarning, match=r"too few rows to choose a threshold for \['c'\]"):
+            clf = MultiLabelThresholdClassifier(fitted, cv=cv, random_state=0).fit(X, y)
+        assert (clf.predict(X)[:, 2] == value).all()
+
+
+def test_a_constant_label_in_a_fold_gives_a_score(tiny_model, tmp_path):
+    texts, topics = make_texts(8)
+    y = pd.get_dummies(pd.Series(topics)).astype(int).assign(rare=np.arange(24) // 23)
+    clf = MultiLabelThresholdClassifier(SetFitClassifier(tiny_model, max_steps=0, random_state=0), cv=2, random_state=0)
+    with pytest.warns(UserWarning, match="rare"):
+        scores = cross_val_score(clf, texts, y, cv=KFold(2), scoring="f1_micro", error_score="raise")
+    assert np.isfinite(scores).all()
+    with pytest.warns(UserWarning, match="rare"):
+        clf.fit(texts, y.assign(rare=0))
+    dump(clf, tmp_path / "clf.skops")
+    np.testing.assert_array_equal(load(tmp_path / "clf.skops").predict(texts), clf.predict(texts))
+    assert not clf.predict(texts)[:, 3].any()
+
+
+@pytest.mark.parametrize("y", [np.eye(120, 2, dtype=int), np.ones((120, 2), dtype=int)])
+def test_labels_that_are_all_on_one_row_are_refused(y):
+    with pytest.raises(ValueError, match=r"too few rows to choose a threshold for|the other columns are constant"):
+        MultiLabelThresholdClassifier(BASE).fit(X, y)
+
+
+@pytest.mark.parametrize("frame", [pd.DataFrame, pl.from_pandas])
+def test_columns_in_another_order_are_found_by_their_names(tiny_model, frame):
+    texts, topics = make_texts(8)
+    y = pd.get_dummies(pd.Series(topics)).astype(int)
+    other = frame(y[["sport", "food", "music"]])
+    fitted = SetFitClassifier(tiny_model, max_steps=0, random_state=0).fit(texts, y)
+    expected = MultiLabelThresholdClassifier(fitted, cv="prefit").fit(texts, y)
+    for estimator, cv in ((fitted, "prefit"), (FrozenEstimator(fitted), 2)):
+        clf = MultiLabelThresholdClassifier(estimator, cv=cv, random_state=0).fit(texts, other)
+        assert clf.classes_.tolist() == ["food", "music", "sport"]
+        assert clf.score(texts, other) == clf.score(texts, y)
+        if cv == "prefit":
+            np.testing.assert_array_equal(clf.thresholds_, expected.thresholds_)
+    with pytest.raises(
+        ValueError, match=r"y must have the columns \['food', 'music', 'sport'\], in any order, got .*'art'"
+    ):
+        MultiLabelThresholdClassifier(fitted, cv="prefit").fit(texts, y.rename(columns={"food": "art"}))
+    refitted = MultiLabelThresholdClassifier(fitted, cv=2, random_state=0).fit(texts, other)  # copies are fitted anew
+    assert refitted.classes_.tolist() == ["sport", "food", "music"]
 
 
 def test_splits_that_lack_a_label_are_refused_before_any_training():

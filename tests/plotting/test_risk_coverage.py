@@ -4,6 +4,7 @@ import sys
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib import pyplot
 from sklearn.datasets import make_classification
@@ -85,6 +86,29 @@ def test_labels_may_lack_in_y_true():
     assert display.risk[-1] == pytest.approx((LOGISTIC.predict(X[100:]) != WORDS[100:])[two].mean())
     with pytest.raises(ValueError, match=r"column for each of the 2 labels, got 3: \['ham', 'jam'\]. Give labels"):
         RiskCoverageDisplay.from_predictions(WORDS[100:][two], proba[two])
+
+
+@pytest.mark.parametrize("classes", [["ham", "jam", "spam"], [0, 1, 2]], ids=["words", "numbers"])
+@pytest.mark.parametrize("order", [[2, 0, 1], [0, 2, 1]])
+@pytest.mark.parametrize("given", [False, True])
+def test_columns_of_a_frame_are_found_by_their_names(classes, order, given):
+    y, proba = np.array(classes)[Y[100:]], LOGISTIC.predict_proba(X[100:])
+    expected = RiskCoverageDisplay.from_predictions(y, proba)
+    frame = pd.DataFrame(proba, columns=classes).iloc[:, order]
+    display = RiskCoverageDisplay.from_predictions(y, frame, labels=classes if given else None)
+    np.testing.assert_array_equal(display.risk, expected.risk)
+    some = y != classes[2]
+    display = RiskCoverageDisplay.from_predictions(y[some], frame[some])  # whose names tell the label that y lacks
+    np.testing.assert_array_equal(
+        display.risk, RiskCoverageDisplay.from_predictions(y[some], proba[some], labels=classes).risk
+    )
+
+
+def test_columns_of_other_names_are_those_of_the_labels_given():
+    proba = LOGISTIC.predict_proba(X[100:])
+    frame = pd.DataFrame(proba, columns=["p0", "p1", "p2"])
+    display = RiskCoverageDisplay.from_predictions(WORDS[100:], frame, labels=LOGISTIC.classes_)
+    np.testing.assert_array_equal(display.risk, RiskCoverageDisplay.from_predictions(WORDS[100:], proba).risk)
 
 
 def test_a_reject_classifier_stands_on_its_own_curve():

@@ -2,7 +2,10 @@
 
 import numpy as np
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
+from sklearn.base import clone
 from sklearn.metrics import f1_score, make_scorer
 from sklearn.model_selection import GridSearchCV
 
@@ -137,6 +140,29 @@ def test_the_scores_of_several_labels_are_those_of_the_whole_matrix(stopping):
 
     clf = stopping.set_params(scoring="f1_macro").fit(X, labels(Y), X_val=X_VAL, y_val=labels(Y_VAL))
     assert clf.validation_scores_.max() == pytest.approx(f1_score(labels(Y_VAL), clf.predict(X_VAL), average="macro"))
+
+
+@pytest.mark.parametrize("frame", [pd.DataFrame, pl.from_pandas, pa.Table.from_pandas])
+def test_columns_of_y_val_are_found_by_their_names(stopping, frame):
+    y, y_val = (pd.get_dummies(pd.Series(labels)).astype(int) for labels in (Y, Y_VAL))
+    other = frame(y_val[["sport", "food", "music"]])
+    scores = [clone(stopping).fit(X, y, X_val=X_VAL, y_val=each).validation_scores_ for each in (y_val, other)]
+    np.testing.assert_array_equal(*scores)
+    clf = clone(stopping).set_params(early_stopping=False).fit(X, y)
+    assert clf.score(X_VAL, other) == clf.score(X_VAL, y_val)
+    renamed = y_val.rename(columns={"sport": "art"})
+    for score in (clf.score, lambda texts, labels: stopping.fit(X, y, X_val=texts, y_val=labels)):
+        with pytest.raises(ValueError, match=r"must have the columns \['food', 'music', 'sport'\].*got .*'art'"):
+            score(X_VAL, renamed)
+
+
+def test_columns_numbered_in_another_order_are_paired_as_in_y(stopping):
+    y, y_val = (pd.get_dummies(pd.Series(labels)).astype(int) for labels in (Y, Y_VAL))
+    numbered = [each.set_axis([2, 0, 1], axis=1) for each in (y, y_val)]
+    fits = [(y.to_numpy(), y_val.to_numpy()), numbered, (numbered[0], y_val.to_numpy())]
+    scores = [clone(stopping).fit(X, a, X_val=X_VAL, y_val=b).validation_scores_ for a, b in fits]
+    np.testing.assert_array_equal(scores[0], scores[1])
+    np.testing.assert_array_equal(scores[0], scores[2])
 
 
 def test_texts_are_held_out_where_none_are_given(stopping, monkeypatch):

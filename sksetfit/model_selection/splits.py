@@ -1,0 +1,124 @@
+"""Splits into rows to fit on and rows to hold out, checked before any training."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.model_selection import StratifiedShuffleSplit, check_cv
+
+from sksetfit.inputs.stratification import stratified_folds
+from sksetfit.inputs.targets import Targets, check_targets
+from sksetfit.inputs.texts import short_repr
+from sksetfit.model_selection.held_out import Rows, Splits
+
+
+def single_label_splits(
+    cv: Any, X: Any, targets: Targets, random_state: Any, *, is_fitted: bool, **params: Any
+) -> Splits:
+    """Return the splits of rows with one label each, none for ``cv="prefit"``.
+
+    Raises
+    ------
+    ValueError
+        If no class has enough texts for the folds, or a split leaves a single class to fit on, unless ``is_fitted``.
+    """
+    if isinstance(cv, str):
+        return []
+    if isinstance(cv, Real) and not isinstance(cv, Integral):
+        splitter = StratifiedShuffleSplit(n_splits=1, test_size=cv, random_state=random_state)
+    else:
+        splitter = check_cv(cv, y=targets.y, classifier=True)
+    if cv is None or isinstance(cv, Integral):
+        n_folds, n_most = splitter.get_n_splits(), int(targets.indicator.sum(axis=0).max())
+        if n_folds > n_most:
+            advice = f"Lower cv to {n_most}" if n_most > 1 else "Label more texts"
+            raise ValueError(
+                f"cv={n_folds} folds need {n_folds} texts of some class, and the most frequent one has {n_most}. "
+                f"{advice}, or fit the estimator first and pass cv='prefit' and other texts."
+            )
+    splits = list(splitter.split(X, targets.y, **params))
+    for i, (train, _) in enumerate([] if is_fitted else splits):
+        if len(left := np.unique(targets.y[train])) < 2:
+            counts = dict(zip(targets.classes.tolist(), targets.indicator.sum(axis=0).tolist(), strict=True))
+            raise ValueError(
+                f"Split {i} of cv leaves {len(train)} texts to fit on, all of class {short_repr(left[0])}: y has "
+                f"{short_repr(counts)}. Label at least two texts of each class and take stratified splits, e.g. cv=2, "
+                f"or fit the estimator first and pass cv='prefit' and other texts."
+            )
+    return splits
+
+
+def multi_label_splits(
+    cv: Any, X: Any, y: Any, targets: Targets, rng: np.random.RandomState, **params: Any
+) -> tuple[Splits, NDArray[np.bool_]]:
+    """Return the splits, none for ``cv="prefit"``, and which labels have too few rows for a threshold.
+
+    Each other label is on some rows and not on others, on both sides of each split.
+
+    Raises
+    ------
+    ValueError
+        If it is not, or all labels have too few rows.
+    """
+    few = targets.constant
+    if isinstance(cv, str):
+        return [], few
+    if cv is None or isinstance(cv, Real):
+        size: Any = 5 if cv is None else cv
+        shares = np.full(size, 1 / size) if isinstance(size, Integral) else np.array([1 - size, size])
+        part_of = stratified_folds(targets.indicator, shares, rng)
+        only = _only_rows(targets.indicator)  # fitted on each time, so that every copy learns every label
+        few = targets.take(np.flatnonzero(~only)).constant
+        if few.all():
+            raise ValueError(message_of_few(targets.classes))
+        parts = np.unique(part_of[~only]) if isinstance(size, Integral) else [1]
+        splits = [(np.flatnonzero(only | (part_of != i)), np.flatnonzero(~only & (part_of == i))) for i in parts]
+    else:
+        splits = list(check_cv(cv).split(X, y, **params))
+    for i, (train, _) in enumerate(splits):
+        _check_both(targets, ~targets.constant, train, f"that split {i} fits on")
+    _check_both(targets, ~few, np.concatenate([held_out for _, held_out in splits]), "that are held out")
+    return splits, few
+
+
+def message_of_few(labels: NDArray[Any]) -> str:
+    """Return what is said of labels that have too few rows for a threshold."""
+    return (
+        f"y has too few rows to choose a threshold for {short_repr(labels.tolist())}: there must be a row with and a "
+        f"row without a label to hold out and, unless cv='prefit', to fit on. Such labels get the median of the other "
+        f"thresholds. Add such rows, or drop the labels."
+    )
+
+
+def _only_rows(indicator: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Tell which rows are the only one that has some label, or the only one without it."""
+    columns = np.column_stack([indicator, ~indicator])
+    return np.asarray(columns[:, columns.sum(axis=0) == 1].any(axis=1))
+
+
+def _check_both(targets: Targets, checked: NDArray[np.bool_], rows: Rows, which: str) -> None:
+    """Refuse rows that all have one of the labels that are checked, or none of which has it."""
+    for name, of_all in zip(targets.classes[checked], targets.indicator.T[checked], strict=True):
+        n_with = int(of_all[rows].sum())
+        if n_with in {0, len(rows)}:
+            raise ValueError(
+                f"Label {short_repr(name)} is on {n_with} of the {len(rows)} rows {which}, and on {int(of_all.sum())} "
+                f"of all {len(of_all)}. A threshold needs rows with and without the label on both sides of a split: "
+                f"add such rows, drop the label, or give another cv."
+            )
+
+
+def check_one_label(y: Any, n_texts: int, known: Any) -> Targets:
+    """Return the targets, of one label per row; of a single class only where those of the estimator are known."""
+    if np.iscomplexobj(y):  # of which scikit-learn's checks want a ValueError
+        raise ValueError("Complex data not supported: y must hold str, int or bool. Take the real part.")
+    targets = check_targets(y, n_texts, single_class=known is not None)
+    if targets.multi_label:
+        raise ValueError(
+            f"y must hold one label per text, got an indicator matrix of {len(targets.classes)} columns. Of several "
+            f"labels, each is sure or not by itself: there is MultiLabelThresholdClassifier."
+        )
+    return targets

@@ -1,0 +1,126 @@
+"""Multi-label heads: labels that all training texts have, or none has."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression, RidgeClassifier
+from sklearn.model_selection import KFold, cross_val_score
+from sklearn.naive_bayes import GaussianNB
+
+from conftest import make_texts
+from sksetfit import SetFitClassifier, SetFitEncoder, TorchHead, dump, load, read_setfit, write_setfit
+
+X, TOPICS = make_texts(6)
+Y = pd.get_dummies(pd.Series(TOPICS)).astype(int)  # food, music, sport
+NONE_FIRST = Y.assign(none=0, all=1)[["none", "food", "music", "all", "sport"]]
+VARYING = ["food", "music", "sport"]
+STRATEGIES = ["one-vs-rest", "multi-output", "classifier-chain"]
+HEADS = {
+    "default": None,
+    "both methods": LogisticRegression(),
+    "decision function only": RidgeClassifier(),
+    "probabilities only": GaussianNB(),
+    "linear layer": TorchHead(),
+}
+WARNING = r"Column '\w+' of y is [01] in all \d+ rows"
+
+
+def frozen(tiny_model, **parameters):
+    return SetFitClassifier(tiny_model, **{"max_steps": 0, "label_texts": None, "random_state": 0, **parameters})
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("head", HEADS.values(), ids=HEADS)
+def test_constant_labels_are_answered_and_leave_the_others_alone(tiny_model, tmp_path, head, strategy):
+    classifier = frozen(tiny_model, head=head, multi_target_strategy=strategy)
+    with pytest.warns(UserWarning, match=WARNING) as caught:
+        classifier.fit(X, NONE_FIRST)
+    assert [str(warning.message).split()[1] for warning in caught] == ["'none'", "'all'"]
+    without = frozen(tiny_model, head=head, multi_target_strategy=strategy).fit(X, Y)
+    answer = pd.DataFrame(classifier.predict(X), columns=classifier.classes_)
+    assert (answer["none"] == 0).all()
+    assert (answer["all"] == 1).all()
+    np.testing.assert_array_equal(answer[VARYING], without.predict(X))
+    for method in ("predict_proba", "decision_function"):
+        assert hasattr(classifier, method) == hasattr(without, method)
+        if hasattr(classifier, method):
+            values = pd.DataFrame(getattr(classifier, method)(X), columns=classifier.classes_)
+            atol = 0.01 if isinstance(head, TorchHead) else 1e-12
+            np.testing.assert_allclose(values[VARYING], getattr(without, method)(X), atol=atol)
+    if hasattr(classifier, "predict_proba"):
+        np.testing.assert_allclose(classifier.predict_proba(X)[:, [0, 3]], [[0, 1]] * len(X), atol=1e-12)
+    dump(classifier, tmp_path / "classifier.skops")
+    restored = load(tmp_path / "classifier.skops")
+    np.testing.assert_array_equal(restored.predict(X), answer)
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_a_single_label_that_varies_is_learned(tiny_model, strategy):
+    with pytest.warns(UserWarning, match=WARNING):
+        classifier = frozen(tiny_model, multi_target_strategy=strategy).fit(X, Y[["food"]].assign(none=0))
+    alone = frozen(tiny_model, head=LogisticRegression(C=10, class_weight="balanced")).fit(X, Y["food"])
+    np.testing.assert_array_equal(classifier.predict(X), np.column_stack([alone.predict(X), np.zeros(len(X))]))
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("head", [None, TorchHead()], ids=["default", "linear layer"])
+def test_names_and_weights_of_a_constant_label_do_not_make_it_vary(tiny_classifier, head, strategy):
+    classifier = tiny_classifier.set_params(
+        head=head, multi_target_strategy=strategy, label_texts={"none": ["a song"], "food": ["a meal"]}
+    )
+    weights = np.where(np.arange(len(X)) % 5, 1.0, 2.0)
+    with pytest.warns(UserWarning, match=WARNING):
+        classifier.fit(X, NONE_FIRST, sample_weight=weights)
+    np.testing.assert_array_equal(classifier.predict(X)[:, [0, 3]], [[0, 1]] * len(X))
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_a_label_that_a_fold_lacks_gives_a_score(tiny_model, strategy):
+    rare = Y.assign(rare=(np.arange(len(X)) == 0).astype(int))
+    classifier = frozen(tiny_model, multi_target_strategy=strategy)
+    with pytest.warns(UserWarning, match=WARNING):
+        scores = cross_val_score(classifier, X, rare, cv=KFold(3), scoring="accuracy", error_score="raise")
+    assert np.isfinite(scores).all()
+
+
+def test_rows_without_weight_may_leave_a_label_constant(tiny_model):
+    weights = (Y["food"] == 0).to_numpy(dtype=float)
+    with pytest.warns(UserWarning, match=r"Column 'food' of y is 0 in all 12 rows that count"):
+        classifier = frozen(tiny_model).fit(X, Y, sample_weight=weights)
+    assert not classifier.predict(X)[:, 0].any()
+
+
+def test_early_stopping_scores_with_a_constant_label(tiny_classifier):
+    classifier = tiny_classifier.set_params(early_stopping=True, multi_target_strategy="multi-output")
+    with pytest.warns(UserWarning, match=WARNING):
+        classifier.fit(X, NONE_FIRST)
+    assert np.isfinite(classifier.validation_scores_).all()
+
+
+def test_an_encoder_is_tuned_on_the_other_labels(tiny_model):
+    with pytest.warns(UserWarning, match=WARNING):
+        encoder = SetFitEncoder(tiny_model, max_steps=3, random_state=0).fit(X, NONE_FIRST)
+    assert np.isfinite(encoder.transform(X)).all()
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_a_folder_for_setfit_keeps_constant_labels(tiny_model, tmp_path, strategy):
+    with pytest.warns(UserWarning, match=WARNING):
+        classifier = frozen(tiny_model, multi_target_strategy=strategy).fit(X, NONE_FIRST)
+    write_setfit(classifier, tmp_path / "folder")
+    restored = read_setfit(tmp_path / "folder", trust_pickle=True)
+    np.testing.assert_allclose(restored.predict_proba(X), classifier.predict_proba(X), atol=1e-6)
+    np.testing.assert_array_equal(restored.predict(X)[:, [0, 3]], [[0, 1]] * len(X))
+
+
+@pytest.mark.parametrize("y", [np.zeros((18, 2)), np.ones((18, 2)), np.tile([0, 1], (18, 1))])
+def test_labels_that_are_all_constant_are_refused(tiny_model, y):
+    with pytest.raises(ValueError, match=r"Column 0 of y is [01] in all 18 rows, and the other columns are constant"):
+        frozen(tiny_model).fit(X, y)
+
+
+def test_forests_answer_constant_labels(tiny_model):
+    with pytest.warns(UserWarning, match=WARNING):
+        classifier = frozen(tiny_model, head=RandomForestClassifier(5, random_state=0)).fit(X, NONE_FIRST)
+    np.testing.assert_array_equal(classifier.predict_proba(X)[:, [0, 3]], [[0, 1]] * len(X))
