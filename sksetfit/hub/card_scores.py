@@ -13,7 +13,8 @@ from sksetfit.encoder import encode_texts
 from sksetfit.heads.on_embeddings import HeadOnEmbeddings
 from sksetfit.heads.strategies import is_multi_label
 from sksetfit.hub.card_facts import one_line
-from sksetfit.inputs.texts import check_texts, column_names, short_repr
+from sksetfit.inputs.columns import align_columns
+from sksetfit.inputs.texts import check_texts, short_repr
 
 
 class Scores(NamedTuple):
@@ -27,6 +28,7 @@ class Scores(NamedTuple):
 def evaluate(clf: HeadOnEmbeddings, X: Any, y: Any, scorer: Any, scoring: Any) -> Scores:
     """Return the scores of a classifier; the texts are encoded once, whatever the scorers ask."""
     texts = check_texts(X, "X_test")
+    y = align_columns(y, clf.classes_, "y_test") if is_multi_label(clf.head_) else y
     _check_labels(clf, y, len(texts))
     ready: Any = object.__new__(type(clf))  # a shallow copy, without the checks of a saved one
     embeddings = encode_texts(clf.encoder_, texts, clf)
@@ -54,16 +56,10 @@ def _check_labels(clf: HeadOnEmbeddings, y: Any, n_texts: int) -> None:
     if is_multi_label(clf.head_):
         if labels.shape[1:] != (len(known),):
             raise ValueError(f"y_test must have a column for each of {short_repr(known)}, got shape {labels.shape}.")
-        names = column_names(y)
-        if names and all(isinstance(name, str) for name in [*names, *known]) and names != known:
-            raise ValueError(
-                f"y_test must have the columns {short_repr(known)} in this order, got {short_repr(names)}."
-            )
         return
     unknown = [label for label in dict.fromkeys(labels.ravel().tolist()) if label not in known]
     if unknown:
         raise ValueError(
             f"y_test has labels that clf was not fitted on: {short_repr(unknown)}; those it knows are "
-            f"{short_repr(known)}. Are "
-            f"X_test and y_test swapped?"
+            f"{short_repr(known)}. Are X_test and y_test swapped?"
         )

@@ -335,12 +335,22 @@ def test_a_multi_label_classifier_is_described(many, form):
     assert [row[0] for row in rows(section(card, "Evaluation"))[-2:]] == ["food", "music"]
 
 
-def test_columns_in_another_order_or_number_are_refused(many):
+def test_columns_in_another_order_are_aligned_by_name(many):
     clf, X, y = many
-    with pytest.raises(ValueError, match=r"columns \['food', 'music'\] in this order, got \['music', 'food'\]"):
-        model_card(clf, X, y[y.columns[::-1]])
+    turned = y[y.columns[::-1]]
+    card = model_card(clf, X, turned, X_train=X, y_train=turned, show_training_texts=True)
+    assert card.text == model_card(clf, X, y, X_train=X, y_train=y, show_training_texts=True).text
+
+
+@pytest.mark.parametrize("columns", [["food"], ["food", "sport"]])
+def test_other_columns_are_refused(many, columns):
+    clf, X, y = many
+    other = y.set_axis(["food", "sport"], axis=1)[columns]
+    for arguments in ({"X_test": X, "y_test": other}, {"X_train": X, "y_train": other}):
+        with pytest.raises(ValueError, match=r"must have the columns \['food', 'music'\], in any order, got \['food'"):
+            model_card(clf, **arguments)
     with pytest.raises(ValueError, match=r"a column for each of \['food', 'music'\], got shape \(\d+, 1\)"):
-        model_card(clf, X, y[["food"]])
+        model_card(clf, X, other[["food"]].to_numpy())
 
 
 @pytest.mark.parametrize("strategy", ["multi-output", "classifier-chain"])
