@@ -53,7 +53,8 @@ def dump(estimator: BaseEstimator, file: str | os.PathLike[str], *, compression:
     Warns
     -----
     UserWarning
-        If the estimator holds types, such as compiled trees, that `load` will want to be named as trusted.
+        If the estimator holds types, such as trees, SVC or KNeighborsClassifier, that `load` will want to be named as
+        trusted.
 
     See Also
     --------
@@ -120,8 +121,9 @@ def load(file: str | os.PathLike[str], *, trusted: Sequence[str] | None = None, 
     file : str or path
         The file; or, with ``revision``, the name ``"owner/name"`` of a repository on the Hub.
     trusted : sequence of str or None, default=None
-        Full names of further types that the file may hold: those of other packages, and the compiled ones of
-        scikit-learn, such as trees, which can crash on bad data. `dump` names them. Look at their code first.
+        Full names of further types that the file may hold: those of other packages, and those of scikit-learn whose
+        compiled code can crash on bad data, such as trees, support vector machines and nearest neighbours. `dump`
+        names them. What is named here is not checked: look at its code, and at where the file is from.
     revision : str or None, default=None
         Which commit of the repository to read, as `push_to_hub` gave it. A branch or a tag will do as well, but may be
         another model tomorrow. None reads a file of this machine and asks no network.
