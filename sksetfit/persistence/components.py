@@ -27,7 +27,7 @@ def check_components(estimator: Any) -> None:
     ValueError
         If some part of it would.
     """
-    for part in _parts(estimator):
+    for part in parts(estimator):
         name = type(part).__name__
         if isinstance(part, np.random.RandomState):
             if not 0 <= part.get_state(legacy=False)["state"]["pos"] <= 624:
@@ -50,12 +50,12 @@ def forget_folders(estimator: Any) -> None:
 
     A file must not say where they lie.
     """
-    for part in _parts(estimator):
+    for part in parts(estimator):
         if getattr(part, "__dict__", {}).get("memory") is not None:
             part.memory = None
 
 
-def _parts(whole: Any) -> Iterator[Any]:
+def parts(whole: Any) -> Iterator[Any]:
     """Yield all objects of scikit-learn's, and random states, that an estimator holds, itself included."""
     seen: dict[int, Any] = {}  # and kept, so that no other takes the place of one in memory
     waiting = [whole]

@@ -17,6 +17,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from sksetfit.persistence.archive import add_checksums, check_archive
+from sksetfit.persistence.dict_keys import dicts_to_lists, lists_to_dicts
 from sksetfit.persistence.schema import check_schema, types_in
 from sksetfit.persistence.trust import trusted_types
 from sksetfit.utils.files import atomic_write
@@ -93,7 +94,7 @@ def write_model(estimator: BaseEstimator, file: str | os.PathLike[str], *, compr
         if os.path.exists(file):
             shutil.copymode(file, partial)
         try:
-            skops.io.dump(estimator, stream, compression=compression)
+            skops.io.dump(dicts_to_lists(estimator), stream, compression=compression)
         except RecursionError as error:
             raise ValueError(
                 "skops cannot write an estimator that holds itself, as metadata requests do (set_fit_request and its "
@@ -179,7 +180,7 @@ def load(file: str | os.PathLike[str], *, trusted: Sequence[str] | None = None, 
                 f"load(..., trusted={sorted(unknown)})."
             )
         with _errors_naming(file):
-            estimator = skops.io.load(stream, trusted=sorted(all_trusted))
+            estimator = lists_to_dicts(skops.io.load(stream, trusted=sorted(all_trusted)))
             if not isinstance(estimator, BaseEstimator):
                 raise ValueError(f"it holds no estimator, but a {type(estimator).__name__}")
             check_is_fitted(estimator)
