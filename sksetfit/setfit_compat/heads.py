@@ -54,9 +54,9 @@ def _complete(head: BaseEstimator) -> None:
     """Set parameters that the version which pickled a head did not have to their defaults: `clone` reads them."""
     for part in parts(head):
         if isinstance(part, BaseEstimator):
-            for name, parameter in signature(type(part)).parameters.items():
-                if parameter.default is not parameter.empty:
-                    vars(part).setdefault(name, parameter.default)
+            parameters = signature(type(part)).parameters.values()
+            defaults = {each.name: each.default for each in parameters if each.default is not each.empty}
+            part.__dict__ = defaults | vars(part)
 
 
 def _strategy(head: BaseEstimator) -> Strategy | None:
