@@ -24,7 +24,8 @@ from sksetfit.encoder import (
 from sksetfit.heads.default import LogisticRegressionHead
 from sksetfit.heads.on_embeddings import HeadOnEmbeddings
 from sksetfit.heads.strategies import STRATEGIES, Strategy, build_head, check_head, check_head_takes_weights, fit_head
-from sksetfit.heads.torch_head import TorchHead, TorchHeadLoss, check_torch_head
+from sksetfit.heads.torch_head import TorchHead
+from sksetfit.heads.torch_head_loss import TorchHeadLoss, check_torch_head
 from sksetfit.inputs.label_texts import label_rows
 from sksetfit.inputs.texts import both_given, fixed_seed, local_random_state
 from sksetfit.inputs.training_data import TrainingData, check_training_data, check_validation_data
@@ -449,10 +450,6 @@ class SetFitClassifier(CallbackSupportMixin, HeadOnEmbeddings, BaseEstimator):
             class_weight=self.class_weight,
             rng=local_random_state(seed),
         )
-
-    @property
-    def _own_head(self) -> Any:
-        return getattr(self, "head_", self.head)
 
     def set_params(self, **params: Any) -> Self:
         """Set parameters of this classifier, and of its head as ``head__<name>``.

@@ -16,7 +16,6 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from sksetfit.encoder import ENCODER_CONSTRAINTS, SetFitEncoder, body_of, fitted_encoder
-from sksetfit.heads.method_gate import own_head
 from sksetfit.heads.on_embeddings import HeadOnEmbeddings
 from sksetfit.inputs.texts import check_texts, local_random_state, short_repr
 
@@ -218,7 +217,7 @@ class DistilledSetFitClassifier(HeadOnEmbeddings, BaseEstimator):
         return self
 
     def _checked_teacher(self) -> Any:
-        teacher = self._teacher
+        teacher = self.teacher.estimator if isinstance(self.teacher, FrozenEstimator) else self.teacher
         if not isinstance(teacher, HeadOnEmbeddings) or teacher is self:
             after_load = " A file does not hold the teacher: set_params(teacher=...)." if teacher is None else ""
             raise TypeError(
@@ -227,10 +226,6 @@ class DistilledSetFitClassifier(HeadOnEmbeddings, BaseEstimator):
             )
         check_is_fitted(teacher, msg="The teacher, %(name)s, is not fitted: call its fit with labelled texts.")
         return teacher
-
-    @property
-    def _teacher(self) -> Any:
-        return self.teacher.estimator if isinstance(self.teacher, FrozenEstimator) else self.teacher
 
     def __sklearn_clone__(self) -> Self:
         # The teacher is what is learned from, as data is: a copy would be one that has to be fitted first.
@@ -277,12 +272,6 @@ class DistilledSetFitClassifier(HeadOnEmbeddings, BaseEstimator):
                 f"{of_teacher[0]!r} would change the teacher, which is fitted: fit another one, and set teacher to it."
             )
         return super().set_params(**params)  # type: ignore[no-any-return]
-
-    @property
-    def _own_head(self) -> Any:
-        if hasattr(self, "head_"):
-            return self.head_
-        return own_head(self._teacher) if isinstance(self._teacher, HeadOnEmbeddings) else None
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

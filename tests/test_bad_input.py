@@ -6,6 +6,7 @@ import pandas as pd
 import polars as pl
 import pytest
 from scipy import sparse
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.cluster import KMeans
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LinearRegression, LogisticRegression
@@ -239,8 +240,12 @@ def test_a_head_without_probabilities_is_named_with_the_ways_out(tiny_classifier
         classifier.fit(X, Y)
     assert not hasattr(classifier, "predict_proba")
     assert hasattr(classifier, "decision_function")
-    with pytest.raises(TypeError, match=r"no predict_proba because its head, LinearSVC\(\).*CalibratedClassifierCV"):
+    with pytest.raises(AttributeError, match="This 'SetFitClassifier' has no attribute 'predict_proba'") as raised:
         classifier.predict_proba(X)
+    for part in ("The head, LinearSVC(", "has no predict_proba", "LogisticRegression()", "CalibratedClassifierCV"):
+        assert part in str(raised.value.__cause__)
+    classifier.set_params(head=CalibratedClassifierCV(LinearSVC(), cv=2)).fit(X, Y)
+    assert classifier.predict_proba(X).shape == (len(X), 2)
 
 
 # Things that are neither texts nor labels, of a random size and content. Each has as many rows as it is asked for.

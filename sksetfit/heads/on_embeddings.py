@@ -2,21 +2,51 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
-from sklearn.utils import Tags
+from sklearn.multioutput import MultiOutputClassifier
+from sklearn.utils import InputTags, Tags
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from sksetfit.encoder import SetFitEncoder, body_of, encode_texts
-from sksetfit.heads.method_gate import head_method
 from sksetfit.heads.saved import check_fitted_head
 from sksetfit.heads.strategies import is_multi_label, stack_label_proba
 from sksetfit.inputs.columns import align_columns
 from sksetfit.inputs.texts import check_texts
 from sksetfit.persistence.estimator_state import PlainStateMixin, checked_state, plain_state
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def _available_if_head_has(method: Method) -> Method:
+    """Return a method that exists where the head has one of its name."""
+    name = method.__name__
+
+    def head_has(classifier: Any) -> bool:
+        head = _own_head(classifier)
+        if head is None or hasattr(head, name):
+            return True
+        other = "head=LogisticRegression()"
+        if name == "predict_proba":
+            other += ", or with CalibratedClassifierCV around this head"
+        elif isinstance(head, MultiOutputClassifier):
+            other = "multi_target_strategy='one-vs-rest'"
+        raise AttributeError(f"The head, {head!r}, has no {name}. Fit a SetFitClassifier with {other}.")
+
+    available: Method = available_if(head_has)(method)
+    return available
+
+
+def _own_head(classifier: Any) -> Any:
+    """Return the fitted head or, before a fit, the one to be fitted or the teacher's; None where that is open."""
+    if hasattr(classifier, "teacher") and not hasattr(classifier, "head_"):
+        return _own_head(classifier.teacher)
+    return getattr(classifier, "head_", getattr(classifier, "head", None))
 
 
 class HeadOnEmbeddings(PlainStateMixin, ClassifierMixin):
@@ -25,7 +55,6 @@ class HeadOnEmbeddings(PlainStateMixin, ClassifierMixin):
     _learned: dict[str, Any]  # the names of all that it leaves, and of which type each is
     precision: str
     device: str | None
-    _own_head: Any  # before a fit, the one that it will have, or None
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Return the label of each text.
@@ -43,7 +72,7 @@ class HeadOnEmbeddings(PlainStateMixin, ClassifierMixin):
         answer = self._predict_with_head("predict", X)
         return answer.astype(np.int64) if answer.ndim == 2 else answer
 
-    @head_method
+    @_available_if_head_has
     def predict_proba(self, X: Any) -> NDArray[np.floating]:
         """Return the probability of each class for each text.
 
@@ -63,7 +92,7 @@ class HeadOnEmbeddings(PlainStateMixin, ClassifierMixin):
         exact = answer.astype(np.float64)  # of which log_loss, and what averages them, expects exact sums
         return exact if is_multi_label(self.head_) else exact / exact.sum(axis=1, keepdims=True)
 
-    @head_method
+    @_available_if_head_has
     def decision_function(self, X: Any) -> NDArray[np.floating]:
         """Return the head's decision function.
 
@@ -134,8 +163,6 @@ class HeadOnEmbeddings(PlainStateMixin, ClassifierMixin):
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
-        tags.input_tags.one_d_array = True
-        tags.input_tags.two_d_array = False
-        tags.input_tags.string = True
+        tags.input_tags = InputTags(one_d_array=True, two_d_array=False, string=True)
         tags.classifier_tags.multi_label = True
         return tags

@@ -8,7 +8,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,21 +16,15 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Tags, column_or_1d
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.extmath import softmax
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sksetfit.heads.default import resolve
-from sksetfit.inputs.targets import Targets
+from sksetfit.heads.torch_head_loss import check_torch_head, loss_of_head
 from sksetfit.inputs.texts import short_repr
 from sksetfit.inputs.training_data import check_sample_weight
 from sksetfit.persistence.estimator_state import PlainStateMixin, checked_state, plain_state
-from sksetfit.training.callbacks import code_of
-
-if TYPE_CHECKING:
-    from sksetfit.heads.head_loss import HeadLoss
-    from sksetfit.training.gradients import LossOfBatch
 
 _LEARNED = {
     "classes_": np.ndarray,
@@ -193,7 +187,7 @@ class TorchHead(PlainStateMixin, ClassifierMixin, BaseEstimator):
 
         from sksetfit.heads.head_loss import fit_layer
 
-        loss = _loss_of(head, indicator, weights, classes, n_dimensions=X.shape[1], multi_label=multi_label)
+        loss = loss_of_head(head, indicator, weights, classes, n_dimensions=X.shape[1], multi_label=multi_label)
         n_iter = fit_layer(loss, X, C=head.C, max_iter=self.max_iter)
         if n_iter == self.max_iter:
             warnings.warn(
@@ -292,97 +286,6 @@ class TorchHead(PlainStateMixin, ClassifierMixin, BaseEstimator):
         return tags
 
 
-# The functions below are of a head whose "auto" is resolved.
-
-
-def check_torch_head(head: TorchHead, n_classes: int, *, multi_label: bool, weighted: bool) -> None:
-    """Raise an error if the loss of a head cannot be learned from, or not be weighted where it is to be.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If it cannot.
-    """
-    from sksetfit.heads.head_loss import check_loss
-
-    weighted = weighted or head.class_weight is not None
-    check_loss(head.loss, n_classes, multi_label=multi_label, weighted=weighted)
-
-
-class TorchHeadLoss:
-    """The loss of a head, by which a body is trained as well."""
-
-    def __init__(self, head: TorchHead, targets: Targets) -> None:
-        self._head, self._targets = head, targets
-
-    @property
-    def key(self) -> tuple[Any, ...]:
-        """What of the head decides what becomes of the body, for the cache."""
-        head = self._head
-        return head.loss, code_of(head.loss), head.class_weight, float(head.learning_rate)
-
-    def added_to(
-        self,
-        loss: LossOfBatch,
-        indicator: NDArray[np.bool_],
-        weights: NDArray[np.float64] | None,
-        n_dimensions: int,
-    ) -> HeadLoss:
-        """Return the sum of another loss and that of the head, for texts with these labels and weights."""
-        targets = self._targets
-        return _loss_of(
-            self._head,
-            indicator,
-            weights,
-            targets.classes,
-            n_dimensions=n_dimensions,
-            multi_label=targets.multi_label,
-            contrastive_loss=loss,
-        )
-
-
-def _loss_of(
-    head: TorchHead,
-    indicator: NDArray[np.bool_],
-    weights: NDArray[np.float64] | None,
-    classes: NDArray[Any],
-    *,
-    n_dimensions: int,
-    multi_label: bool,
-    contrastive_loss: LossOfBatch | None = None,
-) -> HeadLoss:
-    """Return the loss of embeddings of texts with these labels and weights."""
-    from sksetfit.heads.head_loss import HeadLoss
-
-    if head.class_weight is not None:
-        sides = indicator.T.astype(int) if multi_label else [classes[indicator.argmax(axis=1)]]
-        by_class = np.column_stack([_class_weights(head.class_weight, side, weights) for side in sides])
-        weights = by_class if weights is None else by_class * weights[:, np.newaxis]
-        weights = weights if multi_label else weights[:, 0]
-    elif multi_label and weights is not None:
-        weights = np.repeat(weights[:, np.newaxis], indicator.shape[1], axis=1)
-    return HeadLoss(
-        head.loss,
-        indicator,
-        weights,
-        n_dimensions=n_dimensions,
-        multi_label=multi_label,
-        learning_rate=head.learning_rate,
-        contrastive_loss=contrastive_loss,
-    )
-
-
-def _class_weights(
-    class_weight: Any, labels: NDArray[Any], sample_weight: NDArray[np.float64] | None
-) -> NDArray[np.float64]:
-    """Return the weight that its class gives to each row."""
-    classes, codes = np.unique(labels, return_inverse=True)
-    weights: NDArray[np.float64] = compute_class_weight(
-        class_weight, classes=classes, y=labels, sample_weight=sample_weight
-    )
-    return weights[codes]
-
-
 def _check_y(y: Any) -> tuple[bool, NDArray[Any], NDArray[np.bool_]]:
     """Return whether there are several labels per row, the classes, and which row has which."""
     kind = type_of_target(y, input_name="y")
@@ -390,13 +293,8 @@ def _check_y(y: Any) -> tuple[bool, NDArray[Any], NDArray[np.bool_]]:
         indicator = y.toarray() if hasattr(y, "toarray") else np.asarray(y)
         return True, np.arange(indicator.shape[1]), indicator.astype(bool)
     if kind not in {"binary", "multiclass"}:
-        raise ValueError(
-            f"Unknown label type: y must hold one label per row or be an indicator matrix of 0 and 1, got {kind} "
-            f"targets."
-        )
+        raise ValueError(f"Unknown label type: y must hold one label per row, or 0 and 1 for each, got {kind} targets.")
     classes, codes = np.unique(column_or_1d(y, warn=True), return_inverse=True)
     if len(classes) < 2:
-        raise ValueError(
-            f"y has a single class, {short_repr(classes[0])}. A classifier needs two at least, got one class."
-        )
+        raise ValueError(f"y has a single class, {short_repr(classes[0])}, got one class. A classifier needs two.")
     return False, classes, codes[:, np.newaxis] == np.arange(len(classes))

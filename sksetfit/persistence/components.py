@@ -1,20 +1,18 @@
 """What the parts of an estimator that was read must hold, before it is used.
 
 Some of scikit-learn's estimators call the method that their state names, read files, or hand their arrays to compiled
-code, which does not look where it reads and writes.
+code, which does not check its indices. Those whose arrays cannot be checked by public attributes, such as trees,
+support vector machines and nearest neighbours, are not among the types of `trust`: the user names them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 from sklearn.feature_extraction.text import CountVectorizer
-from sklearn.neighbors import KNeighborsClassifier, RadiusNeighborsClassifier
 from sklearn.preprocessing import OneHotEncoder
-from sklearn.svm import SVC, NuSVC
 
 # Attributes that name a method which is called in a prediction.
 _METHOD_NAMES = ("stack_method_", "chain_method_", "chain_method", "response_method")
@@ -29,7 +27,7 @@ def check_components(estimator: Any) -> None:
     ValueError
         If some part of it would.
     """
-    for part in _parts(estimator):
+    for part in parts(estimator):
         name = type(part).__name__
         if isinstance(part, np.random.RandomState):
             if not 0 <= part.get_state(legacy=False)["state"]["pos"] <= 624:
@@ -42,8 +40,8 @@ def check_components(estimator: Any) -> None:
                 raise ValueError(f"a {name} would call {methods!r}, as its {attribute} says")
         if isinstance(part, CountVectorizer) and part.input != "content":
             raise ValueError(f"a {name} would read files, as its input={part.input!r} says")
-        for kinds, is_sound in _CONSISTENCY_CHECKS.items():
-            if isinstance(part, kinds) and not is_sound(own):
+        for kind, is_sound in ((OneHotEncoder, _is_sound_encoder), (CountVectorizer, _is_sound_vocabulary)):
+            if isinstance(part, kind) and not is_sound(own):
                 raise ValueError(f"a {name} has arrays that do not fit together")
 
 
@@ -52,12 +50,12 @@ def forget_folders(estimator: Any) -> None:
 
     A file must not say where they lie.
     """
-    for part in _parts(estimator):
+    for part in parts(estimator):
         if getattr(part, "__dict__", {}).get("memory") is not None:
             part.memory = None
 
 
-def _parts(whole: Any) -> Iterator[Any]:
+def parts(whole: Any) -> Iterator[Any]:
     """Yield all objects of scikit-learn's, and random states, that an estimator holds, itself included."""
     seen: dict[int, Any] = {}  # and kept, so that no other takes the place of one in memory
     waiting = [whole]
@@ -79,50 +77,6 @@ def _parts(whole: Any) -> Iterator[Any]:
         elif hasattr(part, "__dict__") and type(part).__module__.startswith(("sklearn.", "sksetfit")):
             yield part
             waiting.extend(vars(part).values())
-
-
-def _is_sound_machine(own: dict[str, Any]) -> bool:
-    """Tell whether the arrays of a support vector machine, fitted or not, are as libsvm takes them to be."""
-    if "support_vectors_" not in own:
-        return True
-    if own["_sparse"]:  # sparse arrays are of types that `load` wants to be named
-        return bool(sparse.issparse(own["support_vectors_"]))
-    kernel = own["kernel"]
-    n_classes, n_vectors, n_texts = len(own["classes_"]), len(own["support_"]), own["shape_fit_"][0]
-    n_pairs = n_classes * (n_classes - 1) // 2
-    shapes = {
-        "support_": (n_vectors,),
-        "_n_support": (n_classes,),
-        "_dual_coef_": (n_classes - 1, n_vectors),
-        "_intercept_": (n_pairs,),
-    }
-    if kernel in {"linear", "poly", "rbf", "sigmoid"}:
-        shapes["support_vectors_"] = (n_vectors, own["n_features_in_"])
-    elif isinstance(kernel, type) or len(own.get("_BaseLibSVM__Xfit", range(n_texts))) != n_texts:
-        return False
-    return (
-        all(_is_array(own[name], shape) for name, shape in shapes.items())
-        and all(len(own[name]) in {0, n_pairs} for name in ("_probA", "_probB"))
-        and _are_codes(own["support_"], n_texts)
-        and bool((own["_n_support"] >= 0).all())
-        and bool(own["_n_support"].sum() == n_vectors)
-    )
-
-
-def _are_sound_neighbours(own: dict[str, Any]) -> bool:
-    """Tell whether there is a class for each of the texts that neighbours are sought among."""
-    if "_fit_X" not in own:
-        return True
-    n_texts, several = own["n_samples_fit_"], isinstance(own["classes_"], list)
-    columns = own["_y"].T if several else [own["_y"]]
-    classes = own["classes_"] if several else [own["classes_"]]
-    return (
-        own["_fit_X"].shape == (n_texts, own["n_features_in_"])
-        and len(columns) == len(classes)
-        and all(_is_array(codes, (n_texts,)) for codes in columns)
-        and all(_are_codes(codes, len(of_them)) for codes, of_them in zip(columns, classes, strict=True))
-        and own["effective_metric_params_"].keys().isdisjoint({"X_norm_squared", "Y_norm_squared"})
-    )
 
 
 def _is_sound_encoder(own: dict[str, Any]) -> bool:
@@ -162,11 +116,3 @@ def _is_array(value: Any, shape: tuple[int, ...]) -> bool:
 def _are_codes(codes: Any, n: int) -> bool:
     """Tell whether all are whole numbers from 0 to n - 1."""
     return isinstance(codes, np.ndarray) and codes.dtype.kind in "iu" and bool(((codes >= 0) & (codes < n)).all())
-
-
-_CONSISTENCY_CHECKS: dict[tuple[type, ...], Callable[[dict[str, Any]], bool]] = {
-    (SVC, NuSVC): _is_sound_machine,
-    (KNeighborsClassifier, RadiusNeighborsClassifier): _are_sound_neighbours,
-    (OneHotEncoder,): _is_sound_encoder,
-    (CountVectorizer,): _is_sound_vocabulary,
-}

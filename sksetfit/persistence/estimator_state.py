@@ -11,6 +11,7 @@ from typing import Any, Self
 from sklearn.base import BaseEstimator
 
 from sksetfit._version import __version__
+from sksetfit.persistence.dict_keys import lists_to_dicts
 
 # What belongs to the user's machine and session. Pickles and copies have it, a file that is shared has not: a folder of
 # its maker's choice that pickles are read from would let it run what it likes at the next fit. And a student is small.
@@ -82,6 +83,7 @@ def checked_state(estimator: BaseEstimator, state: Any, learned: dict[str, type]
         If an attribute is missing, of another type, or hides a method.
     """
     own = type(estimator)
+    state = lists_to_dicts(state)  # in files that `skops.io.load` reads, too
     if not isinstance(state, dict) or not all(isinstance(name, str) for name in state):
         raise ValueError(f"The saved {own.__name__} is no dict of its attributes, but a {type(state).__name__}.")
     hiding = sorted(name for name in state if name.startswith("__") or _is_member(own, name))

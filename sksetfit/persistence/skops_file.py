@@ -17,6 +17,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from sksetfit.persistence.archive import add_checksums, check_archive
+from sksetfit.persistence.dict_keys import dicts_to_lists, lists_to_dicts
 from sksetfit.persistence.schema import check_schema, types_in
 from sksetfit.persistence.trust import trusted_types
 from sksetfit.utils.files import atomic_write
@@ -53,7 +54,8 @@ def dump(estimator: BaseEstimator, file: str | os.PathLike[str], *, compression:
     Warns
     -----
     UserWarning
-        If the estimator holds types, such as compiled trees, that `load` will want to be named as trusted.
+        If the estimator holds types, such as trees, SVC or KNeighborsClassifier, that `load` will want to be named as
+        trusted.
 
     See Also
     --------
@@ -92,7 +94,7 @@ def write_model(estimator: BaseEstimator, file: str | os.PathLike[str], *, compr
         if os.path.exists(file):
             shutil.copymode(file, partial)
         try:
-            skops.io.dump(estimator, stream, compression=compression)
+            skops.io.dump(dicts_to_lists(estimator), stream, compression=compression)
         except RecursionError as error:
             raise ValueError(
                 "skops cannot write an estimator that holds itself, as metadata requests do (set_fit_request and its "
@@ -120,8 +122,9 @@ def load(file: str | os.PathLike[str], *, trusted: Sequence[str] | None = None, 
     file : str or path
         The file; or, with ``revision``, the name ``"owner/name"`` of a repository on the Hub.
     trusted : sequence of str or None, default=None
-        Full names of further types that the file may hold: those of other packages, and the compiled ones of
-        scikit-learn, such as trees, which can crash on bad data. `dump` names them. Look at their code first.
+        Full names of further types that the file may hold: those of other packages, and those of scikit-learn whose
+        compiled code can crash on bad data, such as trees, support vector machines and nearest neighbours. `dump`
+        names them. What is named here is not checked: look at its code, and at where the file is from.
     revision : str or None, default=None
         Which commit of the repository to read, as `push_to_hub` gave it. A branch or a tag will do as well, but may be
         another model tomorrow. None reads a file of this machine and asks no network.
@@ -177,7 +180,7 @@ def load(file: str | os.PathLike[str], *, trusted: Sequence[str] | None = None, 
                 f"load(..., trusted={sorted(unknown)})."
             )
         with _errors_naming(file):
-            estimator = skops.io.load(stream, trusted=sorted(all_trusted))
+            estimator = lists_to_dicts(skops.io.load(stream, trusted=sorted(all_trusted)))
             if not isinstance(estimator, BaseEstimator):
                 raise ValueError(f"it holds no estimator, but a {type(estimator).__name__}")
             check_is_fitted(estimator)

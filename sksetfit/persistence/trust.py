@@ -18,12 +18,11 @@ _ESTIMATORS = frozenset(
         """
         AdaBoostClassifier BaggingClassifier BernoulliNB CalibratedClassifierCV CategoricalNB ClassifierChain
         ComplementNB DecisionTreeClassifier DummyClassifier ExtraTreeClassifier ExtraTreesClassifier
-        FixedThresholdClassifier FrozenEstimator GaussianNB GridSearchCV
-        KNeighborsClassifier LinearDiscriminantAnalysis LinearSVC LogisticRegression LogisticRegressionCV MLPClassifier
-        MultiOutputClassifier MultinomialNB NearestCentroid NuSVC OneVsOneClassifier OneVsRestClassifier
-        OutputCodeClassifier PassiveAggressiveClassifier Perceptron QuadraticDiscriminantAnalysis
-        RadiusNeighborsClassifier RandomForestClassifier RandomizedSearchCV RidgeClassifier RidgeClassifierCV
-        SGDClassifier SVC StackingClassifier TunedThresholdClassifierCV VotingClassifier
+        FixedThresholdClassifier FrozenEstimator GaussianNB GridSearchCV LinearDiscriminantAnalysis LinearSVC
+        LogisticRegression LogisticRegressionCV MLPClassifier MultiOutputClassifier MultinomialNB NearestCentroid
+        OneVsOneClassifier OneVsRestClassifier OutputCodeClassifier PassiveAggressiveClassifier Perceptron
+        QuadraticDiscriminantAnalysis RandomForestClassifier RandomizedSearchCV RidgeClassifier RidgeClassifierCV
+        SGDClassifier StackingClassifier TunedThresholdClassifierCV VotingClassifier
 
         Binarizer ColumnTransformer CountVectorizer FeatureUnion IncrementalPCA KBinsDiscretizer LabelBinarizer
         LabelEncoder MaxAbsScaler MinMaxScaler MultiLabelBinarizer Normalizer OneHotEncoder OrdinalEncoder PCA Pipeline

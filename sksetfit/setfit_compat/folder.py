@@ -15,14 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 import joblib
 import numpy as np
-from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from sksetfit.classifier import SetFitClassifier
 from sksetfit.encoder import ENCODER_PARAMS, body_of, fitted_encoder
 from sksetfit.heads.on_embeddings import HeadOnEmbeddings
-from sksetfit.heads.torch_head import TorchHead
-from sksetfit.setfit_compat.heads import head_from_setfit, logistic_head, relabelled_head
+from sksetfit.setfit_compat.heads import head_from_setfit, plain_sklearn_head, relabelled_head
 from sksetfit.training.callbacks import TrainingState
 from sksetfit.utils.files import atomic_write
 
@@ -100,7 +98,7 @@ def write_setfit(clf: HeadOnEmbeddings, folder: str | os.PathLike[str]) -> None:
         raise FileExistsError(
             f"{str(place)!r} exists, and nothing is written over it. Remove it first, or give the name of a new folder."
         )
-    head, labels = _to_plain_sklearn(clf.head_), clf.classes_.tolist() if clf.classes_.dtype.kind in "UO" else None
+    head, labels = plain_sklearn_head(clf.head_), clf.classes_.tolist() if clf.classes_.dtype.kind in "UO" else None
     if clf.classes_.dtype.kind == "O":
         head = relabelled_head(head, np.array(labels), body_of(clf.encoder_).n_dimensions)
     body = body_of(clf.encoder_)
@@ -267,19 +265,6 @@ def _append_normalize(body: Body) -> None:
     from sentence_transformers.sentence_transformer.modules import Normalize
 
     body.tail.append(Normalize())
-
-
-def _to_plain_sklearn(head: BaseEstimator) -> BaseEstimator:
-    """Return a logistic regression of equal weights for a `TorchHead`, and any other head as it is."""
-    if not isinstance(head, TorchHead):
-        return head
-    weight, bias = head.coef_, head.intercept_
-    if len(weight) < len(head.classes_):  # the two sides of one row
-        weight, bias = np.vstack([-weight, weight]) / 2, np.concatenate([-bias, bias]) / 2
-    logistic = logistic_head(weight, bias, multi_label=head.multilabel_)
-    if not head.multilabel_:
-        logistic.classes_ = head.classes_
-    return logistic
 
 
 def _read_head(folder: Path, name: str) -> Any:

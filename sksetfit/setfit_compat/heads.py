@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import warnings
 from contextlib import suppress
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,8 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from sksetfit.heads.strategies import STRATEGIES, Strategy, is_multi_label
+from sksetfit.heads.torch_head import TorchHead
+from sksetfit.persistence.components import parts
 
 _N_PROBES = 256  # embeddings on which a relabelled head is compared with the one it was made of
 
@@ -30,6 +33,7 @@ def head_from_setfit(
             head = _from_torch(head)
         elif isinstance(head, BaseEstimator) and is_classifier(head):
             check_is_fitted(head)
+            _complete(head)
             inner = clone(head.estimator if _strategy(head) else head)
         else:
             raise ValueError("It is no scikit-learn classifier.")
@@ -44,6 +48,15 @@ def head_from_setfit(
     except (ValueError, TypeError, AttributeError) as error:  # what heads of other versions and packages raise
         raise ValueError(f"The head of {name!r}, a {kind}, cannot be used: {error}") from error
     return "one-vs-rest", inner, head, head.classes_
+
+
+def _complete(head: BaseEstimator) -> None:
+    """Set parameters that the version which pickled a head did not have to their defaults: `clone` reads them."""
+    for part in parts(head):
+        if isinstance(part, BaseEstimator):
+            parameters = signature(type(part)).parameters.values()
+            defaults = {each.name: each.default for each in parameters if each.default is not each.empty}
+            part.__dict__ = defaults | vars(part)
 
 
 def _strategy(head: BaseEstimator) -> Strategy | None:
@@ -130,10 +143,23 @@ def _from_torch(head: Any) -> BaseEstimator:
     linear = head.linear
     weight = linear.weight.detach().cpu().double().numpy() / scale
     bias = np.zeros(len(weight)) if linear.bias is None else linear.bias.detach().cpu().double().numpy() / scale
-    return logistic_head(weight, bias, multi_label=getattr(head, "multitarget", False))
+    return _logistic_head(weight, bias, multi_label=getattr(head, "multitarget", False))
 
 
-def logistic_head(weight: NDArray[np.float64], bias: NDArray[np.float64], *, multi_label: bool) -> BaseEstimator:
+def plain_sklearn_head(head: BaseEstimator) -> BaseEstimator:
+    """Return a logistic regression of equal weights for a `TorchHead`, and any other head as it is."""
+    if not isinstance(head, TorchHead):
+        return head
+    weight, bias = head.coef_, head.intercept_
+    if len(weight) < len(head.classes_):  # the two sides of one row
+        weight, bias = np.vstack([-weight, weight]) / 2, np.concatenate([-bias, bias]) / 2
+    logistic = _logistic_head(weight, bias, multi_label=head.multilabel_)
+    if not head.multilabel_:
+        logistic.classes_ = head.classes_
+    return logistic
+
+
+def _logistic_head(weight: NDArray[np.float64], bias: NDArray[np.float64], *, multi_label: bool) -> BaseEstimator:
     """Return a fitted logistic regression with these weights, a row per class; for multi-label one model per label."""
     # Fitted on nothing for all that a fitted one has beside its weights.
     n_classes, nothing = len(weight), np.zeros_like(weight)

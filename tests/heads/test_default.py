@@ -5,7 +5,7 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.cluster import KMeans
 from sklearn.ensemble import RandomForestClassifier, StackingClassifier, VotingClassifier
 from sklearn.feature_selection import SelectKBest
-from sklearn.linear_model import LogisticRegression, Ridge, SGDClassifier
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import GridSearchCV
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.multioutput import ClassifierChain, MultiOutputClassifier
@@ -13,13 +13,12 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier, RadiusNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.svm import SVC, LinearSVC
+from sklearn.svm import LinearSVC
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from conftest import make_texts
 from sksetfit import dump, load
 from sksetfit.heads.default import LogisticRegressionHead
-from sksetfit.heads.method_gate import HeadMethodError, head_method
 from sksetfit.heads.saved import check_fitted_head
 from sksetfit.heads.strategies import STRATEGIES, build_head, check_head, stack_label_proba
 
@@ -230,76 +229,6 @@ def test_the_answers_of_every_strategy_have_one_form(strategy):
 def test_an_array_is_given_as_it_is():
     answer = np.eye(3)
     assert stack_label_proba(answer) is answer
-
-
-class WithHead:
-    """The least that has a head and methods that need one of it."""
-
-    def __init__(self, head):
-        self.head = head
-
-    @property
-    def _own_head(self):
-        return getattr(self, "head_", self.head)
-
-    @head_method
-    def predict_proba(self, X):
-        """Give probabilities."""
-        return self.head_.predict_proba(X)
-
-    @head_method
-    def decision_function(self, X):
-        """Give distances."""
-        return self.head_.decision_function(X)
-
-
-@pytest.mark.parametrize(
-    ("head", "methods"),
-    [
-        (None, {"predict_proba", "decision_function"}),
-        (LogisticRegression(), {"predict_proba", "decision_function"}),
-        (LinearSVC(), {"decision_function"}),
-        (SVC(), {"decision_function"}),
-        (KNeighborsClassifier(), {"predict_proba"}),
-        (SGDClassifier(loss="hinge"), {"decision_function"}),
-        (SGDClassifier(loss="log_loss"), {"predict_proba", "decision_function"}),
-        (make_pipeline(StandardScaler(), LinearSVC()), {"decision_function"}),
-        (VotingClassifier(MEMBERS, voting="hard"), set()),
-    ],
-    ids=lambda value: None if isinstance(value, set) else repr(value),
-)
-def test_a_method_exists_where_the_head_has_it(head, methods):
-    owner = WithHead(head)
-    assert {name for name in ("predict_proba", "decision_function") if hasattr(owner, name)} == methods
-
-
-def test_the_fitted_head_is_asked_before_the_parameter():
-    owner = WithHead(LogisticRegression())
-    owner.head_ = LinearSVC().fit(X, Y[:, 0])
-    assert not hasattr(owner, "predict_proba")
-    np.testing.assert_array_equal(owner.decision_function(X), owner.head_.decision_function(X))
-
-
-def test_a_missing_method_is_told_with_the_head_and_the_way_out():
-    with pytest.raises(HeadMethodError) as raised:
-        WithHead(LinearSVC(C=3)).predict_proba(X)
-    assert isinstance(raised.value, AttributeError)
-    assert isinstance(raised.value, TypeError)
-    for part in ("WithHead has no predict_proba", "its head, LinearSVC(C=3), has none", "CalibratedClassifierCV"):
-        assert part in str(raised.value)
-
-
-def test_missing_decision_function_names_another_strategy():
-    owner = WithHead(LogisticRegression())
-    owner.head_ = MultiOutputClassifier(LogisticRegression()).fit(X, Y)
-    with pytest.raises(HeadMethodError, match="another multi_target_strategy"):
-        owner.decision_function(X)
-
-
-def test_a_method_of_the_head_looks_like_a_method():
-    assert WithHead.predict_proba.__doc__ == "Give probabilities."
-    assert WithHead(None).predict_proba.__name__ == "predict_proba"
-    assert WithHead(None).predict_proba.__doc__ == "Give probabilities."
 
 
 # -- heads that were saved

@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 import sklearn
 from sklearn.base import is_classifier
+from sklearn.ensemble import VotingClassifier
 from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression, SGDClassifier
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC, LinearSVC
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
@@ -53,6 +60,53 @@ def test_nothing_is_answered_before_a_fit(fitted, kind, method):
         getattr(unfitted, method)(["bread"])
     with pytest.raises(NotFittedError):
         check_is_fitted(unfitted)
+
+
+@pytest.mark.parametrize(
+    ("head", "methods"),
+    [
+        (None, {"predict_proba", "decision_function"}),
+        (LogisticRegression(), {"predict_proba", "decision_function"}),
+        (LinearSVC(), {"decision_function"}),
+        (SVC(), {"decision_function"}),
+        (KNeighborsClassifier(), {"predict_proba"}),
+        (SGDClassifier(loss="hinge"), {"decision_function"}),
+        (SGDClassifier(loss="log_loss"), {"predict_proba", "decision_function"}),
+        (make_pipeline(StandardScaler(), LinearSVC()), {"decision_function"}),
+        (VotingClassifier([("logistic", LogisticRegression())], voting="hard"), set()),
+    ],
+    ids=lambda value: None if isinstance(value, set) else repr(value),
+)
+def test_a_method_exists_where_the_head_has_it(head, methods):
+    teacher = SetFitClassifier(head=head)
+    for classifier in (
+        teacher,
+        DistilledSetFitClassifier(teacher),
+        DistilledSetFitClassifier(FrozenEstimator(teacher)),
+    ):
+        assert {name for name in ("predict_proba", "decision_function") if hasattr(classifier, name)} == methods
+
+
+def test_the_fitted_head_counts_before_the_parameter(either):
+    changed = copy.copy(either)
+    changed.head_ = LinearSVC().fit(either.encoder_.transform(X_NEW), Y_NEW)
+    assert not hasattr(changed, "predict_proba")
+    assert hasattr(changed, "decision_function")
+
+
+def test_a_decision_function_that_a_strategy_lacks_is_told_with_another_strategy(tiny_model):
+    y = np.array([[1, 0], [0, 1], [1, 1], [0, 0]])
+    classifier = SetFitClassifier(tiny_model, max_steps=0, multi_target_strategy="multi-output").fit(X_NEW[:4], y)
+    with pytest.raises(AttributeError) as raised:
+        classifier.decision_function(X_NEW)
+    assert "SetFitClassifier with multi_target_strategy='one-vs-rest'" in str(raised.value.__cause__)
+    classifier.set_params(multi_target_strategy="one-vs-rest").fit(X_NEW[:4], y)
+    assert classifier.decision_function(X_NEW).shape == (len(X_NEW), 2)
+
+
+def test_a_method_of_the_head_is_documented():
+    assert SetFitClassifier.predict_proba.__doc__ == SetFitClassifier().predict_proba.__doc__
+    assert SetFitClassifier().predict_proba.__name__ == "predict_proba"
 
 
 def test_precision_and_device_count_when_they_are_set(either, monkeypatch):
@@ -154,7 +208,10 @@ FORGED = {
     "a curve that is a list": (lambda state: state.update(loss_curve_=[1.0]), "loss_curve_ must be of type ndarray"),
     "steps that are text": (lambda state: state.update(n_steps_="3"), "n_steps_ must be of type Integral, got str"),
     "a hidden method": (lambda state: state.update(predict_proba=1), r"would hide its methods: \['predict_proba'\]"),
-    "a hidden property": (lambda state: state.update(_own_head=1), r"would hide its methods: \['_own_head'\]"),
+    "a private method": (
+        lambda state: state.update(_embeddings=1),
+        r"would hide its methods: \['_embeddings'\]",
+    ),
 }
 
 

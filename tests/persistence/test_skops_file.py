@@ -6,6 +6,7 @@ import re
 import stat
 import subprocess
 import sys
+from ast import literal_eval
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile
 
@@ -27,10 +28,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.multioutput import ClassifierChain
-from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neighbors import KNeighborsClassifier, RadiusNeighborsClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer
-from sklearn.svm import SVC, LinearSVC
+from sklearn.svm import SVC, LinearSVC, NuSVC
 from sklearn.tree import DecisionTreeClassifier
 
 from conftest import make_texts
@@ -137,8 +138,6 @@ AROUND = {
     "StackingClassifier": lambda clf: StackingClassifier([("a", clf)], cv=2),
     "OneVsRestClassifier": OneVsRestClassifier,
     "Pipeline": lambda clf: make_pipeline("passthrough", clf),
-    "support vectors as head": lambda clf: clf.set_params(head=SVC()),
-    "neighbours as head": lambda clf: clf.set_params(head=KNeighborsClassifier(3)),
     "a calibrated head": lambda clf: clf.set_params(head=CalibratedClassifierCV(LinearSVC(), cv=2)),
 }
 
@@ -169,13 +168,28 @@ def test_types_that_load_will_question_are_told_when_they_are_written(tiny_class
     np.testing.assert_array_equal(again.predict(X_NEW), classifier.predict(X_NEW))
 
 
-@pytest.mark.parametrize("head", [RandomForestClassifier(3), DecisionTreeClassifier()], ids=["forest", "tree"])
-def test_trees_are_read_where_they_are_named(tiny_classifier, tmp_path, head):
-    classifier = tiny_classifier.set_params(head=head, max_steps=0).fit(*make_texts(4))
-    with pytest.warns(UserWarning, match=r"load\(\) wants trusted=\['sklearn\.tree\._tree\.Tree'\]"):
-        dump(classifier, tmp_path / "model.skops")
-    again = load(tmp_path / "model.skops", trusted=["sklearn.tree._tree.Tree"])
-    np.testing.assert_array_equal(again.predict_proba(X_NEW), classifier.predict_proba(X_NEW))
+COMPILED = {
+    "a forest": RandomForestClassifier(3),
+    "a tree": DecisionTreeClassifier(),
+    "a support vector machine": SVC(),
+    "the nu form": NuSVC(nu=0.3),
+    "neighbours": KNeighborsClassifier(3),
+    "neighbours within a radius": RadiusNeighborsClassifier(1e9),
+    "calibrated": CalibratedClassifierCV(SVC(), cv=2),
+}
+
+
+@pytest.mark.parametrize("kind", COMPILED)
+def test_load_reads_heads_of_unchecked_arrays_with_the_types_that_dump_names(tiny_classifier, tmp_path, kind):
+    file, (X, y) = tmp_path / "model.skops", make_texts(4)
+    classifier = tiny_classifier.set_params(head=COMPILED[kind], max_steps=0).fit(X, y)
+    with pytest.warns(UserWarning, match=r"load\(\) wants trusted=\['sklearn\.") as caught:
+        dump(classifier, file)
+    with pytest.raises(ValueError, match="types that are not trusted") as raised:
+        load(file)
+    named = [literal_eval(re.search(r"trusted=(\[.*?\])", str(each))[1]) for each in (caught[0].message, raised.value)]
+    assert named[0] == named[1]
+    np.testing.assert_array_equal(load(file, trusted=named[0]).predict(X_NEW), classifier.predict(X_NEW))
 
 
 def test_an_unfitted_estimator_is_not_written(tiny_model, tmp_path):

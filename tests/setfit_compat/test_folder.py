@@ -21,7 +21,7 @@ from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import RandomForestClassifier, VotingClassifier
 from sklearn.exceptions import InconsistentVersionWarning, NotFittedError
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, LogisticRegressionCV
 from sklearn.metrics import get_scorer
 from sklearn.model_selection import GridSearchCV
 from sklearn.multiclass import OneVsRestClassifier
@@ -36,6 +36,7 @@ from conftest import TOPICS, make_texts
 from hub_stand_in import quiet_client, stand_in_for_the_hub
 from sksetfit import SetFitClassifier, SetFitEncoder, dump, load, read_setfit, write_setfit
 from sksetfit.heads.strategies import STRATEGIES
+from sksetfit.persistence.components import parts
 from sksetfit.setfit_compat.folder import HEAD
 from sksetfit.setfit_compat.heads import _from_torch
 from sksetfit.utils.hub_client import publish
@@ -416,6 +417,37 @@ def test_a_head_that_cannot_be_used_is_named(folder, head, why):
     put_head(folder, head, labels=["a", "b", "c"])
     with pytest.raises(ValueError, match=rf"a {type(head).__name__}, cannot be used: .*{why}"):
         read(folder)
+
+
+NEWER = {"transform_input", "use_legacy_attributes"}  # parameters that scikit-learn 1.2.2 did not have
+CV = LogisticRegressionCV(Cs=2, cv=2, scoring="accuracy")
+CV.set_params(**{"l1_ratios": (0,), "use_legacy_attributes": False} if "use_legacy_attributes" in vars(CV) else {})
+OLD_HEADS = {
+    "Pipeline": HEADS["pipeline"],
+    "LogisticRegressionCV": CV,
+    "GridSearchCV": HEADS["search"],
+    "OneVsRestClassifier": OneVsRestClassifier(HEADS["pipeline"]),
+}
+
+
+@pytest.mark.parametrize("kind", OLD_HEADS)
+def test_a_head_without_newer_parameters_is_read_and_fitted_again(folder, kind, monkeypatch):
+    y = INDICATOR.astype(int) if kind == "OneVsRestClassifier" else TOPIC
+    head = clone(OLD_HEADS[kind]).fit(embeddings_of(folder, X), y)
+    expected = head.predict(embeddings_of(folder, X_NEW))
+    for part in parts(head):
+        part.__dict__ = {name: value for name, value in vars(part).items() if name not in NEWER}
+    with monkeypatch.context() as older:
+        older.setattr(sklearn.base, "__version__", "1.2.2")
+        put_head(folder, head)
+    with pytest.warns(InconsistentVersionWarning, match=rf"1\.2\.2 when using version {sklearn.__version__}"):
+        clf = read(folder)
+    np.testing.assert_array_equal(clf.predict(X_NEW), expected)
+    assert kind in repr(clf.head_)
+    again = clone(clf).set_params(max_steps=0, label_texts=None)
+    with warnings.catch_warnings(action="ignore", category=FutureWarning):  # of a default that will change
+        again.fit(X, y)
+    np.testing.assert_array_equal(again.predict(X_NEW), expected)
 
 
 def test_head_of_a_package_that_is_not_installed_raises(folder):
