@@ -343,6 +343,14 @@ class SetFitEncoder(
         return tags
 
     def __getstate__(self) -> dict[str, Any]:
+        if "_tuned" in vars(self):
+            from sksetfit.body.state import check_listed
+
+            check_listed(body_of(self))
+        return self._state_for_pickle()
+
+    def _state_for_pickle(self) -> dict[str, Any]:
+        """Return the state, also of a body of a kind that no file may hold."""
         state = plain_state(super().__getstate__())
         if state.pop("_tuned", None) is not None:
             from sksetfit.body.state import body_to_state

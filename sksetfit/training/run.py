@@ -12,8 +12,9 @@ import torch
 from numpy.typing import NDArray
 
 from sksetfit._version import versions
-from sksetfit.body.loading import chosen_device, load_body, model_fingerprint
+from sksetfit.body.loading import chosen_device, load_body
 from sksetfit.body.model import Body
+from sksetfit.body.source import model_fingerprint
 from sksetfit.body.state import body_to_state
 from sksetfit.inputs.label_texts import candidate_label_texts, label_rows, names_are_informative
 from sksetfit.inputs.texts import local_random_state, merge_duplicates

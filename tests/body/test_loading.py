@@ -11,8 +11,9 @@ import torch
 from huggingface_hub import HfApi
 
 from sksetfit import SetFitClassifier
-from sksetfit.body import loading as loading_module
-from sksetfit.body.loading import MINILM, available_device, load_body
+from sksetfit.body import source as source_module
+from sksetfit.body.loading import available_device, load_body
+from sksetfit.body.source import MINILM, find_source
 
 
 def refused(model, **parameters):
@@ -22,7 +23,7 @@ def refused(model, **parameters):
 
 
 def test_a_model_that_cannot_be_fetched_names_three_remedies(monkeypatch):
-    def unreachable(self, name, timeout):
+    def unreachable(self, name, **options):
         raise ConnectionError("no route to host")
 
     monkeypatch.setattr(HfApi, "model_info", unreachable)
@@ -120,13 +121,13 @@ def test_a_saved_model_takes_the_best_device_where_its_own_is_missing():
 @pytest.mark.real_weights
 @pytest.mark.parametrize("name", [MINILM, "all-MiniLM-L6-v2"])
 def test_the_offline_wheel_serves_the_default_model(name, monkeypatch):
-    monkeypatch.setattr(loading_module, "_check_on_hub", lambda *names: pytest.fail("the hub was asked"))
+    monkeypatch.setattr(source_module, "check_on_hub", lambda *names: pytest.fail("the hub was asked"))
     assert load_body(name).n_dimensions == 384
 
 
 @pytest.mark.real_weights
 def test_other_weights_in_the_offline_wheel_are_refused(monkeypatch):
-    monkeypatch.setattr(loading_module, "_MINILM_SHA256", "0" * 64)
+    monkeypatch.setattr(source_module, "_MINILM_SHA256", "0" * 64)
     assert "SHA-256 differs" in refused(MINILM)
 
 
@@ -137,9 +138,8 @@ def test_a_cached_model_is_loaded_without_asking_the_hub(tiny_model, tmp_path, m
     refs.mkdir()
     (refs / "main").write_text("0" * 40)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
-    monkeypatch.setattr(loading_module, "_check_on_hub", lambda *names: pytest.fail("the hub was asked"))
-    found, on_this_machine = loading_module._resolve_source("team/tiny")
-    assert (found, on_this_machine) == ("team/tiny", True)
+    monkeypatch.setattr(source_module, "check_on_hub", lambda *names: pytest.fail("the hub was asked"))
+    assert find_source("team/tiny") == ("team/tiny", None, True)
 
 
 def test_a_path_is_as_good_as_a_string(tiny_model):
