@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 def main() -> None:
     """Try each kind, and replace the table of the page."""
     sys.path.insert(0, str(ROOT / "tests"))
-    from conftest import write_tiny_model
+    from conftest import write_tiny_model, write_tiny_model_of_kind
 
     spec = importlib.util.spec_from_file_location("table", ROOT / "tests" / "body" / "test_architectures.py")
     table = importlib.util.module_from_spec(spec)
@@ -25,7 +25,7 @@ def main() -> None:
         write_tiny_model(tiny)
         for kind in table.KINDS:
             folder = Path(parent, kind)
-            table.write_model(tiny, folder, kind)
+            write_tiny_model_of_kind(tiny, folder, kind)
             rows.append((kind, table.outcome(kind, folder)))
             print(*rows[-1], flush=True)
     page = table.PAGE.read_text(encoding="utf-8")

@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import shutil
 import string
 from pathlib import Path
 
@@ -76,6 +77,22 @@ def write_tiny_transformer(kind, folder, n_layers=6, **values):
         torch.manual_seed(0)
         model = encoders[kind](config) if kind in encoders else AutoModel.from_config(config)
         model.save_pretrained(folder)
+
+
+def write_tiny_model_of_kind(tiny_model, folder, kind, **values):
+    """Write a Sentence Transformer of two layers of this kind, whose tokenizer gives no types of tokens."""
+    from transformers import PreTrainedTokenizerFast
+
+    shutil.copytree(tiny_model, folder, dirs_exist_ok=True)
+    (folder / "vocab.txt").unlink(missing_ok=True)
+    tokens = {"unk_token": "[UNK]", "pad_token": "[PAD]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
+    PreTrainedTokenizerFast(
+        tokenizer_file=str(folder / "tokenizer.json"),
+        model_input_names=["input_ids", "attention_mask"],
+        model_max_length=60,
+        **tokens,
+    ).save_pretrained(folder)
+    write_tiny_transformer(kind, folder, n_layers=2, **values)
 
 
 def load_example(name):

@@ -43,8 +43,8 @@ class PlainStateMixin:
         return self._restored, (self._state_for_pickle(), of_the_session)  # by the public class, not by this module
 
     def _state_for_pickle(self) -> dict[str, Any]:
-        state: dict[str, Any] = self.__getstate__()
-        return state
+        state: Any = self.__getstate__()
+        return dict(state)
 
     @classmethod
     def _restored(cls, state: dict[str, Any], of_the_session: dict[str, Any]) -> Self:

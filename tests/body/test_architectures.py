@@ -2,7 +2,6 @@
 
 import copy
 import pickle
-import shutil
 import warnings
 from pathlib import Path
 
@@ -10,9 +9,9 @@ import numpy as np
 import pytest
 from sentence_transformers import SentenceTransformer
 from sklearn.base import clone
-from transformers import CONFIG_MAPPING, PreTrainedTokenizerFast
+from transformers import CONFIG_MAPPING
 
-from conftest import make_texts, write_tiny_transformer
+from conftest import make_texts, write_tiny_model_of_kind
 from sksetfit import SetFitClassifier, dump, load, read_setfit, write_setfit
 from sksetfit.body.architectures import _TRANSFORMERS
 from sksetfit.body.loading import load_body
@@ -29,20 +28,6 @@ KINDS = [kind for kind in [*LISTED, *OTHERS] if kind in CONFIG_MAPPING]
 TEXTS = ["bread and cheese", "tennis goal, medal PIANO! soup"]
 X, Y = make_texts(2)
 NOT_LISTED = "which dump does not save"
-
-
-def write_model(tiny_model, folder, kind, **values):
-    """Write a Sentence Transformer of two layers of this kind, whose tokenizer gives no types of tokens."""
-    shutil.copytree(tiny_model, folder, dirs_exist_ok=True)
-    (folder / "vocab.txt").unlink(missing_ok=True)
-    tokens = {"unk_token": "[UNK]", "pad_token": "[PAD]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
-    PreTrainedTokenizerFast(
-        tokenizer_file=str(folder / "tokenizer.json"),
-        model_input_names=["input_ids", "attention_mask"],
-        model_max_length=60,
-        **tokens,
-    ).save_pretrained(folder)
-    write_tiny_transformer(kind, folder, n_layers=2, **values)
 
 
 def outcome(kind, folder):
@@ -106,7 +91,7 @@ def as_table(rows):
 )
 def test_the_page_says_what_is_done_with_a_kind(tiny_model, tmp_path, kind):
     folder = tmp_path / kind
-    write_model(tiny_model, folder, kind)
+    write_tiny_model_of_kind(tiny_model, folder, kind)
     assert outcome(kind, folder) == rows_of(PAGE.read_text(encoding="utf-8"))[kind]
 
 
