@@ -22,7 +22,7 @@ from sksetfit.body.checks import (
     probe_texts,
 )
 from sksetfit.body.model import MOST_TOKENS, Body, building, n_positions
-from sksetfit.body.source import Source, check_on_hub, find_source, first_line
+from sksetfit.body.source import Source, check_on_hub, find_source, first_line, missing_for_sentencepiece
 from sksetfit.body.state import find_whether_padding_is_read, rebuilt_transformer
 from sksetfit.body.static import StaticBody, TokenTable
 
@@ -102,6 +102,11 @@ def _read(source: Source, model: str) -> SentenceTransformer:
     except MemoryError:
         raise
     except Exception as error:  # the libraries below raise whatever a damaged file makes them raise
+        if missing := missing_for_sentencepiece(source):
+            raise ValueError(
+                f"model={model!r} could not be loaded: its tokenizer is a model of sentencepiece, without a "
+                f"tokenizer.json. To read it, install the packages sentencepiece and protobuf (not there: {missing})."
+            ) from error
         raise _not_loaded(model, error) from error
 
 

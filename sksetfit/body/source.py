@@ -18,6 +18,7 @@ from sksetfit.utils.hub_client import TIMEOUT
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
 _MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 _MARKS = ("modules.json", "config.json")  # one of which every Sentence Transformer has
+_OF_SENTENCEPIECE = ("sentencepiece.bpe.model", "spiece.model", "spm.model", "tokenizer.model")
 _ADAPTER = "adapter_config.json"
 
 
@@ -50,7 +51,7 @@ def find_source(model: str, revision: str | None = None) -> Source:
     name = model if is_whole else f"sentence-transformers/{model}"
     if name == MINILM and revision is None and (folder := _offline_minilm()) is not None:
         return Source(folder, None, True)
-    if _cached_commit(name, revision) is None:
+    if _cached(name, revision) is None:
         check_on_hub(name, revision, model)
         return Source(name, revision, False)
     # Without modules.json a model is read as a bare transformer: is it known that there is none?
@@ -68,9 +69,10 @@ def model_fingerprint(model: str | os.PathLike[str], revision: str | None = None
     """
     source = find_source(os.fsdecode(model), revision)
     if not source.is_folder:
-        commit = _cached_commit(source.name, revision) if source.is_local else None
-        if commit is None:
-            commit = HfApi().model_info(source.name, revision=revision, timeout=TIMEOUT).sha
+        cached = _cached(source.name, revision) if source.is_local else None
+        commit = (
+            HfApi().model_info(source.name, revision=revision, timeout=TIMEOUT).sha if cached is None else cached.name
+        )
         return f"{source.name}@{commit}"
     files = sorted(Path(at, name) for at, _, names in os.walk(source.name, followlinks=True) for name in names)
     sums = [(path.relative_to(source.name).as_posix(), sha256_of(path)) for path in files]
@@ -126,15 +128,25 @@ def _cache_folder() -> str:
     return os.getenv("SENTENCE_TRANSFORMERS_HOME") or constants.HF_HUB_CACHE
 
 
-def _cached_commit(name: str, revision: str | None = None) -> str | None:
-    """Return the commit of a model in the Hub's local cache, None where it is not there."""
+def _cached(name: str, revision: str | None) -> Path | None:
+    """Return the folder of a model in the Hub's local cache, whose name is a commit, None where it is not there."""
     try:
         folder = HfApi().snapshot_download(
             name, revision=revision, cache_dir=_cache_folder(), local_files_only=True, allow_patterns=list(_MARKS)
         )
     except (OSError, ValueError):
         return None
-    return Path(folder).name
+    return Path(folder)
+
+
+def missing_for_sentencepiece(source: Source) -> str:
+    """Return which packages are missing to read a tokenizer that is a sentencepiece model only, "" if none is."""
+    folder = Path(source.name) if source.is_folder else _cached(source.name, source.revision)
+    names = [] if folder is None else [path.name for path in folder.rglob("*")]
+    if "tokenizer.json" in names or not any(name.endswith(_OF_SENTENCEPIECE) for name in names):
+        return ""
+    needed = {"sentencepiece": "sentencepiece", "protobuf": "google"}  # packages, and what they are imported as
+    return ", ".join(package for package, module in needed.items() if importlib.util.find_spec(module) is None)
 
 
 def check_on_hub(name: str, revision: str | None, model: str, before: str = "") -> None:

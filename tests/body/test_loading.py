@@ -1,19 +1,22 @@
 import gc
+import importlib.util
 import json
 import shutil
 import weakref
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import safetensors.torch
 import torch
 from huggingface_hub import HfApi
+from sentence_transformers import SentenceTransformer
 
 from sksetfit import SetFitClassifier
 from sksetfit.body import source as source_module
 from sksetfit.body.loading import available_device, load_body
-from sksetfit.body.source import MINILM, find_source
+from sksetfit.body.source import MINILM, find_source, model_fingerprint
 
 
 def refused(model, **parameters):
@@ -185,3 +188,124 @@ def test_threads_load_the_same_weights(tiny_model):
     with ThreadPoolExecutor(4) as pool:
         embeddings = list(pool.map(lambda _: load_body(tiny_model, device="cpu").encode(["bread"]), range(8)))
     assert all(np.array_equal(embedding, embeddings[0]) for embedding in embeddings)
+
+
+# -- names, revisions and the Hub's cache
+
+
+@pytest.fixture
+def cache(tiny_model, tmp_path, monkeypatch):
+    """A cache of the Hub with the tiny model as "team/tiny", and a function that says what was asked of the Hub."""
+    commit = "0" * 40
+    snapshot = tmp_path / "models--team--tiny" / "snapshots" / commit
+    shutil.copytree(tiny_model, snapshot)
+    (snapshot.parents[1] / "refs").mkdir()
+    (snapshot.parents[1] / "refs" / "main").write_text(commit)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.delenv("SENTENCE_TRANSFORMERS_HOME", raising=False)
+    return snapshot
+
+
+@pytest.fixture
+def hub(monkeypatch):
+    """A Hub that has every model; the names and revisions that it was asked for."""
+    asked = []
+
+    def model_info(self, name, revision=None, timeout=None):
+        asked.append((name, revision))
+        return SimpleNamespace(sha="1" * 40)
+
+    monkeypatch.setattr(HfApi, "model_info", model_info)
+    return asked
+
+
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [
+        ("bert-base-uncased", "bert-base-uncased"),
+        ("DistilRoBERTa-base", "DistilRoBERTa-base"),
+        ("all-mpnet-base-v2", "sentence-transformers/all-mpnet-base-v2"),
+        ("team/model", "team/model"),
+    ],
+)
+def test_names_are_completed_as_sentence_transformers_does(cache, hub, model, name):
+    assert find_source(model) == (name, None, False)
+    assert hub == [(name, None)]
+
+
+def test_a_half_filled_cache_is_completed(cache, hub, tiny_model, monkeypatch):
+    weights = (cache / "model.safetensors").read_bytes()
+    (cache / "model.safetensors").unlink()
+    calls = []
+
+    def fetching(name, **options):
+        calls.append(options["local_files_only"])
+        if not options["local_files_only"]:
+            (cache / "model.safetensors").write_bytes(weights)
+        return SentenceTransformer(str(cache), **options | {"local_files_only": True, "revision": None})
+
+    monkeypatch.setattr("sksetfit.body.loading.SentenceTransformer", fetching)
+    body = load_body("team/tiny", device="cpu")
+    assert calls == [True, False]
+    np.testing.assert_array_equal(body.encode(["bread"]), load_body(tiny_model, device="cpu").encode(["bread"]))
+
+
+def test_a_half_filled_cache_without_a_network_says_both(cache, monkeypatch):
+    (cache / "model.safetensors").unlink()
+    monkeypatch.setattr(HfApi, "model_info", unreachable)
+    monkeypatch.setattr(
+        "sksetfit.body.loading.SentenceTransformer",
+        lambda name, **options: SentenceTransformer(str(cache), **options | {"revision": None}),
+    )
+    message = refused("team/tiny")
+    assert "the Hub's local cache does not hold all of it (" in message
+    assert "no route to host" in message
+
+
+def test_a_cache_that_may_lack_modules_is_compared_with_the_hub(cache, hub, monkeypatch):
+    (cache / "modules.json").unlink()
+    assert find_source("team/tiny") == ("team/tiny", None, False)
+    monkeypatch.setattr(HfApi, "model_info", unreachable)
+    assert find_source("team/tiny") == ("team/tiny", None, True)
+
+
+def unreachable(self, name, **options):
+    raise ConnectionError("no route to host")
+
+
+def test_a_revision_is_looked_for_in_the_cache_and_on_the_hub(cache, hub):
+    assert find_source("team/tiny", "0" * 40) == ("team/tiny", "0" * 40, True)
+    assert find_source("team/tiny", "v2") == ("team/tiny", "v2", False)
+    assert hub == [("team/tiny", "v2")]
+    assert model_fingerprint("team/tiny") == "team/tiny@" + "0" * 40
+    assert model_fingerprint("team/tiny", "v2") == "team/tiny@" + "1" * 40
+
+
+def test_a_folder_has_no_revision(tiny_model):
+    assert "revision='main' is for models on the Hub" in refused(tiny_model, revision="main")
+
+
+# -- tokenizers
+
+
+def test_a_slow_tokenizer_is_named(tiny_model, tmp_path):
+    shutil.copytree(tiny_model, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "tokenizer.json").unlink()
+    config = tmp_path / "tokenizer_config.json"
+    slow = {"tokenizer_class": "BertJapaneseTokenizer", "word_tokenizer_type": "basic"}
+    config.write_text(json.dumps(json.loads(config.read_text()) | slow))
+    assert "a BertJapaneseTokenizer, which has no fast version" in refused(tmp_path)
+
+
+def test_a_tokenizer_of_sentencepiece_names_the_packages(tiny_model, tmp_path, monkeypatch):
+    shutil.copytree(tiny_model, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "tokenizer.json").unlink()
+    (tmp_path / "vocab.txt").unlink(missing_ok=True)
+    (tmp_path / "spiece.model").write_bytes(b"a model of sentencepiece")
+    config = tmp_path / "tokenizer_config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"tokenizer_class": "T5Tokenizer"}))
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "google" else found(name))
+    message = refused(tmp_path)
+    assert "install the packages sentencepiece and protobuf" in message
+    assert "protobuf)" in message
