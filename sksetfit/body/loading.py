@@ -36,6 +36,7 @@ def load_body(
     revision: str | None = None,
     max_seq_length: int | None = None,
     prompt: str | None = None,
+    for_classification: bool = True,
     device: str | None = None,
     quiet: bool = True,
 ) -> Body:
@@ -52,6 +53,8 @@ def load_body(
     prompt : str or None, default=None
         Stands before each text; None keeps the model's own, its default prompt or that for classification; "" is
         none.
+    for_classification : bool, default=True
+        Whether a model without a default prompt gets the one that it keeps under the name "Classification", if any.
     device : str or None, default=None
         A torch device; None takes a GPU where there is one.
     quiet : bool, default=True
@@ -73,6 +76,7 @@ def load_body(
     source = find_source(name, revision)
     with building(quiet=quiet):
         loaded = _read(source, name)
+        prompt = _own_prompt(loaded, for_classification=for_classification) if prompt is None else prompt
         body = _as_body(loaded, name, max_seq_length, prompt)
         # What wraps the transformer refers to itself, and would keep the weights until Python looks for such circles.
         for part in [name for name, _ in loaded[0].named_children()]:
@@ -124,7 +128,7 @@ def _not_loaded(model: str, error: Exception) -> ValueError:
     return ValueError(f"model={model!r} could not be loaded as a Sentence Transformer: {first_line(error)}")
 
 
-def _as_body(loaded: SentenceTransformer, model: str, max_seq_length: int | None, prompt: str | None) -> Body:
+def _as_body(loaded: SentenceTransformer, model: str, max_seq_length: int | None, prompt: str) -> Body:
     first, *tail = loaded.children()
     if isinstance(first, StaticEmbedding):
         return _as_static_body(loaded, model, max_seq_length, prompt)
@@ -146,7 +150,6 @@ def _as_body(loaded: SentenceTransformer, model: str, max_seq_length: int | None
     lengths = [n for n in (loaded.max_seq_length, reads) if n is not None]
     length = max_seq_length or (min(lengths) if lengths else tokenizer.model_max_length)
     check_positions(transformer, length, model)
-    prompt = _own_prompt(loaded) if prompt is None else prompt
     loaded.max_seq_length = length
     try:
         expected = probe_embeddings(loaded, prompt)
@@ -171,9 +174,7 @@ def _as_body(loaded: SentenceTransformer, model: str, max_seq_length: int | None
     return body
 
 
-def _as_static_body(
-    loaded: SentenceTransformer, model: str, max_seq_length: int | None, prompt: str | None
-) -> StaticBody:
+def _as_static_body(loaded: SentenceTransformer, model: str, max_seq_length: int | None, prompt: str) -> StaticBody:
     first: Any
     first, *tail = loaded.children()
     table = TokenTable(first.embedding.weight.detach().float())
@@ -187,7 +188,6 @@ def _as_static_body(
             raise ValueError(f"its tokenizer has {tokenizer.get_vocab_size()} tokens, its table {len(table.weight)}.")
         if not 0 < length <= MOST_TOKENS:
             raise ValueError(f"it would read {length} tokens of a text, where 1 to {MOST_TOKENS} are possible.")
-        prompt = _own_prompt(loaded) if prompt is None else prompt
         body = StaticBody(tokenizer, table, tail, pad_token_id=0, max_seq_length=length, prompt=prompt)
         if body.encode(["", "a text"]).shape[1] < 1:
             raise ValueError("its embeddings have no dimension.")
@@ -196,11 +196,10 @@ def _as_static_body(
     return body
 
 
-def _own_prompt(loaded: SentenceTransformer) -> str:
-    """Return the model's default prompt, or else the one that it has for classification."""
-    if loaded.default_prompt_name:
-        return loaded.prompts[loaded.default_prompt_name] or ""
-    return next((loaded.prompts[name] or "" for name in _OWN_PROMPTS if name in loaded.prompts), "")
+def _own_prompt(loaded: SentenceTransformer, *, for_classification: bool) -> str:
+    """Return the model's default prompt, or else, if that is wanted, the one that it has for classification."""
+    names = [loaded.default_prompt_name] if loaded.default_prompt_name else list(_OWN_PROMPTS) * for_classification
+    return next((loaded.prompts[name] or "" for name in names if name in loaded.prompts), "")
 
 
 def chosen_device(device: str | None) -> torch.device:

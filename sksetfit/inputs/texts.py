@@ -189,8 +189,10 @@ def check_label_texts(label_texts: Mapping[Any, Any], classes: Iterable[Any]) ->
     known = list(classes)
     unknown = [label for label in label_texts if label not in known]
     if unknown:
-        near = difflib.get_close_matches(str(unknown[0]), map(str, known), n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
+        by_text = {str(label): label for label in known}
+        near = [by_text[text] for text in difflib.get_close_matches(str(unknown[0]), by_text, n=1)]
+        of_type = f", of type {type(near[0]).__name__}" if near and type(near[0]) is not type(unknown[0]) else ""
+        hint = f" Did you mean {near[0]!r}{of_type}?" if near else ""
         raise ValueError(
             f"label_texts names labels that y does not have: {short_repr(unknown)}.{hint} The labels of y are "
             f"{short_repr(known)}."

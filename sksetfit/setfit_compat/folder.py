@@ -205,7 +205,7 @@ def read_setfit(
     folder = _resolve_source(name, revision)
     labels, normalize = _read_config(folder)
     head = _read_head(folder, name)
-    body = load_body(folder, device=device)
+    body = load_body(folder, for_classification=False, device=device)  # of prompts the reference takes the default
     if normalize:
         _append_normalize(body)
     strategy, inner, answering, classes = head_from_setfit(head, labels, body.n_dimensions, name)

@@ -218,6 +218,14 @@ def test_verbose_says_which_prompt_is_taken(folder, capsys):
 # -- written for others
 
 
+def test_a_model_of_setfit_gets_no_prompt_that_setfit_does_not_take(folder, tmp_path):
+    clf = SetFitClassifier(folder, max_steps=1, label_texts=None, device="cpu").fit(*make_texts(2))
+    write_setfit(clf, tmp_path / "new")
+    change_json(tmp_path / "new" / "config_sentence_transformers.json", prompts={"Classification": "sort: "})
+    again = read_setfit(tmp_path / "new", trust_pickle=True, device="cpu")
+    np.testing.assert_allclose(again.predict_proba(TEXTS), clf.predict_proba(TEXTS), atol=1e-5)
+
+
 @pytest.mark.parametrize("kind", ["bert", "t5"])
 def test_a_prompt_that_is_not_pooled_is_written(tiny_model, tmp_path, kind):
     write_tiny_model_of_kind(tiny_model, tmp_path / "old", kind)
