@@ -379,7 +379,7 @@ class SetFitEncoder(
         if "_tuned" in state:
             raise ValueError("The saved SetFitEncoder has a body that is no description of one.")
         if "body" in state:
-            from sksetfit.body.loading import available_device
+            from sksetfit.body.devices import available_device
             from sksetfit.body.state import body_from_state
             from sksetfit.training.cache import LazyBody
 
@@ -509,7 +509,7 @@ def encode_texts(
     of_settings = {"precision": precision, "device": device}
     validate_parameter_constraints(ENCODER_CONSTRAINTS, of_settings, caller_name=type(settings).__name__)
     validate_parameter_constraints(ENCODER_CONSTRAINTS, {"backend": backend}, caller_name=type(with_backend).__name__)
-    from sksetfit.body.loading import chosen_device
+    from sksetfit.body.devices import chosen_device
 
     place_body(encoder, device, chosen_device)
     tuned = vars(encoder)["_tuned"]

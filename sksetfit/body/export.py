@@ -21,7 +21,8 @@ from sentence_transformers.sentence_transformer.modules import StaticEmbedding
 from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerFast
 
-from sksetfit.body.model import ENCODE_TOKENS, Body, building, distinct
+from sksetfit.body.contexts import building
+from sksetfit.body.model import ENCODE_TOKENS, Body, distinct
 from sksetfit.body.packing import split_by_length
 from sksetfit.body.static import StaticBody
 from sksetfit.body.windows import Tokens

@@ -1,4 +1,4 @@
-"""A Sentence Transformer loaded as a body, and the device that it is placed on."""
+"""A Sentence Transformer loaded as a body."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ from sksetfit.body.checks import (
     probe_embeddings,
     probe_texts,
 )
-from sksetfit.body.model import MOST_TOKENS, Body, building, n_positions
+from sksetfit.body.contexts import building
+from sksetfit.body.devices import chosen_device
+from sksetfit.body.model import MOST_TOKENS, Body, n_positions
 from sksetfit.body.source import Source, check_on_hub, find_source, first_line, missing_for_sentencepiece
 from sksetfit.body.state import find_whether_padding_is_read, rebuilt_transformer
 from sksetfit.body.static import StaticBody, TokenTable
@@ -200,37 +202,3 @@ def _own_prompt(loaded: SentenceTransformer, *, for_classification: bool) -> str
     """Return the model's default prompt, or else, if that is wanted, the one that it has for classification."""
     names = [loaded.default_prompt_name] if loaded.default_prompt_name else list(_OWN_PROMPTS) * for_classification
     return next((loaded.prompts[name] or "" for name in names if name in loaded.prompts), "")
-
-
-def chosen_device(device: str | None) -> torch.device:
-    """Return the device of this name, or for None a GPU where there is one.
-
-    Raises
-    ------
-    ValueError
-        If it cannot be used on this machine.
-    """
-    if device is None:
-        return _best_device()
-    try:
-        torch.zeros(1, device=device).cpu()  # which the device "meta" cannot do
-    except (RuntimeError, AssertionError, ImportError) as error:  # the last two where it was built without the device
-        raise ValueError(
-            f"device={device!r} cannot be used on this machine: {first_line(error)[:80]}. None takes a GPU where "
-            f"torch finds one, and 'cpu' is always there."
-        ) from None
-    return torch.device(device)
-
-
-def available_device(device: str | None) -> torch.device:
-    """Return the device that a saved model asks for, or the best of a machine that does not have it."""
-    try:
-        return chosen_device(device)
-    except ValueError:
-        return _best_device()
-
-
-def _best_device() -> torch.device:
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")

@@ -6,10 +6,7 @@ step from texts to tokens is made here, so that a text is tokenised once however
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from threading import RLock
+from collections.abc import Sequence
 from typing import Any, Literal
 from uuid import uuid4
 
@@ -17,13 +14,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sentence_transformers.sentence_transformer.modules import Dense, Normalize, Pooling
-from threadpoolctl import threadpool_limits
 from tokenizers import Encoding, Tokenizer
 from torch import Tensor, nn
-from transformers import PreTrainedModel
-from transformers.utils import logging
 
-from sksetfit.body.packing import attention_of, packed_states, plain_is_quick, rounded_up, split_by_length, use_packing
+from sksetfit.body.contexts import autocast, is_out_of_memory, threads
+from sksetfit.body.packing import packed_states, quick_attention, rounded_up, split_by_length, use_packing
 from sksetfit.body.windows import Tokens, Windows, split_into_windows
 
 # Tokens per prediction batch, with any padding. A processor is quickest with what fits its caches, a GPU wants many.
@@ -176,7 +171,7 @@ class Body(nn.Module):
         parts = []
         for group in groups:
             input_ids, mask = (each.to(self.device) for each in self.padded([tokens[i] for i in group]))
-            with _quick_attention(self.transformer, input_ids.shape[1]):
+            with quick_attention(self.transformer, input_ids.shape[1]):
                 output = self.transformer(input_ids=input_ids, attention_mask=mask.long(), return_dict=True)
             parts.append((group, output.last_hidden_state, mask))
         return parts
@@ -292,71 +287,3 @@ def n_positions(transformer: Any) -> int | None:
     positions = getattr(getattr(transformer, "embeddings", None), "position_embeddings", None)
     offset = getattr(positions, "padding_idx", None)  # RoBERTa and MPNet count from behind their padding token
     return reads if offset is None else reads - offset - 1
-
-
-def is_out_of_memory(error: RuntimeError) -> bool:
-    """Tell whether an error of torch says that the device's memory is full; each device has words of its own."""
-    words = ("out of memory", "can't allocate memory", "not enough memory")
-    return isinstance(error, torch.OutOfMemoryError) or any(word in str(error) for word in words)
-
-
-def autocast(device: torch.device, precision: str) -> torch.autocast:
-    """Return the context that computes in ``precision``, whatever the caller's own autocast says.
-
-    Without autocast's cache of weights: threads share it, and one that leaves would empty it under another's step.
-    """
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bfloat16", cache_enabled=False)
-
-
-@contextmanager
-def _quick_attention(transformer: PreTrainedModel, width: int) -> Iterator[None]:
-    """Let a transformer, where it is tuned, attend plainly while texts of this width go through it."""
-    chosen = attention_of(transformer)
-    if chosen != "sdpa" or not torch.is_grad_enabled() or not plain_is_quick(transformer.device, width):
-        yield
-        return
-    transformer.set_attn_implementation("eager")
-    try:
-        yield
-    finally:
-        transformer.set_attn_implementation(chosen)
-
-
-_imported_in = os.getpid()
-
-
-def threads() -> AbstractContextManager[Any]:
-    """Return the context that computes on a single thread in a forked process, and changes nothing elsewhere.
-
-    Of the threads that OpenMP keeps a fork copies the records only: it would wait for them for ever.
-    """
-    return nullcontext() if os.getpid() == _imported_in else threadpool_limits(1)
-
-
-_one_at_a_time = RLock()
-
-
-@contextmanager
-def building(*, quiet: bool = True) -> Iterator[None]:
-    """Build a body inside, one thread at a time, and leave what is global as it was found.
-
-    While it loads, transformers sets torch's default type for the whole process; random weights that are about to be
-    overwritten are drawn from torch's generator; and progress bars and log messages are switched for all.
-    """
-    with _one_at_a_time, threads(), torch.random.fork_rng(devices=[]):
-        bars, verbosity = logging.is_progress_bar_enabled(), logging.get_verbosity()
-        if quiet:
-            logging.set_verbosity_error()  # it reports the weights of a file that the body has no place for
-        _show_bars(not quiet)
-        try:
-            yield
-        finally:
-            _show_bars(bars)
-            logging.set_verbosity(verbosity)
-
-
-def _show_bars(shown: bool) -> None:
-    if shown:
-        logging.enable_progress_bar()
-    else:
-        logging.disable_progress_bar()

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from sksetfit.body.architectures import BodyStateError, build_empty, build_tail, build_tokenizer, describe, is_listed
-from sksetfit.body.model import MOST_TOKENS, Body, building, n_positions
+from sksetfit.body.contexts import building
+from sksetfit.body.model import MOST_TOKENS, Body, n_positions
 from sksetfit.body.static import StaticBody, TokenTable
 
 # To change the form of the state: raise FORMAT, and let body_from_state read the old number too.

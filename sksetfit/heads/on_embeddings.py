@@ -95,7 +95,7 @@ class HeadOnEmbeddings(PlainStateMixin, ClassifierMixin):
         if "head_" in state:
             check_fitted_head(state["head_"], state["classes_"], body_of(state["encoder_"]).n_dimensions)
 
-            from sksetfit.body.loading import available_device
+            from sksetfit.body.devices import available_device
 
             place_body(state["encoder_"], state["device"], available_device)  # it may differ from the encoder's
         super().__setstate__(state)

@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 from sentence_transformers.sentence_transformer.modules import Dense
 from torch import Tensor, nn
 
+from sksetfit.body.contexts import building, threads
+from sksetfit.body.devices import chosen_device
 from sksetfit.body.layers import with_fewer_layers
-from sksetfit.body.loading import chosen_device, load_body
-from sksetfit.body.model import Body, building, distinct, threads
+from sksetfit.body.loading import load_body
+from sksetfit.body.model import Body, distinct
 from sksetfit.body.static import STATIC, StaticBody, last_normalize, of_seen_tokens, static_body_of
 from sksetfit.body.windows import Tokens
 from sksetfit.training.callbacks import ProgressBar, TrainingCallback, TrainingResult, TrainingState

@@ -9,8 +9,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from sksetfit.body.contexts import autocast, threads
 from sksetfit.body.layers import freeze_lowest
-from sksetfit.body.model import Body, autocast, threads
+from sksetfit.body.model import Body
 from sksetfit.body.windows import Tokens
 from sksetfit.training.callbacks import TrainingCallback, TrainingState
 from sksetfit.training.gradients import Gradients, LossOfBatch, ParametricLoss

@@ -12,7 +12,8 @@ import torch
 from numpy.typing import NDArray
 
 from sksetfit._version import versions
-from sksetfit.body.loading import chosen_device, load_body
+from sksetfit.body.devices import chosen_device
+from sksetfit.body.loading import load_body
 from sksetfit.body.model import Body
 from sksetfit.body.source import model_fingerprint
 from sksetfit.body.state import body_to_state

@@ -15,7 +15,8 @@ from sentence_transformers import SentenceTransformer
 
 from sksetfit import SetFitClassifier
 from sksetfit.body import source as source_module
-from sksetfit.body.loading import available_device, load_body
+from sksetfit.body.devices import available_device
+from sksetfit.body.loading import load_body
 from sksetfit.body.source import MINILM, find_source, model_fingerprint
 
 

@@ -58,7 +58,7 @@ def test_nothing_is_answered_before_a_fit(fitted, kind, method):
 def test_precision_and_device_count_when_they_are_set(either, monkeypatch):
     changed = pickle.loads(pickle.dumps(either)).set_params(precision="bfloat16")
     devices = []
-    monkeypatch.setattr("sksetfit.body.loading.chosen_device", lambda device: devices.append(device) or "cpu")
+    monkeypatch.setattr("sksetfit.body.devices.chosen_device", lambda device: devices.append(device) or "cpu")
     before, after = either.predict_proba(X_NEW), changed.predict_proba(X_NEW)
     assert 0 < np.abs(before - after).max() < 0.1
     np.testing.assert_array_equal(changed.set_params(precision="float32").predict_proba(X_NEW), before)
