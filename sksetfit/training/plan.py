@@ -81,6 +81,7 @@ class TrainingConfig(NamedTuple):
     """The parameters of `SetFitEncoder` that concern the training of a body, and its seed."""
 
     model: str | os.PathLike[str]
+    revision: str | None
     label_texts: Any
     loss: str
     max_steps: int | str

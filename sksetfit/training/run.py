@@ -138,7 +138,11 @@ def _train_cached(
     versions of the libraries; not the containers and types that they came in.
     """
     of_result = config._replace(
-        model=model_fingerprint(config.model), label_texts=config.label_texts == "auto", memory=None, verbose=0
+        model=model_fingerprint(config.model, config.revision),
+        revision=None,
+        label_texts=config.label_texts == "auto",
+        memory=None,
+        verbose=0,
     )
     plain = [value.item() if isinstance(value, np.generic) else value for value in of_result]
     examples = (data.texts, data.targets.indicator, data.weights, candidates)
@@ -164,6 +168,7 @@ def _train_cached(
 def _loaded(config: TrainingConfig) -> Body:
     return load_body(
         config.model,
+        revision=config.revision,
         max_seq_length=config.max_seq_length,
         prompt=config.prompt,
         device=config.device,

@@ -12,8 +12,10 @@ import safetensors.torch
 import torch
 from huggingface_hub import HfApi
 from sentence_transformers import SentenceTransformer
+from sklearn.base import clone
 
-from sksetfit import SetFitClassifier
+from conftest import make_texts
+from sksetfit import DistilledSetFitClassifier, SetFitClassifier, SetFitEncoder
 from sksetfit.body import source as source_module
 from sksetfit.body.devices import available_device
 from sksetfit.body.loading import load_body
@@ -280,6 +282,33 @@ def test_a_revision_is_looked_for_in_the_cache_and_on_the_hub(cache, hub):
     assert hub == [("team/tiny", "v2")]
     assert model_fingerprint("team/tiny") == "team/tiny@" + "0" * 40
     assert model_fingerprint("team/tiny", "v2") == "team/tiny@" + "1" * 40
+
+
+def test_a_revision_is_loaded_by_every_estimator(cache, hub, tmp_path, monkeypatch):
+    asked = []
+
+    def read(name, **options):
+        asked.append((name, options["revision"], options["local_files_only"]))
+        return SentenceTransformer(str(cache), **options | {"revision": None})
+
+    monkeypatch.setattr("sksetfit.body.loading.SentenceTransformer", read)
+    X, y = make_texts(2)
+    commit = "0" * 40
+    clf = SetFitClassifier("team/tiny", revision=commit, max_steps=1, label_texts=None, random_state=0, device="cpu")
+    clf.set_params(memory=tmp_path / "memory").fit(X, y)
+    SetFitEncoder("team/tiny", revision="v2", max_steps=0, device="cpu").fit(X, y)
+    DistilledSetFitClassifier(clf, "team/tiny", revision="v3", max_steps=1, device="cpu").fit(X)
+    assert asked == [("team/tiny", commit, True), ("team/tiny", "v2", False), ("team/tiny", "v3", False)]
+    clone(clf).fit(X, y)
+    assert len(asked) == 3  # found in the memory
+    clone(clf).set_params(revision="v2").fit(X, y)
+    assert asked[3:] == [("team/tiny", "v2", False)]
+
+
+@pytest.mark.parametrize("model", [None, "static"])
+def test_a_student_made_of_its_teacher_has_no_revision(fitted, model):
+    with pytest.raises(ValueError, match="revision='v2' is for a model on the Hub"):
+        DistilledSetFitClassifier(fitted, model, revision="v2").fit(["bread"])
 
 
 def test_a_folder_has_no_revision(tiny_model):
