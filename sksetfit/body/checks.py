@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
-from sentence_transformers.sentence_transformer.modules import Pooling
+from sentence_transformers.sentence_transformer.modules import Pooling, StaticEmbedding
 
 from sksetfit.body.architectures import describe
 from sksetfit.body.model import Body
@@ -130,8 +130,13 @@ def probe_texts(loaded: SentenceTransformer) -> list[str]:
     return ["a text", f"Another one, which is LONGER: {special[-1]} 7."]
 
 
-def probe_embeddings(loaded: SentenceTransformer, prompt: str) -> NDArray[np.float32]:
+def probe_embeddings(loaded: SentenceTransformer, prompt: str, max_seq_length: int) -> NDArray[np.float32]:
     """Return what sentence-transformers makes of `probe_texts`, each of them in a batch of its own."""
+    if isinstance(loaded[0], StaticEmbedding):
+        side = (loaded[0].tokenizer.truncation or {"direction": "right"})["direction"]
+        loaded[0].tokenizer.enable_truncation(max_seq_length, direction=side)
+    else:
+        loaded.max_seq_length = max_seq_length
     embeddings: NDArray[np.float32] = loaded.encode(
         probe_texts(loaded), prompt=prompt, batch_size=1, show_progress_bar=False
     )

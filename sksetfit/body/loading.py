@@ -77,7 +77,7 @@ def load_body(
     name = os.fsdecode(model)
     source = find_source(name, revision)
     with building(quiet=quiet):
-        loaded = _read(source, name)
+        loaded = _read(source, name).float()
         prompt = _own_prompt(loaded, for_classification=for_classification) if prompt is None else prompt
         body = _as_body(loaded, name, max_seq_length, prompt)
         # What wraps the transformer refers to itself, and would keep the weights until Python looks for such circles.
@@ -152,9 +152,8 @@ def _as_body(loaded: SentenceTransformer, model: str, max_seq_length: int | None
     lengths = [n for n in (loaded.max_seq_length, reads) if n is not None]
     length = max_seq_length or (min(lengths) if lengths else tokenizer.model_max_length)
     check_positions(transformer, length, model)
-    loaded.max_seq_length = length
     try:
-        expected = probe_embeddings(loaded, prompt)
+        expected = probe_embeddings(loaded, prompt, length)
         again = rebuilt_transformer(transformer)
     except Exception as error:  # whatever modules that do not fit together raise
         raise _not_loaded(model, error) from error
@@ -179,7 +178,7 @@ def _as_body(loaded: SentenceTransformer, model: str, max_seq_length: int | None
 def _as_static_body(loaded: SentenceTransformer, model: str, max_seq_length: int | None, prompt: str) -> StaticBody:
     first: Any
     first, *tail = loaded.children()
-    table = TokenTable(first.embedding.weight.detach().float())
+    table = TokenTable(first.embedding.weight.detach())
     check_savable(loaded, table, tail, model)
     if any(isinstance(module, Pooling) for module in tail):
         raise ValueError(f"model={model!r} has a Pooling behind its table of tokens, which is an embedding already.")
@@ -190,11 +189,13 @@ def _as_static_body(loaded: SentenceTransformer, model: str, max_seq_length: int
             raise ValueError(f"its tokenizer has {tokenizer.get_vocab_size()} tokens, its table {len(table.weight)}.")
         if not 0 < length <= MOST_TOKENS:
             raise ValueError(f"it would read {length} tokens of a text, where 1 to {MOST_TOKENS} are possible.")
+        expected = probe_embeddings(loaded, prompt, length)
         body = StaticBody(tokenizer, table, tail, pad_token_id=0, max_seq_length=length, prompt=prompt)
         if body.encode(["", "a text"]).shape[1] < 1:
             raise ValueError("its embeddings have no dimension.")
     except Exception as error:  # whatever modules that do not fit together raise
         raise _not_loaded(model, error) from error
+    check_embeddings(body, probe_texts(loaded), expected, model)
     return body
 
 
