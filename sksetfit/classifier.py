@@ -55,6 +55,8 @@ class SetFitClassifier(CallbackSupportMixin, HeadOnEmbeddings, BaseEstimator):
         The Sentence Transformer to tune: a folder, or a name on the Hugging Face Hub. The default is small (22 million
         weights, 90 MB), quick on a processor, and comes along with the extra ``offline``. A loaded model
         is not accepted: `clone` would copy it for every fold.
+    revision : str or None, default=None
+        A branch, tag or commit of a ``model`` on the Hub. None takes the one in the local cache, or else the newest.
     head : scikit-learn classifier or None, default=None
         What is fitted on the embeddings; a copy of it, so that the parameter stays as it is. With a `TorchHead` the
         body is tuned by the head's loss as well. None means
@@ -141,8 +143,8 @@ class SetFitClassifier(CallbackSupportMixin, HeadOnEmbeddings, BaseEstimator):
         body per fold. See Notes. None keeps nothing.
     warm_start : bool, default=False
         Whether a fit goes on with the body of the one before, on a copy of it, instead of loading it afresh; there may
-        be new classes. ``model``, ``max_seq_length`` and ``prompt`` must be those of the first fit, and ``memory`` is
-        not asked.
+        be new classes. ``model``, ``revision``, ``max_seq_length`` and ``prompt`` must be those of the first fit, and
+        ``memory`` is not asked.
     random_state : int, RandomState instance or None, default=None
         Decides the batches and what is random in the head, unless that has a ``random_state`` of its own. None draws
         anew each time. The global random states of numpy and torch are neither read nor changed.
@@ -248,6 +250,7 @@ class SetFitClassifier(CallbackSupportMixin, HeadOnEmbeddings, BaseEstimator):
         self,
         model: str | os.PathLike[str] = "sentence-transformers/all-MiniLM-L6-v2",
         *,
+        revision: str | None = None,
         head: BaseEstimator | None = None,
         multi_target_strategy: Strategy = "one-vs-rest",
         label_texts: str | dict[Any, Any] | None = "auto",
@@ -274,6 +277,7 @@ class SetFitClassifier(CallbackSupportMixin, HeadOnEmbeddings, BaseEstimator):
         verbose: int | bool = 0,
     ) -> None:
         self.model = model
+        self.revision = revision
         self.head = head
         self.multi_target_strategy = multi_target_strategy
         self.label_texts = label_texts

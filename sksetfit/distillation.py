@@ -37,6 +37,8 @@ class DistilledSetFitClassifier(HeadOnEmbeddings, BaseEstimator):
         What the student is made of. None leaves layers of the teacher's body out. "static" makes a table of one vector
         for each token: an embedding is their mean, and a text costs little more than its tokenisation. Else a smaller
         Sentence Transformer, a folder or a name on the Hugging Face Hub, with a linear map behind it.
+    revision : str or None, default=None
+        A branch, tag or commit of a ``model`` on the Hub. None takes the one in the local cache, or else the newest.
     n_layers : int or None, default=None
         How many layers of the teacher's body are kept, at even distances from the lowest to the highest. None keeps
         a third of them. Only read with ``model=None``.
@@ -117,6 +119,7 @@ class DistilledSetFitClassifier(HeadOnEmbeddings, BaseEstimator):
     _parameter_constraints: dict[str, Any] = {
         "teacher": "no_validation",  # which fit says more of
         "model": [str, os.PathLike, None],
+        "revision": ENCODER_CONSTRAINTS["revision"],
         "n_layers": [Interval(Integral, 1, None, closed="left"), None],
         "max_steps": [StrOptions({"auto"}), Interval(Integral, 0, 10**6, closed="both")],
         "batch_size": [Interval(Integral, 2, None, closed="left")],
@@ -138,6 +141,7 @@ class DistilledSetFitClassifier(HeadOnEmbeddings, BaseEstimator):
         teacher: Any,
         model: str | os.PathLike[str] | None = None,
         *,
+        revision: str | None = None,
         n_layers: int | None = None,
         max_steps: int | Literal["auto"] = "auto",
         batch_size: int = 32,
@@ -149,6 +153,7 @@ class DistilledSetFitClassifier(HeadOnEmbeddings, BaseEstimator):
     ) -> None:
         self.teacher = teacher
         self.model = model
+        self.revision = revision
         self.n_layers = n_layers
         self.max_steps = max_steps
         self.batch_size = batch_size
@@ -188,16 +193,27 @@ class DistilledSetFitClassifier(HeadOnEmbeddings, BaseEstimator):
 
         encoder_of_teacher = teacher.encoder_
         classes, head = teacher.classes_.copy(), copy.deepcopy(teacher.head_)  # now: it may be fitted again meanwhile
-        own = ("model", "n_layers", "max_steps", "batch_size", "learning_rate", "precision", "device", "verbose")
+        own = (
+            "model",
+            "revision",
+            "n_layers",
+            "max_steps",
+            "batch_size",
+            "learning_rate",
+            "precision",
+            "device",
+            "verbose",
+        )
         result = distill(
             body_of(encoder_of_teacher),
             texts,
             rng=local_random_state(self.random_state),
             **{name: getattr(self, name) for name in own},
         )
-        made_of = encoder_of_teacher.model if self.model in (None, "static") else self.model
+        made_of: Any = encoder_of_teacher if self.model in (None, "static") else self
         encoder = SetFitEncoder(
-            made_of,
+            made_of.model,
+            revision=made_of.revision,
             label_texts=None,
             batch_size=self.batch_size,
             learning_rate=result.plan.learning_rate,

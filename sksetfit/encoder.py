@@ -42,6 +42,7 @@ _LEARNED = {
 
 ENCODER_CONSTRAINTS: dict[str, list[Any]] = {
     "model": [str, os.PathLike],
+    "revision": [str, None],
     "label_texts": [StrOptions({"auto"}), dict, None],
     "loss": [StrOptions({"supcon", "cosine"})],
     "max_steps": [StrOptions({"auto"}), Interval(Integral, 0, 10**6, closed="both")],
@@ -78,6 +79,8 @@ class SetFitEncoder(
         The Sentence Transformer to tune: a folder, or a name on the Hugging Face Hub. The default is small (22 million
         weights, 90 MB), quick on a processor, and comes along with the extra ``offline``. A loaded model
         is not accepted: `clone` would copy it for every fold.
+    revision : str or None, default=None
+        A branch, tag or commit of a ``model`` on the Hub. None takes the one in the local cache, or else the newest.
     label_texts : "auto", None or dict of {label: text or list of texts}, default="auto"
         Extra training texts made of the class names. With the default model and up to eight texts per class they are
         worth several labelled texts; with all-mpnet-base-v2 they gain on two of four sets and lose 3 points on sst2.
@@ -135,8 +138,8 @@ class SetFitEncoder(
         body per fold. See Notes. None keeps nothing.
     warm_start : bool, default=False
         Whether a fit goes on with the body of the one before, on a copy of it, instead of loading it afresh; there may
-        be new classes. ``model``, ``max_seq_length`` and ``prompt`` must be those of the first fit, and ``memory`` is
-        not asked.
+        be new classes. ``model``, ``revision``, ``max_seq_length`` and ``prompt`` must be those of the first fit, and
+        ``memory`` is not asked.
     random_state : int, RandomState instance or None, default=None
         Decides the batches, and with them all that is random in a fit. None draws anew each time. The global random
         states of numpy and torch are neither read nor changed.
@@ -224,6 +227,7 @@ class SetFitEncoder(
         self,
         model: str | os.PathLike[str] = "sentence-transformers/all-MiniLM-L6-v2",
         *,
+        revision: str | None = None,
         label_texts: str | dict[Any, Any] | None = "auto",
         loss: Literal["supcon", "cosine"] = "supcon",
         max_steps: int | Literal["auto"] = "auto",
@@ -243,6 +247,7 @@ class SetFitEncoder(
         verbose: int | bool = 0,
     ) -> None:
         self.model = model
+        self.revision = revision
         self.label_texts = label_texts
         self.loss = loss
         self.max_steps = max_steps
@@ -354,6 +359,14 @@ class SetFitEncoder(
         return tags
 
     def __getstate__(self) -> dict[str, Any]:
+        if "_tuned" in vars(self):
+            from sksetfit.body.state import check_listed
+
+            check_listed(body_of(self))
+        return self._state_for_pickle()
+
+    def _state_for_pickle(self) -> dict[str, Any]:
+        """Return the state, also of a body of a kind that no file may hold."""
         state = plain_state(super().__getstate__())
         if state.pop("_tuned", None) is not None:
             from sksetfit.body.state import body_to_state
@@ -382,7 +395,7 @@ class SetFitEncoder(
         if "_tuned" in state:
             raise ValueError("The saved SetFitEncoder has a body that is no description of one.")
         if "body" in state:
-            from sksetfit.body.loading import available_device
+            from sksetfit.body.devices import available_device
             from sksetfit.body.state import body_from_state
             from sksetfit.training.cache import LazyBody
 
@@ -426,7 +439,7 @@ def fitted_attributes(
     result.body.wanted_device = params["device"]
     attributes = {
         "_tuned": result.body,
-        "_loaded_with": {name: plain_path(params[name]) for name in ("model", "max_seq_length", "prompt")},
+        "_loaded_with": {name: plain_path(params[name]) for name in ("model", "revision", "max_seq_length", "prompt")},
         "label_texts_": result.label_texts,
         "learning_rate_": result.plan.learning_rate,
         "batch_size_": result.plan.batch_size,

@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import shutil
 import string
 from pathlib import Path
 
@@ -55,19 +56,43 @@ def write_tiny_model(folder):
     SentenceTransformer(modules=modules, device="cpu").save_pretrained(str(folder))
 
 
-def write_tiny_transformer(kind, folder):
+def write_tiny_transformer(kind, folder, n_layers=6, **values):
     """Put a transformer of another kind, with random weights, into the folder of the tiny model."""
     import torch
-    from transformers import AutoConfig, AutoModel
+    from transformers import CONFIG_MAPPING, AutoConfig, AutoModel, MT5EncoderModel, T5EncoderModel, UMT5EncoderModel
 
-    sizes = {"hidden_size": 32, "embedding_size": 16, "intermediate_size": 64, "head_dim": 16}
-    counts = {"num_hidden_layers": 6, "num_attention_heads": 2, "num_key_value_heads": 2}
-    tokens = {"vocab_size": 171, "max_position_embeddings": 66, "pad_token_id": 0, "mask_token_id": 4}
-    ends = {"bos_token_id": None, "eos_token_id": None, "cls_token_id": 2, "sep_token_id": 3}
-    config = AutoConfig.for_model(kind, **sizes, **counts, **tokens, **ends)
+    widths = dict.fromkeys(["hidden_size", "d_model", "n_embd", "emb_dim", "dim"], 32)
+    inner = dict.fromkeys(["intermediate_size", "d_ff", "d_inner", "ffn_dim", "encoder_ffn_dim", "decoder_ffn_dim"], 64)
+    heads = dict.fromkeys(["num_attention_heads", "num_key_value_heads", "num_heads", "n_head", "n_heads"], 2)
+    heads |= dict.fromkeys(["encoder_attention_heads", "decoder_attention_heads"], 2)
+    of_heads = dict.fromkeys(["head_dim", "d_kv", "d_head"], 16) | {"embedding_size": 16}
+    layers = ["num_hidden_layers", "num_layers", "n_layer", "n_layers", "encoder_layers", "decoder_layers"]
+    tokens = {"vocab_size": 171, "pad_token_id": 0, "mask_token_id": 4, "cls_token_id": 2, "sep_token_id": 3}
+    tokens |= {"max_position_embeddings": 66, "n_positions": 66, "bos_token_id": None, "eos_token_id": None}
+    given = widths | inner | heads | of_heads | dict.fromkeys(layers, n_layers) | tokens | values
+    declared = CONFIG_MAPPING[kind].__dataclass_fields__.keys() | values.keys()
+    config = AutoConfig.for_model(kind, **{name: value for name, value in given.items() if name in declared})
+    encoders = {"t5": T5EncoderModel, "mt5": MT5EncoderModel, "umt5": UMT5EncoderModel}
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        AutoModel.from_config(config).save_pretrained(folder)
+        model = encoders[kind](config) if kind in encoders else AutoModel.from_config(config)
+        model.save_pretrained(folder)
+
+
+def write_tiny_model_of_kind(tiny_model, folder, kind, **values):
+    """Write a Sentence Transformer of two layers of this kind, whose tokenizer gives no types of tokens."""
+    from transformers import PreTrainedTokenizerFast
+
+    shutil.copytree(tiny_model, folder, dirs_exist_ok=True)
+    (folder / "vocab.txt").unlink(missing_ok=True)
+    tokens = {"unk_token": "[UNK]", "pad_token": "[PAD]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
+    PreTrainedTokenizerFast(
+        tokenizer_file=str(folder / "tokenizer.json"),
+        model_input_names=["input_ids", "attention_mask"],
+        model_max_length=60,
+        **tokens,
+    ).save_pretrained(folder)
+    write_tiny_transformer(kind, folder, n_layers=2, **values)
 
 
 def load_example(name):

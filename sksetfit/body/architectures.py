@@ -15,7 +15,7 @@ import torch
 from sentence_transformers.sentence_transformer.modules import Dense, Dropout, LayerNorm, Normalize, Pooling
 from tokenizers import Tokenizer
 from torch import nn
-from transformers import AutoConfig, AutoModel, PretrainedConfig
+from transformers import AutoConfig, AutoModel, PretrainedConfig, PreTrainedModel, T5EncoderModel
 
 from sksetfit.body.static import STATIC, TokenTable
 
@@ -24,12 +24,12 @@ _MPNET_BUCKETS = 32  # of distances, as many as its code takes whatever its conf
 _MOST_SPECIAL = 32  # tokens that a tokenizer adds to each text, and to each piece of a long one; known ones add 1 to 3
 _MOST_GROWTH = 100  # times the length of a text, by what a tokenizer puts in the place of characters
 
-# Not DeBERTa, which reads keys of its config that it does not declare: they would be lost.
 _TRANSFORMERS = frozenset(
     {
         "albert",
         "bert",
         "camembert",
+        "deberta-v2",
         "distilbert",
         "electra",
         "ernie",
@@ -44,9 +44,23 @@ _TRANSFORMERS = frozenset(
         "qwen2",
         "qwen3",
         "roberta",
+        "t5",
         "xlm-roberta",
     }
 )
+_ENCODERS: dict[str, type[PreTrainedModel]] = {"t5": T5EncoderModel}  # of kinds that have a decoder as well
+# Keys that the code of transformers reads, although the kind's config does not declare them.
+_UNDECLARED = frozenset({"head_dim", "is_causal"})
+_UNDECLARED_OF_KIND: dict[str, frozenset[str]] = {
+    "deberta-v2": frozenset(
+        {
+            *("attention_head_size", "conv_act", "conv_groups", "conv_kernel_size", "embedding_size", "norm_rel_ebd"),
+            *("pooler_hidden_size", "position_buckets", "share_att_key"),
+        }
+    )
+}
+_OF_THE_FOLDER = {"_name_or_path", "architectures", "dtype", "transformers_version"}  # that a config was read from
+_KINDS_WITH_BUCKETS = {"mpnet", "t5"}  # of distances between tokens
 _FUNCTIONS = frozenset(
     {
         *("gelu", "gelu_10", "gelu_accurate", "gelu_fast", "gelu_new", "gelu_python", "gelu_pytorch_tanh"),
@@ -90,17 +104,26 @@ def describe(transformer: nn.Module, tail: Iterable[nn.Module]) -> dict[str, Any
     ValueError
         If it could not be built again.
     """
-    return {"transformer": _transformer_config(transformer), "tail": [_module_config(module) for module in tail]}
+    return {"transformer": _describe_transformer(transformer), "tail": [_module_config(module) for module in tail]}
 
 
-def _transformer_config(transformer: Any) -> dict[str, Any]:
+def is_listed(transformer: Any) -> bool:
+    """Tell whether the transformer is of a kind that a file may hold."""
+    return transformer.config.model_type in _TRANSFORMERS | {STATIC}
+
+
+def _describe_transformer(transformer: Any) -> dict[str, Any]:
     config = transformer.config
     kind = config.model_type
     if kind == STATIC:
         return dict(vars(config))
-    if kind not in _TRANSFORMERS:
-        raise ValueError(f"a transformer of type {kind!r} could not be saved; types that can: {sorted(_TRANSFORMERS)}.")
-    values = {key: getattr(config, key) for key in sorted(_config_keys(type(config))) if hasattr(config, key)}
+    written = config.to_dict()  # not its attributes, which a config class may have computed from what it was given
+    if not is_listed(transformer):
+        if not isinstance(transformer, PreTrainedModel) or not type(transformer).__module__.startswith("transformers."):
+            raise ValueError(f"a transformer of type {kind!r} is not part of the package transformers.")
+        own = {key: value for key, value in written.items() if key not in _OF_THE_FOLDER}
+        return {"model_type": kind, "class": type(transformer), "config": own}
+    values = {key: written[key] for key in sorted(_config_keys(type(config))) if key in written}
     if fault := _fault(values):
         raise ValueError(f"a transformer whose config's {fault} could not be saved.")
     return {"model_type": kind} | values
@@ -109,13 +132,22 @@ def _transformer_config(transformer: Any) -> dict[str, Any]:
 def _config_keys(kind: type[PretrainedConfig]) -> set[str]:
     """Return the keys that describe this kind of transformer, without those that any config may have."""
     common = set(inspect.signature(PretrainedConfig.__init__).parameters)
-    return set(inspect.signature(kind.__init__).parameters) - common - {"kwargs"}
+    declared = set(inspect.signature(kind.__init__).parameters) - common - {"kwargs"}
+    return declared | _UNDECLARED | _UNDECLARED_OF_KIND.get(kind.model_type, frozenset())
 
 
-def build_empty(description: dict[str, Any], n_tensors: int) -> Any:
-    """Build the described transformer or static embeddings; on the device "meta" this takes no memory."""
-    if description.get("model_type") != STATIC:
-        return AutoModel.from_config(build_config(description, n_tensors))
+def build_empty(description: dict[str, Any], n_tensors: int, *, listed_only: bool = True) -> Any:
+    """Build the described transformer or static embeddings; on the device "meta" this takes no memory.
+
+    A description of another kind than the listed ones names its class, and must not come from a file.
+    """
+    kind = description.get("model_type")
+    if not listed_only and "class" in description:
+        build = description["class"]
+        return build(build.config_class.from_dict(description["config"]))
+    if kind != STATIC:
+        config = build_config(description, n_tensors)
+        return _ENCODERS[kind](config) if kind in _ENCODERS else AutoModel.from_config(config)
     names, sizes = ["model_type", "vocab_size", "hidden_size"], list(description.values())[1:]
     if list(description) != names or not all(type(size) is int and 0 < size <= _MOST for size in sizes):
         raise BodyStateError(f"The saved body's table of tokens is described by {description}; expected are {names}.")
@@ -145,12 +177,21 @@ def build_config(description: dict[str, Any], n_tensors: int) -> PretrainedConfi
         n_built = config.num_hidden_groups * config.inner_group_num
     if n_layers > _MOST_LAYERS or n_built > n_tensors:
         raise BodyStateError(f"The saved body claims {n_layers} layers and has {n_tensors} tensors.")
-    if kind == "mpnet" and config.relative_attention_num_buckets < _MPNET_BUCKETS:
-        raise BodyStateError(
-            f"The saved body has {config.relative_attention_num_buckets} buckets of distances; an MPNet reads "
-            f"{_MPNET_BUCKETS}."
-        )
+    if kind in _KINDS_WITH_BUCKETS:
+        _check_buckets(kind, config)
     return config
+
+
+def _check_buckets(kind: str, config: Any) -> None:
+    """Refuse numbers of buckets for the distances between tokens that attention would look beyond."""
+    n_buckets = config.relative_attention_num_buckets
+    if kind == "mpnet" and n_buckets < _MPNET_BUCKETS:
+        raise BodyStateError(f"The saved body has {n_buckets} buckets of distances; an MPNet reads {_MPNET_BUCKETS}.")
+    if kind == "t5" and not 4 <= n_buckets < config.relative_attention_max_distance:
+        raise BodyStateError(
+            f"The saved body has {n_buckets} buckets of distances up to {config.relative_attention_max_distance}; a T5 "
+            f"takes at least 4, and less than the distance."
+        )
 
 
 def _fault(value: Any, key: str = "") -> str:
@@ -166,7 +207,8 @@ def _fault(value: Any, key: str = "") -> str:
     if isinstance(value, (int, float)) and not least <= value <= most:
         return f"{key!r} is {value}"
     # For some names transformers imports a package.
-    if isinstance(value, str) and key.endswith(("act", "activation")) and value not in _FUNCTIONS:
+    is_function = key.endswith(("act", "activation", "feed_forward_proj"))
+    if isinstance(value, str) and is_function and value.removeprefix("gated-") not in _FUNCTIONS:
         return f"{key!r} is {value!r}, which is none of {sorted(_FUNCTIONS)}"
     return ""
 

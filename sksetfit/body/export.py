@@ -21,7 +21,8 @@ from sentence_transformers.sentence_transformer.modules import StaticEmbedding
 from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerFast
 
-from sksetfit.body.model import ENCODE_TOKENS, Body, building, distinct
+from sksetfit.body.contexts import building
+from sksetfit.body.model import ENCODE_TOKENS, Body, distinct
 from sksetfit.body.packing import split_by_length
 from sksetfit.body.static import StaticBody
 from sksetfit.body.windows import Tokens
@@ -41,18 +42,30 @@ def write_body(body: Body, folder: str | os.PathLike[str]) -> None:
     if isinstance(body, StaticBody):
         _write_static(body, folder)
         return
-    tokenizer = Tokenizer.from_str(body.tokenizer.to_str())
-    side = (tokenizer.truncation or {})["direction"]
-    tokenizer.no_truncation()
-    padding = tokenizer.id_to_token(body.pad_token_id)
-    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token=padding, truncation_side=side)
     with building():
         body.transformer.save_pretrained(folder)
-        fast.save_pretrained(folder)
+        _whole_tokenizer(body).save_pretrained(folder)
         first = Transformer(os.fspath(folder), max_seq_length=body.max_seq_length)
         modules = [first, *copy.deepcopy(body.tail)]  # which would be taken to the device
         whole = SentenceTransformer(modules=modules, device="cpu", **_prompts(body))
         whole.save_pretrained(os.fspath(folder), create_model_card=False)
+
+
+def _whole_tokenizer(body: Body) -> PreTrainedTokenizerFast:
+    """Return the tokenizer with what transformers wants to know of it."""
+    tokenizer = Tokenizer.from_str(body.tokenizer.to_str())
+    side = (tokenizer.truncation or {})["direction"]
+    tokenizer.no_truncation()
+    # By these sentence-transformers tells whether the last token of a prompt is the one that closes a text.
+    special = {token.content for token in tokenizer.get_added_tokens_decoder().values() if token.special}
+    special |= set(tokenizer.encode("").tokens)
+    padding = tokenizer.id_to_token(body.pad_token_id)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        pad_token=padding,
+        extra_special_tokens=sorted(special - {padding}),
+        truncation_side=side,
+    )
 
 
 def _write_static(body: StaticBody, folder: str | os.PathLike[str]) -> None:

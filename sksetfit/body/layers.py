@@ -76,7 +76,7 @@ def with_fewer_layers(body: Body, n_layers: int | None) -> Body:
         for name, weight in state["weights"].items()
         if not name.startswith(f"transformer.{path}.") or name.startswith(tuple(place))
     }
-    return body_from_state(state, body.device)
+    return body_from_state(state, body.device, listed_only=False)
 
 
 def _renamed(name: str, place: dict[str, str]) -> str:

@@ -6,10 +6,7 @@ step from texts to tokens is made here, so that a text is tokenised once however
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from threading import RLock
+from collections.abc import Sequence
 from typing import Any, Literal
 from uuid import uuid4
 
@@ -17,17 +14,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sentence_transformers.sentence_transformer.modules import Dense, Normalize, Pooling
-from threadpoolctl import threadpool_limits
 from tokenizers import Encoding, Tokenizer
 from torch import Tensor, nn
-from transformers import PreTrainedModel
-from transformers.utils import logging
 
-from sksetfit.body.packing import attention_of, packed_states, plain_is_quick, rounded_up, split_by_length, use_packing
+from sksetfit.body.contexts import autocast, is_out_of_memory, threads
+from sksetfit.body.packing import packed_states, quick_attention, rounded_up, split_by_length, use_packing
 from sksetfit.body.windows import Tokens, Windows, split_into_windows
 
 # Tokens per prediction batch, with any padding. A processor is quickest with what fits its caches, a GPU wants many.
 ENCODE_TOKENS, ENCODE_TOKENS_ELSEWHERE = 1024, 65536
+EMBEDDING = "sentence_embedding"  # what sentence-transformers' modules call it
 MOST_OF_PROMPT = 2000  # characters; the longest instructions that models want have a few hundred
 MOST_TOKENS = 10**6  # of a text, where a model sets no bound itself
 ENCODED_AT_ONCE = 1000  # texts; a long one has up to a hundred windows, each of which has an embedding
@@ -54,6 +50,7 @@ class Body(nn.Module):
     """
 
     has_layers = True
+    reads_padding = False  # whether the embedding of a text depends on the padding behind it, as where tokens are mixed
     long_texts: Literal["truncate", "windows"] = "truncate"  # what becomes of texts of more than max_seq_length tokens
 
     def __init__(
@@ -107,17 +104,19 @@ class Body(nn.Module):
 
     @property
     def n_dimensions(self) -> int:
-        """The length of an embedding: what the last module says, or else the transformer's width."""
+        """The length of an embedding: what the last module that makes it says, or else the transformer's width."""
         n_dimensions: int = self.transformer.config.hidden_size
         for module in self.tail:
-            if isinstance(module, (Pooling, Dense)):
+            if isinstance(module, Pooling) or (isinstance(module, Dense) and module.module_output_name == EMBEDDING):
                 n_dimensions = module.get_embedding_dimension()
         return n_dimensions
 
     @property
     def normalizes(self) -> bool:
         """Whether all embeddings have unit length."""
-        return any(isinstance(module, Normalize) for module in self.tail[-1:])
+        return any(
+            isinstance(module, Normalize) and module.module_output_name == EMBEDDING for module in self.tail[-1:]
+        )
 
     def tokenize(self, texts: Sequence[str], long_texts: str | None = None) -> Windows:
         """Return the token numbers of each text, prompt and special tokens included.
@@ -153,21 +152,35 @@ class Body(nn.Module):
 
     def forward(self, tokens: Tokens) -> Tensor:
         """Return the embeddings of a batch of tokenised texts, float32 of shape (n_texts, n_dimensions)."""
-        parts = packed_states(self.transformer, tokens) if self.packs else [self._padded_states(tokens)]
+        parts = packed_states(self.transformer, tokens) if self.packs else self._padded_states(tokens)
         embeddings = torch.cat([self._embeddings(states.float(), mask) for _, states, mask in parts])
         place = np.argsort(np.concatenate([texts for texts, _, _ in parts]))
         return embeddings[torch.from_numpy(place).to(self.device)]
 
-    def _padded_states(self, tokens: Tokens) -> tuple[NDArray[np.intp], Tensor, Tensor]:
-        """Return what `packed_states` returns, computed on texts that are padded to one length."""
-        input_ids, mask = (each.to(self.device) for each in self.padded(tokens))
-        with _quick_attention(self.transformer, input_ids.shape[1]):
-            output = self.transformer(input_ids=input_ids, attention_mask=mask.long(), return_dict=True)
-        return np.arange(len(tokens)), output.last_hidden_state, mask
+    def _padded_states(self, tokens: Tokens) -> list[tuple[NDArray[np.intp], Tensor, Tensor]]:
+        """Return what `packed_states` returns, computed on texts that are padded to one length.
+
+        A transformer that reads padding gets texts of one length at a time.
+        """
+        lengths = np.array([len(ids) for ids in tokens])
+        groups = (
+            [np.flatnonzero(lengths == n) for n in np.unique(lengths)]
+            if self.reads_padding
+            else [np.arange(len(tokens))]
+        )
+        parts = []
+        for group in groups:
+            input_ids, mask = (each.to(self.device) for each in self.padded([tokens[i] for i in group]))
+            with quick_attention(self.transformer, input_ids.shape[1]):
+                output = self.transformer(input_ids=input_ids, attention_mask=mask.long(), return_dict=True)
+            parts.append((group, output.last_hidden_state, mask))
+        return parts
 
     def padded(self, tokens: Tokens) -> tuple[Tensor, Tensor]:
         """Return the token numbers of texts padded to one length, and which of them are no padding."""
-        width = min(rounded_up(max(map(len, tokens)), self.device), self.max_seq_length)
+        width = max(map(len, tokens))
+        if not self.reads_padding:
+            width = min(rounded_up(width, self.device), self.max_seq_length)
         input_ids = torch.full((len(tokens), width), self.pad_token_id)
         mask = torch.zeros(input_ids.shape, dtype=torch.bool)
         for row, ids in enumerate(tokens):
@@ -186,7 +199,7 @@ class Body(nn.Module):
         """Return the embeddings that the tail makes of features, in float32."""
         for module in self.tail:
             features = module(features)
-        embeddings: Tensor = features["sentence_embedding"]
+        embeddings: Tensor = features[EMBEDDING]
         return embeddings.float()
 
     def weights_changed(self) -> None:
@@ -274,71 +287,3 @@ def n_positions(transformer: Any) -> int | None:
     positions = getattr(getattr(transformer, "embeddings", None), "position_embeddings", None)
     offset = getattr(positions, "padding_idx", None)  # RoBERTa and MPNet count from behind their padding token
     return reads if offset is None else reads - offset - 1
-
-
-def is_out_of_memory(error: RuntimeError) -> bool:
-    """Tell whether an error of torch says that the device's memory is full; each device has words of its own."""
-    words = ("out of memory", "can't allocate memory", "not enough memory")
-    return isinstance(error, torch.OutOfMemoryError) or any(word in str(error) for word in words)
-
-
-def autocast(device: torch.device, precision: str) -> torch.autocast:
-    """Return the context that computes in ``precision``, whatever the caller's own autocast says.
-
-    Without autocast's cache of weights: threads share it, and one that leaves would empty it under another's step.
-    """
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bfloat16", cache_enabled=False)
-
-
-@contextmanager
-def _quick_attention(transformer: PreTrainedModel, width: int) -> Iterator[None]:
-    """Let a transformer, where it is tuned, attend plainly while texts of this width go through it."""
-    chosen = attention_of(transformer)
-    if chosen != "sdpa" or not torch.is_grad_enabled() or not plain_is_quick(transformer.device, width):
-        yield
-        return
-    transformer.set_attn_implementation("eager")
-    try:
-        yield
-    finally:
-        transformer.set_attn_implementation(chosen)
-
-
-_imported_in = os.getpid()
-
-
-def threads() -> AbstractContextManager[Any]:
-    """Return the context that computes on a single thread in a forked process, and changes nothing elsewhere.
-
-    Of the threads that OpenMP keeps a fork copies the records only: it would wait for them for ever.
-    """
-    return nullcontext() if os.getpid() == _imported_in else threadpool_limits(1)
-
-
-_one_at_a_time = RLock()
-
-
-@contextmanager
-def building(*, quiet: bool = True) -> Iterator[None]:
-    """Build a body inside, one thread at a time, and leave what is global as it was found.
-
-    While it loads, transformers sets torch's default type for the whole process; random weights that are about to be
-    overwritten are drawn from torch's generator; and progress bars and log messages are switched for all.
-    """
-    with _one_at_a_time, threads(), torch.random.fork_rng(devices=[]):
-        bars, verbosity = logging.is_progress_bar_enabled(), logging.get_verbosity()
-        if quiet:
-            logging.set_verbosity_error()  # it reports the weights of a file that the body has no place for
-        _show_bars(not quiet)
-        try:
-            yield
-        finally:
-            _show_bars(bars)
-            logging.set_verbosity(verbosity)
-
-
-def _show_bars(shown: bool) -> None:
-    if shown:
-        logging.enable_progress_bar()
-    else:
-        logging.disable_progress_bar()

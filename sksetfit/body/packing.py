@@ -7,6 +7,8 @@ spent.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -104,6 +106,20 @@ def attention_of(transformer: PreTrainedModel) -> str:
 def plain_is_quick(device: torch.device, n_tokens: int) -> bool:
     """Tell whether plain matrix products are the quicker attention for tuning on texts of so many tokens."""
     return device.type == "cpu" and torch.is_autocast_enabled("cpu") and n_tokens <= PLAIN_ATTENTION_TOKENS
+
+
+@contextmanager
+def quick_attention(transformer: PreTrainedModel, width: int) -> Iterator[None]:
+    """Let a transformer, where it is tuned, attend plainly while texts of this width go through it."""
+    chosen = attention_of(transformer)
+    if chosen != "sdpa" or not torch.is_grad_enabled() or not plain_is_quick(transformer.device, width):
+        yield
+        return
+    transformer.set_attn_implementation("eager")
+    try:
+        yield
+    finally:
+        transformer.set_attn_implementation(chosen)
 
 
 def packed_states(

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from sksetfit.body.devices import chosen_device
 from sksetfit.body.export import openvino_body
-from sksetfit.body.loading import chosen_device
 
 _moving, _UNKNOWN = Lock(), object()
 

@@ -14,13 +14,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from sksetfit.body.architectures import BodyStateError, build_empty, build_tail, build_tokenizer, describe
-from sksetfit.body.model import MOST_TOKENS, Body, building, n_positions
+from sksetfit.body.architectures import BodyStateError, build_empty, build_tail, build_tokenizer, describe, is_listed
+from sksetfit.body.contexts import building
+from sksetfit.body.model import MOST_TOKENS, Body, n_positions
 from sksetfit.body.static import StaticBody, TokenTable
 
 # To change the form of the state: raise FORMAT, and let body_from_state read the old number too.
 FORMAT = 3
 _MOST_SCORES = 5 * 10**7  # of attention for one text; all-mpnet-base-v2 computes 3 million at most
+TOLERANCE = 1e-4  # of a number of an embedding, relative to the largest; float32 rounds to a hundredth of it
+_KEEPING_SCORES = {"deberta-v2", "mpnet", "t5"}  # whose attention has all scores of a text at once
 _FORMAT_BEFORE_WINDOWS = 2  # it lacks these, because long texts were always cut
 _BEFORE_WINDOWS = {"long_texts": "truncate", "n_long_texts": 0}
 _FIELDS: dict[str, type] = {
@@ -35,6 +38,22 @@ _FIELDS: dict[str, type] = {
     "prompt": str,
     "weights": dict,
 }
+
+
+def check_listed(body: Body) -> None:
+    """Refuse a body that could not be read from a file.
+
+    Raises
+    ------
+    ValueError
+        If its transformer is of no listed kind.
+    """
+    if not is_listed(body.transformer):
+        raise ValueError(
+            f"A body with a transformer of type {body.transformer.config.model_type!r} cannot be saved as one file. "
+            f"write_setfit(clf, folder) writes a classifier as a folder, which read_setfit reads. pickle and joblib "
+            f"keep it for yourself: reading a pickle runs the code that is in it."
+        )
 
 
 def body_to_state(body: Body) -> dict[str, Any]:
@@ -55,8 +74,16 @@ def body_to_state(body: Body) -> dict[str, Any]:
     }
 
 
-def body_from_state(state: dict[str, Any], device: torch.device) -> Body:
+def body_from_state(state: dict[str, Any], device: torch.device, *, listed_only: bool = True) -> Body:
     """Build the body that `body_to_state` described, on its arrays where they may be written to.
+
+    Parameters
+    ----------
+    state : dict
+    device : torch.device
+    listed_only : bool, default=True
+        Whether the transformer must be of a listed kind, as that of any state from a file. False is for states of this
+        process, and for those from pickles: they name the class of other kinds.
 
     Raises
     ------
@@ -65,7 +92,7 @@ def body_from_state(state: dict[str, Any], device: torch.device) -> Body:
     """
     state = _checked_fields(state)
     try:
-        return _build(state).to(device)
+        return _build(state, listed_only=listed_only).to(device)
     except BodyStateError:
         raise
     except BaseException as error:
@@ -99,17 +126,15 @@ def _checked_fields(state: Any) -> dict[str, Any]:
 
 
 @torch.inference_mode(False)  # what is built under it can never be tuned
-def _build(state: dict[str, Any]) -> Body:
+def _build(state: dict[str, Any], *, listed_only: bool) -> Body:
     with building(), torch.device("meta"):  # no memory is taken before names and shapes are known to fit
         tail = build_tail(state["tail"])
-        empty = build_empty(state["transformer"], len(state["weights"]))
+        empty = build_empty(state["transformer"], len(state["weights"]), listed_only=listed_only)
     weights = _checked_weights(state["weights"], nn.ModuleDict({"transformer": empty, "tail": nn.ModuleList(tail)}))
     own = _part(weights, "transformer.")
     with building():
-        if is_static := isinstance(empty, TokenTable):
-            transformer = TokenTable(own["weight"])
-        else:
-            transformer = type(empty).from_pretrained(None, config=empty.config, state_dict=own)
+        is_static = isinstance(empty, TokenTable)
+        transformer = TokenTable(own["weight"]) if is_static else _filled(empty, own)
     for i, module in enumerate(tail):
         module.load_state_dict(_part(weights, f"tail.{i}."), assign=True)
     _check_numbers(state, transformer)
@@ -123,7 +148,45 @@ def _build(state: dict[str, Any]) -> Body:
     )
     body.long_texts, body.n_long_texts = state["long_texts"], state["n_long_texts"]
     body.encode(["", "a text"])  # which tells whether all of it fits together
+    find_whether_padding_is_read(body)
     return body
+
+
+def _filled(empty: Any, weights: dict[str, Tensor]) -> Any:
+    """Return a transformer like an empty one, on these weights."""
+    return type(empty).from_pretrained(None, config=empty.config, state_dict=weights, dtype=torch.float32)
+
+
+def find_whether_padding_is_read(body: Body) -> None:
+    """Set ``reads_padding`` of a body whose transformer is of no listed kind; of those none does."""
+    if is_listed(body.transformer):
+        return
+    texts = ["a", "a text that is longer than the other"]
+    together, alone = body.encode(texts), np.concatenate([body.encode([text]) for text in texts])
+    body.reads_padding = bool(np.abs(together - alone).max() > TOLERANCE * max(1.0, float(np.abs(alone).max())))
+
+
+def rebuilt_transformer(transformer: Any) -> Any:
+    """Return the transformer that the description of another one gives, on the same weights.
+
+    Raises
+    ------
+    ValueError
+        If there is no such description, or the one that is built is described otherwise.
+    """
+    description, weights = describe(transformer, [])["transformer"], transformer.state_dict()
+    with building(), torch.device("meta"):
+        empty = build_empty(description, len(weights), listed_only=False)
+    if empty.state_dict().keys() != weights.keys():
+        differing = sorted(empty.state_dict().keys() ^ weights.keys())
+        raise ValueError(f"its config does not describe its weights {differing[:3]}.")
+    with building():
+        again = _filled(empty, weights)
+    before, after = description.get("config", description), describe(again, [])["transformer"]
+    after = after.get("config", after)
+    if changed := sorted(key for key in before.keys() | after.keys() if before.get(key) != after.get(key)):
+        raise ValueError(f"its config changes when it is written and read: {changed[:3]}.")
+    return again
 
 
 def _check_numbers(state: dict[str, Any], transformer: Any) -> None:
@@ -140,7 +203,7 @@ def _check_numbers(state: dict[str, Any], transformer: Any) -> None:
         raise BodyStateError(
             f"The saved body's max_seq_length is {state['max_seq_length']}, and its transformer reads {reads} tokens."
         )
-    if transformer.config.model_type == "mpnet":  # whose attention keeps all scores of a text at once
+    if transformer.config.model_type in _KEEPING_SCORES:
         n_scores = transformer.config.num_attention_heads * state["max_seq_length"] ** 2
         if n_scores > _MOST_SCORES:
             raise BodyStateError(f"The saved body's attention would compute {n_scores:,} scores for one text.")

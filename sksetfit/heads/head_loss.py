@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from sksetfit.body.model import autocast, threads
+from sksetfit.body.contexts import autocast, threads
 from sksetfit.inputs.texts import short_repr
 from sksetfit.training.gradients import LossOfBatch, ParametricLoss
 

@@ -152,7 +152,7 @@ class HeadOnEmbeddings(PlainStateMixin, ClassifierMixin):
             encoder = state["encoder_"]
             check_fitted_head(state["head_"], state["classes_"], body_of(encoder).n_dimensions)
 
-            from sksetfit.body.loading import available_device
+            from sksetfit.body.devices import available_device
             from sksetfit.body.prediction import place
 
             place(vars(encoder)["_tuned"], state["device"], available_device)  # it may differ from the encoder's

@@ -41,7 +41,11 @@ class PlainStateMixin:
 
     def __reduce__(self) -> tuple[Any, ...]:
         of_the_session = {name: value for name, value in vars(self).items() if name in TRANSIENT_ATTRIBUTES}
-        return self._restored, (self.__getstate__(), of_the_session)  # by the public class, not by this module
+        return self._restored, (self._state_for_pickle(), of_the_session)  # by the public class, not by this module
+
+    def _state_for_pickle(self) -> dict[str, Any]:
+        state: Any = self.__getstate__()
+        return dict(state)
 
     @classmethod
     def _restored(cls, state: dict[str, Any], of_the_session: dict[str, Any]) -> Self:

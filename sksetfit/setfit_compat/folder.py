@@ -203,12 +203,19 @@ def read_setfit(
     folder = _resolve_source(name, revision)
     labels, normalize = _read_config(folder)
     head = _read_head(folder, name)
-    body = load_body(folder, device=device)
+    body = load_body(folder, for_classification=False, device=device)  # of prompts the reference takes the default
     if normalize:
         _append_normalize(body)
     strategy, inner, answering, classes = head_from_setfit(head, labels, body.n_dimensions, name)
     model = os.path.abspath(name) if os.path.isdir(name) else name  # a later fit may be elsewhere
-    clf = SetFitClassifier(model, head=inner, multi_target_strategy=strategy, long_texts="truncate", device=device)
+    clf = SetFitClassifier(
+        model,
+        revision=revision,
+        head=inner,
+        multi_target_strategy=strategy,
+        long_texts="truncate",
+        device=device,
+    )
     params = {name: getattr(clf, name) for name in ENCODER_PARAMS}
     plan = plan_of(TrainingConfig.from_params(params), body, 0, len(classes), float, warm=False, names_only=True)
     result = TrainingState(body, {}, plan).result()

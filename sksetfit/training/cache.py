@@ -115,7 +115,7 @@ class LazyBody:
         """Return the body itself."""
         with self._lock:  # threads that predict at once are to build one
             if self._body is None:
-                self._body = body_from_state(self._state, self._device)
+                self._body = body_from_state(self._state, self._device, listed_only=False)
             return self._body
 
     def to(self, device: torch.device) -> None:

@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 from sentence_transformers.sentence_transformer.modules import Dense
 from torch import Tensor, nn
 
+from sksetfit.body.contexts import building, threads
+from sksetfit.body.devices import chosen_device
 from sksetfit.body.layers import with_fewer_layers
-from sksetfit.body.loading import chosen_device, load_body
-from sksetfit.body.model import Body, building, distinct, threads
+from sksetfit.body.loading import load_body
+from sksetfit.body.model import Body, distinct
 from sksetfit.body.static import STATIC, StaticBody, last_normalize, of_seen_tokens, static_body_of
 from sksetfit.body.windows import Tokens
 from sksetfit.training.callbacks import ProgressBar, TrainingCallback, TrainingResult, TrainingState
@@ -41,6 +43,7 @@ def distill(
     texts: Sequence[str],
     *,
     model: str | os.PathLike[str] | None,
+    revision: str | None,
     n_layers: int | None,
     max_steps: int | str,
     batch_size: int,
@@ -56,7 +59,7 @@ def distill(
     """
     texts, _ = distinct(texts)
     with threads():
-        student = _student(teacher, texts, model, n_layers, device, precision, quiet=verbose < 2)
+        student = _student(teacher, texts, model, revision, n_layers, device, precision, quiet=verbose < 2)
         passes = STATIC_PASSES if isinstance(student, StaticBody) else PASSES
         n_steps = steps_for(passes * len(texts), batch_size, MIN_STEPS, MAX_STEPS)
         n_steps = n_steps if max_steps == "auto" else int(max_steps)
@@ -100,6 +103,7 @@ def _student(
     teacher: Body,
     texts: list[str],
     model: str | os.PathLike[str] | None,
+    revision: str | None,
     n_layers: int | None,
     device: str | None,
     precision: str,
@@ -108,11 +112,15 @@ def _student(
 ) -> Body:
     """Return a body that has not learned yet."""
     target = chosen_device(device)
+    if revision is not None and model in (None, STATIC):
+        raise ValueError(
+            f"revision={revision!r} is for a model on the Hub, and model={model!r} is made of the teacher."
+        )
     if model is None:
         return with_fewer_layers(teacher, n_layers).to(target)
     if model == STATIC:
         return static_body_of(teacher, texts, teacher.training_precision(precision)).to(target)
-    return load_body(model, device=device, quiet=quiet)
+    return load_body(model, revision=revision, device=device, quiet=quiet)
 
 
 def _distance(wanted: Tensor, embeddings: Tensor, texts: NDArray[np.intp]) -> Tensor:

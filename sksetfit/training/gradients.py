@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from sksetfit.body.model import Body, autocast, is_out_of_memory
+from sksetfit.body.contexts import autocast, is_out_of_memory
+from sksetfit.body.model import Body
 from sksetfit.body.packing import split_by_length
 from sksetfit.body.windows import Tokens
 

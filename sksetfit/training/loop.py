@@ -9,8 +9,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from sksetfit.body.contexts import autocast, threads
 from sksetfit.body.layers import freeze_lowest
-from sksetfit.body.model import Body, autocast, threads
+from sksetfit.body.model import Body
 from sksetfit.body.windows import Tokens
 from sksetfit.training.callbacks import TrainingCallback, TrainingState
 from sksetfit.training.gradients import Gradients, LossOfBatch, ParametricLoss
@@ -38,10 +39,11 @@ def run_steps(
     Raises
     ------
     ValueError
-        If the loss or the weights stop being finite.
+        If there is nothing to tune, or the loss or the weights stop being finite.
     """
     body, plan, losses = state.body, state.plan, state.losses
     freeze_lowest(body)
+    _check_tunable(state, tokens)
     for callback in callbacks:
         callback.on_train_begin(state)
     with threads(), autocast(body.device, "float32"):  # whatever the caller's own says
@@ -66,6 +68,16 @@ def run_steps(
         _check_finite(body, tokens, "after the last step", plan.learning_rate)
     for callback in callbacks:
         callback.on_train_end(state)
+
+
+def _check_tunable(state: TrainingState, tokens: Tokens) -> None:
+    with threads():
+        if not state.plan.n_steps or state.body(tokens[:1]).requires_grad:
+            return
+    raise ValueError(
+        "The Sentence Transformer has nothing to tune: there is no layer above its embeddings of tokens. Set "
+        "max_steps=0 to use it as it is, or give another model."
+    )
 
 
 def _optimizer(body: Body, loss: LossOfBatch, learning_rate: float, weight_decay: float) -> torch.optim.Optimizer:

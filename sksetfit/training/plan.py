@@ -83,6 +83,7 @@ class TrainingConfig(NamedTuple):
     """The parameters of `SetFitEncoder` that concern the training of a body, and its seed."""
 
     model: str | os.PathLike[str]
+    revision: str | None
     label_texts: Any
     loss: str
     max_steps: int | str
@@ -193,7 +194,9 @@ def described(
     tokens = [windows.tokens[rows.start] for rows in windows.rows[: plan.batch_size]]
     kind = f"{body.transformer.config.hidden_size} dimensions" if body.has_layers else "static embeddings"
     names_only = ['max_steps="auto": all texts are made of class names, the body is left as it is']
+    prompt = [f"each text begins with the model's own prompt {body.prompt!r}"] if body.prompt else []
     return [
+        *(prompt if config.prompt is None else []),
         f"{n_label_texts} label texts of {len(label_texts)} classes take part" if label_texts else "no label texts",
         *_reason_of_passes(plan),
         *(names_only if config.max_steps == "auto" and plan.n_steps == 0 else []),

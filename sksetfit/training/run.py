@@ -12,8 +12,10 @@ import torch
 from numpy.typing import NDArray
 
 from sksetfit._version import versions
-from sksetfit.body.loading import chosen_device, load_body, model_fingerprint
+from sksetfit.body.devices import chosen_device
+from sksetfit.body.loading import load_body
 from sksetfit.body.model import Body
+from sksetfit.body.source import model_fingerprint
 from sksetfit.body.state import body_to_state
 from sksetfit.inputs.label_texts import candidate_label_texts, label_rows, names_are_informative
 from sksetfit.inputs.texts import local_random_state, merge_duplicates
@@ -136,7 +138,11 @@ def _train_cached(
     versions of the libraries; not the containers and types that they came in.
     """
     of_result = config._replace(
-        model=model_fingerprint(config.model), label_texts=config.label_texts == "auto", memory=None, verbose=0
+        model=model_fingerprint(config.model, config.revision),
+        revision=None,
+        label_texts=config.label_texts == "auto",
+        memory=None,
+        verbose=0,
     )
     plain = [value.item() if isinstance(value, np.generic) else value for value in of_result]
     examples = (data.texts, data.targets.indicator, data.weights, candidates)
@@ -162,6 +168,7 @@ def _train_cached(
 def _loaded(config: TrainingConfig) -> Body:
     return load_body(
         config.model,
+        revision=config.revision,
         max_seq_length=config.max_seq_length,
         prompt=config.prompt,
         device=config.device,

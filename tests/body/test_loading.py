@@ -1,18 +1,25 @@
 import gc
+import importlib.util
 import json
 import shutil
 import weakref
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import safetensors.torch
 import torch
 from huggingface_hub import HfApi
+from sentence_transformers import SentenceTransformer
+from sklearn.base import clone
 
-from sksetfit import SetFitClassifier
-from sksetfit.body import loading as loading_module
-from sksetfit.body.loading import MINILM, available_device, load_body
+from conftest import make_texts
+from sksetfit import DistilledSetFitClassifier, SetFitClassifier, SetFitEncoder
+from sksetfit.body import source as source_module
+from sksetfit.body.devices import available_device
+from sksetfit.body.loading import load_body
+from sksetfit.body.source import MINILM, find_source, model_fingerprint
 
 
 def refused(model, **parameters):
@@ -22,7 +29,7 @@ def refused(model, **parameters):
 
 
 def test_a_model_that_cannot_be_fetched_names_three_remedies(monkeypatch):
-    def unreachable(self, name, timeout):
+    def unreachable(self, name, **options):
         raise ConnectionError("no route to host")
 
     monkeypatch.setattr(HfApi, "model_info", unreachable)
@@ -120,13 +127,13 @@ def test_a_saved_model_takes_the_best_device_where_its_own_is_missing():
 @pytest.mark.real_weights
 @pytest.mark.parametrize("name", [MINILM, "all-MiniLM-L6-v2"])
 def test_the_offline_wheel_serves_the_default_model(name, monkeypatch):
-    monkeypatch.setattr(loading_module, "_check_on_hub", lambda *names: pytest.fail("the hub was asked"))
+    monkeypatch.setattr(source_module, "check_on_hub", lambda *names: pytest.fail("the hub was asked"))
     assert load_body(name).n_dimensions == 384
 
 
 @pytest.mark.real_weights
 def test_other_weights_in_the_offline_wheel_are_refused(monkeypatch):
-    monkeypatch.setattr(loading_module, "_MINILM_SHA256", "0" * 64)
+    monkeypatch.setattr(source_module, "_MINILM_SHA256", "0" * 64)
     assert "SHA-256 differs" in refused(MINILM)
 
 
@@ -137,9 +144,8 @@ def test_a_cached_model_is_loaded_without_asking_the_hub(tiny_model, tmp_path, m
     refs.mkdir()
     (refs / "main").write_text("0" * 40)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
-    monkeypatch.setattr(loading_module, "_check_on_hub", lambda *names: pytest.fail("the hub was asked"))
-    found, on_this_machine = loading_module._resolve_source("team/tiny")
-    assert (found, on_this_machine) == ("team/tiny", True)
+    monkeypatch.setattr(source_module, "check_on_hub", lambda *names: pytest.fail("the hub was asked"))
+    assert find_source("team/tiny") == ("team/tiny", None, True)
 
 
 def test_a_path_is_as_good_as_a_string(tiny_model):
@@ -185,3 +191,151 @@ def test_threads_load_the_same_weights(tiny_model):
     with ThreadPoolExecutor(4) as pool:
         embeddings = list(pool.map(lambda _: load_body(tiny_model, device="cpu").encode(["bread"]), range(8)))
     assert all(np.array_equal(embedding, embeddings[0]) for embedding in embeddings)
+
+
+# -- names, revisions and the Hub's cache
+
+
+@pytest.fixture
+def cache(tiny_model, tmp_path, monkeypatch):
+    """A cache of the Hub with the tiny model as "team/tiny", and a function that says what was asked of the Hub."""
+    commit = "0" * 40
+    snapshot = tmp_path / "models--team--tiny" / "snapshots" / commit
+    shutil.copytree(tiny_model, snapshot)
+    (snapshot.parents[1] / "refs").mkdir()
+    (snapshot.parents[1] / "refs" / "main").write_text(commit)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.delenv("SENTENCE_TRANSFORMERS_HOME", raising=False)
+    return snapshot
+
+
+@pytest.fixture
+def hub(monkeypatch):
+    """A Hub that has every model; the names and revisions that it was asked for."""
+    asked = []
+
+    def model_info(self, name, revision=None, timeout=None):
+        asked.append((name, revision))
+        return SimpleNamespace(sha="1" * 40)
+
+    monkeypatch.setattr(HfApi, "model_info", model_info)
+    return asked
+
+
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [
+        ("bert-base-uncased", "bert-base-uncased"),
+        ("DistilRoBERTa-base", "DistilRoBERTa-base"),
+        ("all-mpnet-base-v2", "sentence-transformers/all-mpnet-base-v2"),
+        ("team/model", "team/model"),
+    ],
+)
+def test_names_are_completed_as_sentence_transformers_does(cache, hub, model, name):
+    assert find_source(model) == (name, None, False)
+    assert hub == [(name, None)]
+
+
+def test_a_half_filled_cache_is_completed(cache, hub, tiny_model, monkeypatch):
+    weights = (cache / "model.safetensors").read_bytes()
+    (cache / "model.safetensors").unlink()
+    calls = []
+
+    def fetching(name, **options):
+        calls.append(options["local_files_only"])
+        if not options["local_files_only"]:
+            (cache / "model.safetensors").write_bytes(weights)
+        return SentenceTransformer(str(cache), **options | {"local_files_only": True, "revision": None})
+
+    monkeypatch.setattr("sksetfit.body.loading.SentenceTransformer", fetching)
+    body = load_body("team/tiny", device="cpu")
+    assert calls == [True, False]
+    np.testing.assert_array_equal(body.encode(["bread"]), load_body(tiny_model, device="cpu").encode(["bread"]))
+
+
+def test_a_half_filled_cache_without_a_network_says_both(cache, monkeypatch):
+    (cache / "model.safetensors").unlink()
+    monkeypatch.setattr(HfApi, "model_info", unreachable)
+    monkeypatch.setattr(
+        "sksetfit.body.loading.SentenceTransformer",
+        lambda name, **options: SentenceTransformer(str(cache), **options | {"revision": None}),
+    )
+    message = refused("team/tiny")
+    assert "the Hub's local cache does not hold all of it (" in message
+    assert "no route to host" in message
+
+
+def test_a_cache_that_may_lack_modules_is_compared_with_the_hub(cache, hub, monkeypatch):
+    (cache / "modules.json").unlink()
+    assert find_source("team/tiny") == ("team/tiny", None, False)
+    monkeypatch.setattr(HfApi, "model_info", unreachable)
+    assert find_source("team/tiny") == ("team/tiny", None, True)
+
+
+def unreachable(self, name, **options):
+    raise ConnectionError("no route to host")
+
+
+def test_a_revision_is_looked_for_in_the_cache_and_on_the_hub(cache, hub):
+    assert find_source("team/tiny", "0" * 40) == ("team/tiny", "0" * 40, True)
+    assert find_source("team/tiny", "v2") == ("team/tiny", "v2", False)
+    assert hub == [("team/tiny", "v2")]
+    assert model_fingerprint("team/tiny") == "team/tiny@" + "0" * 40
+    assert model_fingerprint("team/tiny", "v2") == "team/tiny@" + "1" * 40
+
+
+def test_a_revision_is_loaded_by_every_estimator(cache, hub, tmp_path, monkeypatch):
+    asked = []
+
+    def read(name, **options):
+        asked.append((name, options["revision"], options["local_files_only"]))
+        return SentenceTransformer(str(cache), **options | {"revision": None})
+
+    monkeypatch.setattr("sksetfit.body.loading.SentenceTransformer", read)
+    X, y = make_texts(2)
+    commit = "0" * 40
+    clf = SetFitClassifier("team/tiny", revision=commit, max_steps=1, label_texts=None, random_state=0, device="cpu")
+    clf.set_params(memory=tmp_path / "memory").fit(X, y)
+    SetFitEncoder("team/tiny", revision="v2", max_steps=0, device="cpu").fit(X, y)
+    DistilledSetFitClassifier(clf, "team/tiny", revision="v3", max_steps=1, device="cpu").fit(X)
+    assert asked == [("team/tiny", commit, True), ("team/tiny", "v2", False), ("team/tiny", "v3", False)]
+    clone(clf).fit(X, y)
+    assert len(asked) == 3  # found in the memory
+    clone(clf).set_params(revision="v2").fit(X, y)
+    assert asked[3:] == [("team/tiny", "v2", False)]
+
+
+@pytest.mark.parametrize("model", [None, "static"])
+def test_a_student_made_of_its_teacher_has_no_revision(fitted, model):
+    with pytest.raises(ValueError, match="revision='v2' is for a model on the Hub"):
+        DistilledSetFitClassifier(fitted, model, revision="v2").fit(["bread"])
+
+
+def test_a_folder_has_no_revision(tiny_model):
+    assert "revision='main' is for models on the Hub" in refused(tiny_model, revision="main")
+
+
+# -- tokenizers
+
+
+def test_a_slow_tokenizer_is_named(tiny_model, tmp_path):
+    shutil.copytree(tiny_model, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "tokenizer.json").unlink()
+    config = tmp_path / "tokenizer_config.json"
+    slow = {"tokenizer_class": "BertJapaneseTokenizer", "word_tokenizer_type": "basic"}
+    config.write_text(json.dumps(json.loads(config.read_text()) | slow))
+    assert "a BertJapaneseTokenizer, which has no fast version" in refused(tmp_path)
+
+
+def test_a_tokenizer_of_sentencepiece_names_the_packages(tiny_model, tmp_path, monkeypatch):
+    shutil.copytree(tiny_model, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "tokenizer.json").unlink()
+    (tmp_path / "vocab.txt").unlink(missing_ok=True)
+    (tmp_path / "spiece.model").write_bytes(b"a model of sentencepiece")
+    config = tmp_path / "tokenizer_config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"tokenizer_class": "T5Tokenizer"}))
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "google" else found(name))
+    message = refused(tmp_path)
+    assert "install the packages sentencepiece and protobuf" in message
+    assert "protobuf)" in message

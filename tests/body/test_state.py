@@ -108,7 +108,7 @@ def tuned_layers(body):
     state = TrainingState(body, {}, Plan(batch_size=4, n_steps=2, learning_rate=1e-2, precision="float32"))
     run_steps(state, tokens, [np.arange(4)] * 2, loss, warmup_proportion=0.1, weight_decay=0.01)
     changed = [name for name, tensor in body.transformer.named_parameters() if not torch.equal(tensor, before[name])]
-    return {int(number) for name in changed for number in re.findall(r"layers?\.(\d)\.", name)}
+    return {int(number) for name in changed for number in re.findall(r"(?:layers?|block)\.(\d)\.", name)[:1]}
 
 
 def test_a_body_that_could_not_be_read_again_is_refused_before_it_is_tuned(tiny_model, tmp_path):
@@ -315,3 +315,34 @@ def test_an_mpnet_whose_attention_would_take_the_memory_is_refused(monkeypatch, 
     monkeypatch.setattr(state_module, "_MOST_SCORES", scores - 1)
     with pytest.raises(ValueError, match=rf"would compute {scores:,} scores for one text"):
         body_from_state(mpnet_state, CPU)
+
+
+@pytest.fixture
+def t5_state(tiny_model, tmp_path):
+    shutil.copytree(tiny_model, tmp_path, dirs_exist_ok=True)
+    write_tiny_transformer("t5", tmp_path)
+    return copy.deepcopy(body_to_state(load_body(tmp_path, device="cpu", max_seq_length=60)))
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"relative_attention_num_buckets": 2}, "2 buckets of distances up to 128"),
+        ({"relative_attention_max_distance": 32}, "32 buckets of distances up to 32"),
+        ({"feed_forward_proj": "gated-xielu"}, "'feed_forward_proj' is 'gated-xielu', which is none of"),
+        ({"num_layers": 150}, "claims 150 layers and has"),
+        ({"class": "T5EncoderModel"}, "config keys that a t5 transformer does not have: ['class']"),
+    ],
+)
+def test_forged_configs_of_a_t5_are_refused(t5_state, values, message):
+    body_from_state(t5_state, CPU)
+    t5_state["transformer"] |= values
+    with pytest.raises(ValueError) as caught:
+        body_from_state(t5_state, CPU)
+    assert message in str(caught.value)
+
+
+def test_a_state_may_not_bring_a_class_of_its_own(t5_state):
+    t5_state["transformer"] |= {"model_type": "other", "class": dict, "config": {}}
+    with pytest.raises(ValueError, match="transformer of unknown type 'other'"):
+        body_from_state(t5_state, CPU)

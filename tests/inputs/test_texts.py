@@ -270,3 +270,17 @@ def test_texts_without_duplicates_stay_as_they_are():
     texts, merged = merge_duplicates(["a", "b", "c"], indicator)
     assert texts == ["a", "b", "c"]
     np.testing.assert_array_equal(merged, indicator)
+
+
+@pytest.mark.parametrize(
+    ("label_texts", "classes", "hint"),
+    [
+        ({0: "a", "1": "b"}, [0, 1], "['1']. Did you mean 1, of type int?"),
+        ({0: "a", "1": "b"}, ["0", "1"], "[0]. Did you mean '0', of type str?"),
+        ({"foods": "a"}, ["food", "music"], "['foods']. Did you mean 'food'?"),
+    ],
+)
+def test_label_texts_of_another_type_are_told_apart(label_texts, classes, hint):
+    with pytest.raises(ValueError) as caught:
+        check_label_texts(label_texts, classes)
+    assert hint in str(caught.value)

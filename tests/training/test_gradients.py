@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from conftest import make_texts
+from sksetfit.body.contexts import is_out_of_memory
 from sksetfit.body.loading import load_body
-from sksetfit.body.model import Body, is_out_of_memory
+from sksetfit.body.model import Body
 from sksetfit.training import gradients as gradients_module
 from sksetfit.training.gradients import Gradients
 from sksetfit.training.losses import label_overlap, supervised_contrastive

@@ -5,7 +5,8 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModel
 
-from conftest import make_texts
+from conftest import make_texts, write_tiny_model_of_kind
+from sksetfit import SetFitClassifier, TorchHead
 from sksetfit.body.loading import load_body
 from sksetfit.training import gradients as gradients_module
 from sksetfit.training.callbacks import ProgressBar, TrainingCallback, TrainingState
@@ -121,3 +122,13 @@ def test_a_callers_autocast_does_not_reach_the_look_at_the_outcome(body, texts):
 def test_products_are_of_weights_in_the_precision_of_the_tuning(body):
     assert {weight.dtype for weight in gradients_module.weights_in("bfloat16", body).values()} == {torch.bfloat16}
     assert gradients_module.weights_in("float32", body) == {}
+
+
+@pytest.mark.parametrize("head", [None, TorchHead()])
+def test_a_body_without_layers_has_nothing_to_tune(tiny_model, tmp_path, head):
+    write_tiny_model_of_kind(tiny_model, tmp_path, "bert", num_hidden_layers=0)
+    X, y = make_texts(2)
+    clf = SetFitClassifier(tmp_path, head=head, max_steps=2, label_texts=None, device="cpu")
+    with pytest.raises(ValueError, match=r"has nothing to tune: .* Set max_steps=0 to use it as it is"):
+        clf.fit(X, y)
+    assert clf.set_params(max_steps=0).fit(X, y).predict(X).shape == (6,)
