@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import ClassifierMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
@@ -14,11 +13,12 @@ from sksetfit.encoder import SetFitEncoder, body_of, encode_texts, place_body
 from sksetfit.heads.method_gate import head_method
 from sksetfit.heads.saved import check_fitted_head
 from sksetfit.heads.strategies import is_multi_label, stack_label_proba
+from sksetfit.inputs.scoring import TargetScoreMixin
 from sksetfit.inputs.texts import check_texts
 from sksetfit.persistence.estimator_state import PlainStateMixin, checked_state, plain_state
 
 
-class HeadOnEmbeddings(PlainStateMixin, ClassifierMixin):
+class HeadOnEmbeddings(PlainStateMixin, TargetScoreMixin):
     """A classifier of texts whose fit leaves ``classes_``, ``encoder_`` and ``head_``."""
 
     _learned: dict[str, Any]  # the names of all that it leaves, and of which type each is

@@ -14,6 +14,8 @@ from sksetfit.encoder import encode_texts
 from sksetfit.heads.on_embeddings import HeadOnEmbeddings
 from sksetfit.heads.strategies import is_multi_label
 from sksetfit.hub.card_text import Scores, one_line
+from sksetfit.inputs.labels import plain_label
+from sksetfit.inputs.targets import target_array
 from sksetfit.inputs.texts import check_texts, column_names, short_repr
 
 
@@ -45,6 +47,7 @@ def evaluate(clf: HeadOnEmbeddings, X: Any, y: Any, scorer: Any, name: str) -> S
     """Return the scores of a classifier; the texts are encoded once, whatever the scorers ask."""
     texts = check_texts(X, "X_test")
     _check_labels(clf, y, len(texts))
+    y = y if is_multi_label(clf.head_) else target_array(y, name="y_test")
     ready: Any = object.__new__(type(clf))  # a shallow copy, without the checks of a saved one
     embeddings = encode_texts(clf.encoder_, texts, clf)
     ready.__dict__.update(
@@ -75,7 +78,7 @@ def _check_labels(clf: HeadOnEmbeddings, y: Any, n_texts: int) -> None:
                 f"y_test must have the columns {short_repr(known)} in this order, got {short_repr(names)}."
             )
         return
-    unknown = [label for label in dict.fromkeys(labels.ravel().tolist()) if label not in known]
+    unknown = [label for label in dict.fromkeys(map(plain_label, labels.ravel().tolist())) if label not in known]
     if unknown:
         raise ValueError(
             f"y_test has labels that clf was not fitted on: {short_repr(unknown)}; those it knows are "

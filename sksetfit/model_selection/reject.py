@@ -9,22 +9,24 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import betaincinv
-from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import StratifiedShuffleSplit, check_cv
-from sklearn.utils import Tags, assert_all_finite, column_or_1d, get_tags, indexable
+from sklearn.utils import Tags, get_tags, indexable
 from sklearn.utils._param_validation import HasMethods, Interval, RealNotInt, StrOptions
 from sklearn.utils.metadata_routing import _raise_for_params, process_routing
-from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
+from sksetfit.inputs.labels import plain_label
+from sksetfit.inputs.scoring import TargetScoreMixin
+from sksetfit.inputs.targets import target_array
 from sksetfit.inputs.texts import short_repr
 from sksetfit.model_selection.held_out import HeldOutMixin, fit_and_predict
 from sksetfit.plotting.risk_coverage import answered_by_threshold
 
 
-class RejectClassifier(HeldOutMixin, ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+class RejectClassifier(HeldOutMixin, TargetScoreMixin, MetaEstimatorMixin, BaseEstimator):
     """Classifier that answers only where it is sure enough, and else with a label that says so.
 
     Its confidence is the largest probability of `predict_proba`. `fit` chooses the threshold below which it does not
@@ -196,7 +198,7 @@ class RejectClassifier(HeldOutMixin, ClassifierMixin, MetaEstimatorMixin, BaseEs
         self._check_targets_of_the_threshold()
         routed = process_routing(self, "fit", **params)
         X, y = indexable(X, y)
-        labels = _check_labels(y)
+        y = labels = _check_labels(y)
         _reject_label(self.reject_label, self._known_classes(labels))
         confidence, right = self._answer_held_out(X, y, labels, routed)
         threshold, coverage, precision = self._choose(confidence, right)
@@ -348,21 +350,20 @@ class RejectClassifier(HeldOutMixin, ClassifierMixin, MetaEstimatorMixin, BaseEs
 
 
 def _check_labels(y: Any) -> NDArray[Any]:
-    """Return the labels as an array; the classifier gets ``y`` itself."""
-    assert_all_finite(y, input_name="y")
-    if (kind := type_of_target(y, input_name="y")) not in {"binary", "multiclass"}:
+    """Return the labels, one per text, as an array."""
+    labels = target_array(y)
+    if labels.ndim > 1:
         raise ValueError(
-            f"Unknown label type: y must hold one label per text, got {kind} targets; labels are str, or numbers of "
-            f"one type. Of several labels, each is sure or not by itself: there is MultiLabelThresholdClassifier."
+            "Unknown label type: y must hold one label per text, got multilabel-indicator targets. Of several labels, "
+            "each is sure or not by itself: there is MultiLabelThresholdClassifier."
         )
-    labels: NDArray[Any] = column_or_1d(y)
     return labels
 
 
 def _reject_label(given: str | int | None, classes: NDArray[Any]) -> str | int:
     """Return the label for what is not answered, of the classes' own kind."""
     are_words = all(isinstance(label, str) for label in classes.tolist())
-    label = ("not sure" if are_words else -1) if given is None else given
+    label = ("not sure" if are_words else -1) if given is None else plain_label(given)
     kind, example = ("a str", "not sure") if are_words else ("a whole number", -1)
     if isinstance(label, str) != are_words:
         raise TypeError(

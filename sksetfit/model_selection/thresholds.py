@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.metrics import check_scoring, get_scorer_names
 from sklearn.model_selection import check_cv
 from sklearn.utils import Tags, get_tags
@@ -18,8 +18,10 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, _raise
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import _check_method_params, _num_samples, check_is_fitted, indexable
 
-from sksetfit.inputs.targets import Targets, check_targets, stratified_folds
-from sksetfit.inputs.texts import local_random_state, short_repr
+from sksetfit.inputs.scoring import TargetScoreMixin
+from sksetfit.inputs.stratification import stratified_folds
+from sksetfit.inputs.targets import Targets, check_targets
+from sksetfit.inputs.texts import column_names, local_random_state, short_repr
 from sksetfit.model_selection.held_out import HeldOutMixin, fit_and_predict
 
 Rows = NDArray[np.intp]
@@ -31,7 +33,7 @@ Score = Callable[[Indicator, Indicator], float]
 _MOST_CANDIDATES = 100  # per label: each is a call of the metric
 
 
-class MultiLabelThresholdClassifier(HeldOutMixin, ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+class MultiLabelThresholdClassifier(HeldOutMixin, TargetScoreMixin, MetaEstimatorMixin, BaseEstimator):
     """Multi-label classifier that tunes the decision threshold of each label by cross-validation.
 
     `predict` of most classifiers answers with the labels whose probability is 0.5 or more, which a label of few rows
@@ -172,6 +174,7 @@ class MultiLabelThresholdClassifier(HeldOutMixin, ClassifierMixin, MetaEstimator
         scorer = self._scorer()
         X, y = indexable(X, y)
         targets = _check_multi_label(y, _num_samples(X))
+        y = targets.y if column_names(y) is None else y  # a column of rows is a matrix to no other estimator
         routed = process_routing(self, "fit", **params)
         if isinstance(self.cv, str):
             check_is_fitted(self.estimator)

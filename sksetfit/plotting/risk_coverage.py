@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
+from sksetfit.inputs.targets import target_array
 from sksetfit.inputs.texts import short_repr
 
 if TYPE_CHECKING:
@@ -173,9 +174,9 @@ class RiskCoverageDisplay:
             If the arrays do not fit together.
         """
         check_matplotlib_support(f"{cls.__name__}.from_predictions")
-        y_true, y_proba = column_or_1d(y_true), check_array(y_proba, input_name="y_proba")
+        y_true, y_proba = column_or_1d(target_array(y_true, name="y_true")), check_array(y_proba, input_name="y_proba")
         check_consistent_length(y_true, y_proba)
-        columns = np.unique(y_true) if labels is None else column_or_1d(labels)
+        columns = np.unique(y_true) if labels is None else column_or_1d(target_array(labels, name="labels"))
         if len(columns) != y_proba.shape[1]:
             raise ValueError(
                 f"y_proba must have a column for each of the {len(columns)} labels, got {y_proba.shape[1]}: "

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from sksetfit.inputs.targets import stratified_holdout
+from sksetfit.inputs.stratification import stratified_holdout
 from sksetfit.inputs.texts import merge_duplicates
 from sksetfit.inputs.training_data import TrainingData
 from sksetfit.training.sampler import balanced_batches

@@ -383,7 +383,7 @@ class Untrainable(LogisticRegression):
         ({"coverage": 0.8, "cv": 1.5}, Y, ValueError, "'cv' parameter"),
         ({"coverage": 0.8, "cv": "fitted"}, Y, ValueError, "'cv' parameter"),
         ({"coverage": 0.8}, np.eye(3, dtype=int)[Y], ValueError, "one label per text, got multilabel-indicator"),
-        ({"coverage": 0.8}, X[:, 0], ValueError, "Unknown label type: .*got continuous"),
+        ({"coverage": 0.8}, X[:, 0], ValueError, "Unknown label type: y is continuous"),
         ({"coverage": 0.8}, Y[:9], ValueError, "inconsistent numbers of samples"),
     ],
 )

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sksetfit import load_tickets
-from sksetfit.inputs.targets import stratified_folds, stratified_holdout
+from sksetfit.inputs.stratification import stratified_folds, stratified_holdout
 
 
 @pytest.mark.parametrize("fraction", [0.1, 0.25, 0.5])
