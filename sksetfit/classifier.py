@@ -397,7 +397,7 @@ class SetFitClassifier(CallbackSupportMixin, HeadOnEmbeddings, BaseEstimator):
 
         def score(state: TrainingState) -> float:
             classifier = clone(self)  # of its own, whatever the scorer does to it
-            classifier.set_params(early_stopping=False, **TORCH)
+            classifier.set_params(early_stopping=False, verbose=0, **TORCH)
             classifier.__dict__.update(self._fitted_attributes(params, state.result(), scored_on, train))
             return float(scorer(classifier, texts, y))
 
@@ -425,7 +425,7 @@ class SetFitClassifier(CallbackSupportMixin, HeadOnEmbeddings, BaseEstimator):
         encoder = fitted_encoder(params, result, train)
         targets, weights = data.targets, data.weights
         label_texts, label_indicator = label_rows(encoder.label_texts_, targets.classes)
-        embeddings = encode_texts(encoder, data.texts + label_texts, self, backend="torch")
+        embeddings = encode_texts(encoder, data.texts + label_texts, self, backend="torch", report=False)
         if weights is not None:
             weights = np.concatenate([weights, data.weights_of_labels(label_indicator)])
         head = self._new_head(data, encoder.random_state)

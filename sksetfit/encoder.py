@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable
 from numbers import Integral, Real
 from threading import Lock
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     import torch
 
     from sksetfit.body.model import Body
+    from sksetfit.body.unread import UnreadTexts
     from sksetfit.training.plan import TrainingConfig
 
 _LEARNED = {
@@ -477,7 +479,7 @@ def place_body(encoder: SetFitEncoder, device: str | None, find: Callable[[str |
 
 
 def encode_texts(
-    encoder: SetFitEncoder, texts: list[str], settings: Any, backend: str | None = None
+    encoder: SetFitEncoder, texts: list[str], settings: Any, backend: str | None = None, *, report: bool = True
 ) -> NDArray[np.float32]:
     """Return embeddings by the body of a fitted encoder.
 
@@ -489,6 +491,8 @@ def encode_texts(
         Its precision, backend and device count, as they are now.
     backend : str or None, default=None
         Another backend. None: that of the settings, or of the encoder where they have none, as those of a student.
+    report : bool, default=True
+        Whether to warn of texts that the body cannot read, and under ``verbose`` to count those that it cuts.
 
     Raises
     ------
@@ -506,9 +510,24 @@ def encode_texts(
     place_body(encoder, device, chosen_device)
     tuned = vars(encoder)["_tuned"]
     of_products = "bfloat16" if precision == "bfloat16" else "float32"
-    if backend == "torch":
-        embeddings: NDArray[np.float32] = tuned.encode(texts, of_products)
-        return embeddings
-    from sksetfit.body.export import openvino_body
+    from sksetfit.body.unread import UnreadTexts
 
-    return openvino_body(tuned.built(), of_products).encode(texts, tuned.built())
+    unread = UnreadTexts()
+    embeddings: NDArray[np.float32]
+    if backend == "torch":
+        embeddings = tuned.encode(texts, of_products, unread)
+    else:
+        from sksetfit.body.export import openvino_body
+
+        embeddings = openvino_body(tuned.built(), of_products).encode(texts, tuned.built(), unread)
+    if report:
+        _report(unread, settings.verbose)
+    return embeddings
+
+
+def _report(unread: UnreadTexts, verbose: int) -> None:
+    """Say once what a body could not read of the texts of a call."""
+    if verbose and unread.n_cut:
+        print(f"[sksetfit] {unread.n_cut} of {unread.n_texts} distinct texts are cut: the model reads less than all")
+    if unread.message is not None:
+        warnings.warn(unread.message, UserWarning, stacklevel=4)
