@@ -70,9 +70,11 @@ class SetFitClassifier(CallbackSupportMixin, HeadOnEmbeddings, BaseEstimator):
         Extra training texts made of the class names. With the default model and up to eight texts per class they are
         worth several labelled texts; with all-mpnet-base-v2 they gain on two of four sets and lose 3 points on sst2.
         "auto" makes them of labels that are words (underscores become spaces), and drops them where the frozen body
-        finds that the names do not tell the labelled texts apart. None uses none. A dict gives the texts of some or
-        all labels (columns for multi-label targets) and replaces the names: labels that are not in it get none, not
-        even their name. Three to five short descriptions of each class gain more than its name.
+        finds that the names do not tell the labelled texts apart. Labels without a word, such as numbers and "R&D", get
+        none, nor do labels that differ by a number, case or punctuation only. None uses none. A dict gives the texts of
+        some or all labels (columns for multi-label targets) and replaces the names: labels that are not in it get none,
+        not even their name. If it names all labels of ``y`` it may name others, which a fold can lack. Three to five
+        short descriptions of each class gain more than its name.
     loss : {"supcon", "cosine"}, default="supcon"
         Supervised contrastive loss [2]_ or the squared error of each pair's cosine similarity, the objective of the
         reference [1]_. The first one measures better at the same cost.
@@ -109,7 +111,8 @@ class SetFitClassifier(CallbackSupportMixin, HeadOnEmbeddings, BaseEstimator):
         Stands before each text, as some models want it ("query: "). None takes the model's own default prompt, "" none.
     class_weight : "balanced", dict of {label: weight} or None, default=None
         How much the texts of each class count in the loss and in the head, besides ``sample_weight``. Labels that are
-        not in a dict have weight 1; a text of several labels has the product. "balanced" leaves out texts of classes
+        not in a dict have weight 1, and a dict that names all labels of ``y`` may name others, which a fold can lack; a
+        text of several labels has the product. "balanced" leaves out texts of classes
         that have more than the rarest (and more than 8), whatever their ``sample_weight``, because few texts are
         learned by heart and lose against many, and evens out the rest by weights; for several labels per text it
         weighs the two sides of each label, in the head only. The head must take ``sample_weight``.
@@ -148,7 +151,8 @@ class SetFitClassifier(CallbackSupportMixin, HeadOnEmbeddings, BaseEstimator):
         Decides the batches and what is random in the head, unless that has a ``random_state`` of its own. None draws
         anew each time. The global random states of numpy and torch are neither read nor changed.
     verbose : int, default=0
-        0 prints nothing, 1 the plan and a progress bar of the tuning, 2 also progress of fetching and loading weights.
+        0 prints nothing, 1 the plan and a progress bar of the tuning and, at predictions, how many texts are cut, 2
+        also progress of fetching and loading weights.
 
     Attributes
     ----------
@@ -309,8 +313,8 @@ class SetFitClassifier(CallbackSupportMixin, HeadOnEmbeddings, BaseEstimator):
         X : list, tuple, ndarray, pandas or polars Series, pyarrow array, or frame of one column, of shape (n_texts,)
             The texts.
         y : array-like of shape (n_texts,) or indicator matrix of shape (n_texts, n_labels)
-            One label per text (str, int, bool or object), or several as a matrix of 0 and 1 (dense, sparse or
-            DataFrame).
+            One label per text (str, int, bool or object), or several as a matrix of 0 and 1 (dense, sparse, DataFrame,
+            or a column of its rows).
         sample_weight : array-like of shape (n_texts,) or None, default=None
             How much each text counts in the loss and in the head; one of weight 0 is left out. None: all count alike.
         X_val : like X or None, default=None
@@ -327,6 +331,12 @@ class SetFitClassifier(CallbackSupportMixin, HeadOnEmbeddings, BaseEstimator):
         ------
         ValueError, TypeError
             If a parameter, the head, a text, a target or a weight is not what it must be; before any training.
+
+        Warns
+        -----
+        UserWarning
+            If some texts consist mostly of tokens that the model does not know, or texts of different classes become
+            the same tokens.
         """
         self._validate_params()
         check_head(self.head)

@@ -89,9 +89,11 @@ class SetFitEncoder(
         Extra training texts made of the class names. With the default model and up to eight texts per class they are
         worth several labelled texts; with all-mpnet-base-v2 they gain on two of four sets and lose 3 points on sst2.
         "auto" makes them of labels that are words (underscores become spaces), and drops them where the frozen body
-        finds that the names do not tell the labelled texts apart. None uses none. A dict gives the texts of some or
-        all labels (columns for multi-label targets) and replaces the names: labels that are not in it get none, not
-        even their name. Three to five short descriptions of each class gain more than its name.
+        finds that the names do not tell the labelled texts apart. Labels without a word, such as numbers and "R&D", get
+        none, nor do labels that differ by a number, case or punctuation only. None uses none. A dict gives the texts of
+        some or all labels (columns for multi-label targets) and replaces the names: labels that are not in it get none,
+        not even their name. If it names all labels of ``y`` it may name others, which a fold can lack. Three to five
+        short descriptions of each class gain more than its name.
     loss : {"supcon", "cosine"}, default="supcon"
         Supervised contrastive loss [2]_ or the squared error of each pair's cosine similarity, the objective of the
         reference [1]_. The first one measures better at the same cost.
@@ -148,7 +150,8 @@ class SetFitEncoder(
         Decides the batches, and with them all that is random in a fit. None draws anew each time. The global random
         states of numpy and torch are neither read nor changed.
     verbose : int, default=0
-        0 prints nothing, 1 the plan and a progress bar of the tuning, 2 also progress of fetching and loading weights.
+        0 prints nothing, 1 the plan and a progress bar of the tuning and, in `transform`, how many texts are cut, 2
+        also progress of fetching and loading weights.
 
     Attributes
     ----------
@@ -271,8 +274,8 @@ class SetFitEncoder(
         X : list, tuple, ndarray, pandas or polars Series, pyarrow array, or frame of one column, of shape (n_texts,)
             The texts.
         y : array-like of shape (n_texts,) or indicator matrix of shape (n_texts, n_labels)
-            One label per text (str, int, bool or object), or several as a matrix of 0 and 1 (dense, sparse or
-            DataFrame).
+            One label per text (str, int, bool or object), or several as a matrix of 0 and 1 (dense, sparse, DataFrame,
+            or a column of its rows).
         sample_weight : array-like of shape (n_texts,) or None, default=None
             How much each text counts in the loss; one of weight 0 is left out. None: all count alike.
 
@@ -285,6 +288,12 @@ class SetFitEncoder(
         ------
         ValueError, TypeError
             If a parameter, a text, a target or a weight is not what it must be; before any training.
+
+        Warns
+        -----
+        UserWarning
+            If some texts consist mostly of tokens that the model does not know, or texts of different classes become
+            the same tokens.
         """
         self._validate_params()
         data = check_training_data(X, y, sample_weight)
@@ -323,6 +332,11 @@ class SetFitEncoder(
             If the encoder is not fitted.
         ValueError, TypeError
             If ``X`` is not what it must be.
+
+        Warns
+        -----
+        UserWarning
+            If some texts consist mostly of tokens that the model does not know.
         """
         check_is_fitted(self)
         return encode_texts(self, check_texts(X), self)

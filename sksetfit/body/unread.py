@@ -54,11 +54,12 @@ class UnreadTexts:
         self._examples: list[str] = []
 
     def add(self, texts: Sequence[str], windows: Windows) -> None:
-        """Count texts that have been tokenised."""
+        """Count texts that have been tokenised, the first ones of ``windows``."""
+        unknown = [text for text in windows.unknown if text < len(texts)]
         self.n_texts += len(texts)
-        self.n_unknown += len(windows.unknown)
-        self.n_cut += windows.n_cut
-        self._examples += [texts[text] for text in windows.unknown[: 2 - len(self._examples)]]
+        self.n_unknown += len(unknown)
+        self.n_cut += sum(text < len(texts) for text in windows.cut)
+        self._examples += [texts[text] for text in unknown[: 2 - len(self._examples)]]
 
     @property
     def message(self) -> str | None:

@@ -38,6 +38,12 @@ class HeadOnEmbeddings(PlainStateMixin, TargetScoreMixin):
         -------
         ndarray of shape (n_texts,) or (n_texts, n_labels)
             Labels of ``classes_``; for multi-label targets an indicator matrix, dtype int64.
+
+        Warns
+        -----
+        UserWarning
+            If some texts consist mostly of tokens that the model does not know, as texts in other scripts or emoji
+            can. The other methods warn as well.
         """
         answer = self._predict_with_head("predict", X)
         return answer.astype(np.int64) if answer.ndim == 2 else answer

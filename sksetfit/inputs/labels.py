@@ -14,9 +14,9 @@ from sklearn.utils import column_or_1d
 
 from sksetfit.inputs.texts import lone_surrogate, short_repr
 
-# Characters. In an array of str, numpy gives each label four bytes for each character of the longest. Longer labels
-# are kept as objects.
-MAX_FIXED_WIDTH = 256
+# In an array of str, numpy gives each label four bytes for each character of the longest. Where that is longer than any
+# name, in characters, and the array larger than this, labels are kept as objects.
+WIDE, MAX_BYTES_OF_WIDE = 256, 2**24
 
 _MAKE_STR = "Labels can be made str: [str(label) for label in y]."
 # A row of an indicator matrix as text, as a CSV file holds it: "[1, 0]", or "[1 0]" of a numpy array.
@@ -170,13 +170,13 @@ def label_array(y: Any, values: NDArray[np.object_]) -> NDArray[Any]:
 
 def _strings(y: Any, values: NDArray[np.object_]) -> NDArray[Any]:
     """Return str of a list or an array of them as such an array, unless it would be large; all others as objects."""
+    width = max(map(len, values.ravel().tolist()))
+    if width > WIDE and 4 * width * len(values) > MAX_BYTES_OF_WIDE:
+        return values
     dtype = getattr(y, "dtype", None)
     if isinstance(dtype, np.dtype) and dtype.kind == "U":
-        return np.asarray(y) if dtype.itemsize <= 4 * MAX_FIXED_WIDTH else values
-    is_list = not hasattr(y, "__array__")
-    return (
-        np.array(values.tolist()) if is_list and max(map(len, values.ravel().tolist())) <= MAX_FIXED_WIDTH else values
-    )
+        return np.asarray(y)
+    return values if hasattr(y, "__array__") else np.array(values.tolist())
 
 
 def _numbers(y: Any, flat: list[Any]) -> NDArray[Any]:

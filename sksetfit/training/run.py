@@ -95,7 +95,8 @@ def _train(
     label_texts, anchors = _chosen_label_texts(config, data, candidates, frozen)
     texts, indicator, weights = _with_label_texts(data, label_texts)
     windows = body.tokenize(texts)
-    messages = _warn_of_unread(texts, windows, indicator)
+    n_own = len(set(data.texts)) if config.label_texts == "auto" else len(texts)  # the others are made of names
+    messages = _warn_of_unread(texts, windows, indicator, n_own)
     body.n_long_texts = max(body.n_long_texts, windows.n_long)  # a warm start has seen others
     warm = initial_body is not None
     n_classes = indicator.shape[1]
@@ -168,10 +169,10 @@ def _train_cached(
     return TrainingResult(body, result.label_texts, result.plan, *curves)
 
 
-def _warn_of_unread(texts: list[str], windows: Windows, indicator: NDArray[np.bool_]) -> tuple[str, ...]:
-    """Warn of texts that the body cannot read or tell apart, and return the warnings."""
+def _warn_of_unread(texts: list[str], windows: Windows, indicator: NDArray[np.bool_], n_own: int) -> tuple[str, ...]:
+    """Warn of the caller's texts that the body cannot read, and of any it cannot tell apart; return the warnings."""
     unread = UnreadTexts()
-    unread.add(texts, windows)
+    unread.add(texts[:n_own], windows)
     messages = tuple(filter(None, [unread.message, same_tokens_message(texts, windows, indicator)]))
     for message in messages:
         warnings.warn(message, UserWarning, stacklevel=2)

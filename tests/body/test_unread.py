@@ -132,6 +132,15 @@ def test_the_same_text_in_two_classes_or_the_same_tokens_in_one_are_no_warning(t
         estimator.fit([*X, "Bread", "bread", "tennis", "tennis"], [*Y, "food", "food", "food", "sport"])
 
 
+def test_texts_made_of_class_names_count_only_where_the_caller_gives_them(tiny_model, monkeypatch):
+    monkeypatch.setattr("sksetfit.training.run.names_are_informative", lambda *_: True)
+    clf = SetFitClassifier(tiny_model, max_steps=1, random_state=0)
+    y = ["日本語" if label == "food" else label for label in Y]
+    assert "日本語" in clf.fit(X, y).encoder_.label_texts_
+    with pytest.warns(UserWarning, match=f"1 of 19 distinct texts {NOT_KNOWN}"):
+        clf.set_params(label_texts={"food": "日本語"}).fit(X, Y)
+
+
 def test_a_cut_text_is_not_compared(tiny_model):
     texts = [*X, "bread " * 70 + "cheese", "bread " * 70 + "violin"]
     SetFitClassifier(tiny_model, max_steps=1, long_texts="truncate").fit(texts, [*Y, "food", "music"])

@@ -283,7 +283,8 @@ def test_swapped_texts_of_any_length_are_refused_without_large_arrays():
     assert peak_bytes(swapped) < 5e6
 
 
-def test_labels_of_usual_length_are_an_array_of_str():
-    assert target_array(["a" * 256, "b"]).dtype == "<U256"
-    assert target_array(["a" * 257, "b"]).dtype == object
+def test_labels_are_an_array_of_str_unless_it_is_large():
+    assert target_array(["a" * 257, "b"]).dtype == "<U257"
+    assert target_array(["a" * 3000, "b"] * 1000).dtype == object
+    assert target_array(["a" * 50, "b"] * 100_000).dtype == "<U50"
     assert target_array(np.array(["a", "b"], dtype="<U9")).dtype == "<U9"
