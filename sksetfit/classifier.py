@@ -71,9 +71,11 @@ class SetFitClassifier(CallbackSupportMixin, HeadOnEmbeddings, BaseEstimator):
         Extra training texts made of the class names. With the default model and up to eight texts per class they are
         worth several labelled texts; with all-mpnet-base-v2 they gain on two of four sets and lose 3 points on sst2.
         "auto" makes them of labels that are words (underscores become spaces), and drops them if they do not match
-        the labelled texts on the frozen body. None uses none. A dict gives the texts of some or
-        all labels (columns for multi-label targets) and replaces the names: labels that are not in it get none, not
-        even their name. Three to five short descriptions of each class gain more than its name.
+        the labelled texts on the frozen body. Labels without a word, such as numbers and "R&D", get none, nor do labels
+        that differ by a number, case or punctuation only. None uses none. A dict gives the texts of some or all labels
+        (columns for multi-label targets) and replaces the names: labels that are not in it get none, not even their
+        name. If it names all labels of ``y`` it may name others, which a fold can lack. Three to five short
+        descriptions of each class gain more than its name.
     loss : {"supcon", "cosine"}, default="supcon"
         Supervised contrastive loss [2]_ or the squared error of each pair's cosine similarity, the loss of setfit [1]_.
         The first one is more accurate at the same cost.
@@ -110,7 +112,8 @@ class SetFitClassifier(CallbackSupportMixin, HeadOnEmbeddings, BaseEstimator):
         Stands before each text, as some models want it ("query: "). None takes the model's own default prompt, "" none.
     class_weight : "balanced", dict of {label: weight} or None, default=None
         How much the texts of each class count in the loss and in the head, besides ``sample_weight``. Labels that are
-        not in a dict have weight 1; a multi-label text has the product. "balanced" undersamples the classes to the size
+        not in a dict have weight 1; a multi-label text has the product. A dict that names all labels of ``y`` may name
+        others, which a fold can lack. "balanced" undersamples the classes to the size
         of the rarest (but at least 8 texts), whatever their ``sample_weight``, and balances the rest by weights:
         without that, the model overfits small classes and predicts the large ones. For multi-label targets it balances
         each label, in the head only. The head must take ``sample_weight``.
@@ -149,7 +152,8 @@ class SetFitClassifier(CallbackSupportMixin, HeadOnEmbeddings, BaseEstimator):
         Decides the batches and what is random in the head, unless that has a ``random_state`` of its own. None draws
         anew each time. The global random states of numpy and torch are neither read nor changed.
     verbose : int, default=0
-        0 prints nothing, 1 the plan and a progress bar of the tuning, 2 also progress of fetching and loading weights.
+        0 prints nothing, 1 the plan and a progress bar of the tuning and, at predictions, how many texts are cut, 2
+        also progress of fetching and loading weights.
 
     Attributes
     ----------
@@ -312,8 +316,8 @@ class SetFitClassifier(CallbackSupportMixin, HeadOnEmbeddings, BaseEstimator):
         X : list, tuple, ndarray, pandas or polars Series, pyarrow array, or frame of one column, of shape (n_texts,)
             The texts.
         y : array-like of shape (n_texts,) or indicator matrix of shape (n_texts, n_labels)
-            One label per text (str, int, bool or object), or several as a matrix of 0 and 1 (dense, sparse or
-            DataFrame).
+            One label per text (str, int, bool or object), or several as a matrix of 0 and 1 (dense, sparse, DataFrame,
+            or a column of its rows).
         sample_weight : array-like of shape (n_texts,) or None, default=None
             How much each text counts in the loss and in the head; one of weight 0 is left out. None: all count alike.
         X_val : like X or None, default=None
@@ -334,7 +338,9 @@ class SetFitClassifier(CallbackSupportMixin, HeadOnEmbeddings, BaseEstimator):
         Warns
         -----
         UserWarning
-            If a label of multi-label targets is on all texts or on none. It is then the answer for all or for none.
+            If a label of multi-label targets is on all texts or on none: it is then predicted for all or for none. If
+            some texts consist mostly of tokens that the model does not know, or texts of different classes become the
+            same tokens.
         """
         self._validate_params()
         check_head(self.head)
@@ -406,7 +412,7 @@ class SetFitClassifier(CallbackSupportMixin, HeadOnEmbeddings, BaseEstimator):
 
         def score(state: TrainingState) -> float:
             classifier = clone(self)  # of its own, whatever the scorer does to it
-            classifier.set_params(early_stopping=False, **TORCH)
+            classifier.set_params(early_stopping=False, verbose=0, **TORCH)
             classifier.__dict__.update(self._fitted_attributes(params, state.result(), scored_on, train))
             return float(scorer(classifier, texts, y))
 
@@ -424,7 +430,7 @@ class SetFitClassifier(CallbackSupportMixin, HeadOnEmbeddings, BaseEstimator):
         encoder = fitted_encoder(params, result, train)
         targets, weights = data.targets, data.weights
         label_texts, label_indicator = label_rows(encoder.label_texts_, targets.classes)
-        embeddings = encode_texts(encoder, data.texts + label_texts, self, backend="torch")
+        embeddings = encode_texts(encoder, data.texts + label_texts, self, backend="torch", report=False)
         if weights is not None:
             weights = np.concatenate([weights, data.weights_of_labels(label_indicator)])
         head = self._new_head(data, encoder.random_state)

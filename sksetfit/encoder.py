@@ -85,9 +85,11 @@ class SetFitEncoder(
         Extra training texts made of the class names. With the default model and up to eight texts per class they are
         worth several labelled texts; with all-mpnet-base-v2 they gain on two of four sets and lose 3 points on sst2.
         "auto" makes them of labels that are words (underscores become spaces), and drops them if they do not match
-        the labelled texts on the frozen body. None uses none. A dict gives the texts of some or
-        all labels (columns for multi-label targets) and replaces the names: labels that are not in it get none, not
-        even their name. Three to five short descriptions of each class gain more than its name.
+        the labelled texts on the frozen body. Labels without a word, such as numbers and "R&D", get none, nor do labels
+        that differ by a number, case or punctuation only. None uses none. A dict gives the texts of some or all labels
+        (columns for multi-label targets) and replaces the names: labels that are not in it get none, not even their
+        name. If it names all labels of ``y`` it may name others, which a fold can lack. Three to five short
+        descriptions of each class gain more than its name.
     loss : {"supcon", "cosine"}, default="supcon"
         Supervised contrastive loss [2]_ or the squared error of each pair's cosine similarity, the loss of setfit [1]_.
         The first one is more accurate at the same cost.
@@ -144,7 +146,8 @@ class SetFitEncoder(
         Decides the batches, and with them all that is random in a fit. None draws anew each time. The global random
         states of numpy and torch are neither read nor changed.
     verbose : int, default=0
-        0 prints nothing, 1 the plan and a progress bar of the tuning, 2 also progress of fetching and loading weights.
+        0 prints nothing, 1 the plan and a progress bar of the tuning and, in `transform`, how many texts are cut, 2
+        also progress of fetching and loading weights.
 
     Attributes
     ----------
@@ -275,9 +278,9 @@ class SetFitEncoder(
         X : list, tuple, ndarray, pandas or polars Series, pyarrow array, or frame of one column, of shape (n_texts,)
             The texts.
         y : array-like of shape (n_texts,) or indicator matrix of shape (n_texts, n_labels)
-            One label per text (str, int, bool or object), or several as a matrix of 0 and 1 (dense, sparse or
-            DataFrame). With ``max_steps=0`` and ``label_texts=None`` it is not read: it may be None, or numbers for a
-            regressor behind the encoder.
+            One label per text (str, int, bool or object), or several as a matrix of 0 and 1 (dense, sparse, DataFrame,
+            or a column of its rows). With ``max_steps=0`` and ``label_texts=None`` it is not read: it may be None, or
+            numbers for a regressor behind the encoder.
         sample_weight : array-like of shape (n_texts,) or None, default=None
             How much each text counts in the loss; one of weight 0 is left out. None: all count alike. Not read where
             ``y`` is not.
@@ -291,6 +294,12 @@ class SetFitEncoder(
         ------
         ValueError, TypeError
             If a parameter, a text, a target or a weight is not what it must be; before any training.
+
+        Warns
+        -----
+        UserWarning
+            If some texts consist mostly of tokens that the model does not know, or texts of different classes become
+            the same tokens.
         """
         self._validate_params()
         if y is None and self._reads_y:
@@ -335,6 +344,11 @@ class SetFitEncoder(
             If the encoder is not fitted.
         ValueError, TypeError
             If ``X`` is not what it must be.
+
+        Warns
+        -----
+        UserWarning
+            If some texts consist mostly of tokens that the model does not know.
         """
         check_is_fitted(self)
         return encode_texts(self, check_texts(X), self)
@@ -467,7 +481,7 @@ def body_of(encoder: SetFitEncoder | None) -> Body:
 
 
 def encode_texts(
-    encoder: SetFitEncoder, texts: list[str], settings: Any, backend: str | None = None
+    encoder: SetFitEncoder, texts: list[str], settings: Any, backend: str | None = None, *, report: bool = True
 ) -> NDArray[np.float32]:
     """Return embeddings by the body of a fitted encoder.
 
@@ -479,6 +493,8 @@ def encode_texts(
         Its precision, backend and device count, as they are now.
     backend : str or None, default=None
         Another backend. None takes that of the settings, or of the encoder where they have none, as those of a student.
+    report : bool, default=True
+        Whether to warn of texts that the body cannot read, and under ``verbose`` to count those that it cuts.
 
     Raises
     ------
@@ -490,5 +506,10 @@ def encode_texts(
     validate_parameter_constraints(ENCODER_CONSTRAINTS, given, caller_name=type(settings).__name__)
 
     from sksetfit.body.prediction import encode
+    from sksetfit.body.unread import UnreadTexts
 
-    return encode(vars(encoder)["_tuned"], texts, **given)
+    unread = UnreadTexts()
+    embeddings = encode(vars(encoder)["_tuned"], texts, unread=unread, **given)
+    if report:
+        unread.report(settings.verbose)
+    return embeddings

@@ -87,7 +87,7 @@ BAD_TEXTS = {
         np.array("a"),
         TypeError,
         "X must be a sequence of texts, got ndarray",
-        NO_SEQUENCE,
+        "It holds a single value and no rows: pass what it was made of, or [X.item()].",
     ),
     "a class": (list, TypeError, "X must be a sequence of texts, got type: <class 'list'>.", NO_SEQUENCE),
     "an enumeration": (Colour, TypeError, "X must be a sequence of texts, got EnumType", NO_SEQUENCE),
@@ -175,8 +175,14 @@ BAD_TEXTS = {
     "datetimes of numpy": (
         np.array(["2020-02-03"] * 4, "M8[D]"),
         TypeError,
-        "X must hold one str per row, got date",
+        "X must hold one str per row, got datetime64",
         SELECT,
+    ),
+    "an array without dimensions among the texts": (
+        ["a", np.array("b"), "c", "d"],
+        TypeError,
+        "X must hold one str per row, got ndarray at row 1",
+        "row.item()",
     ),
     "lists of words": (
         [["a"], ["b", "c"], [], ["d"]],
@@ -204,7 +210,12 @@ BAD_TARGETS = {
     "bytes": (b"abab", TypeError, "y must be a sequence of labels, got a single bytes: b'abab'."),
     "a memoryview": (memoryview(b"abab"), TypeError, "y must be a sequence of labels, got a single memoryview"),
     "a number": (1, TypeError, "y must be a sequence of labels, got int: 1.", NO_SEQUENCE),
-    "an array without dimensions": (np.array(1), TypeError, "y must be a sequence of labels, got ndarray", NO_SEQUENCE),
+    "an array without dimensions": (
+        np.array(1),
+        TypeError,
+        "y must be a sequence of labels, got ndarray",
+        "[y.item()]",
+    ),
     "a class": (list, TypeError, "y must be a sequence of labels, got type: <class 'list'>.", NO_SEQUENCE),
     "an object with a length only": (OnlyLen(), TypeError, "y must be a sequence of labels, got OnlyLen", NO_SEQUENCE),
     "an object whose rows fail": (Broken(), TypeError, "y must be a", "Broken", "KeyError: 'rows'", NO_SEQUENCE),
@@ -322,11 +333,41 @@ BAD_TARGETS = {
         [b"a", b"b"] * 2,
         TypeError,
         "y must hold str, int or bool, got bytes at row 0: b'a'.",
-        MAKE_STR,
+        "Decode them: pandas.Series(y).str.decode('utf-8').",
     ),
     "dates": ([date(2020, 2, 3), date(2020, 2, 4)] * 2, TypeError, "y must hold str", "got date at row 0", MAKE_STR),
-    "datetimes of numpy": (np.array(["2020-02-03", "2021"] * 2, "M8[D]"), TypeError, "got date at row 0", MAKE_STR),
-    "complex numbers": ([1j, 2j] * 2, TypeError, "y must hold str, int or bool, got complex at row 0: 1j.", MAKE_STR),
+    "NaT of numpy": (np.array(["2020", "NaT"] * 2, "M8[ns]"), ValueError, "y has a missing label at row 1", DROP),
+    **{
+        f"{kind}[{unit}]": (times, TypeError, f"got {kind} at row 0: np.{kind}(", MAKE_STR)
+        for unit in ("D", "ns")
+        for kind, times in {
+            "datetime64": np.array(["2020-02-03", "2021"] * 2, f"M8[{unit}]"),
+            "timedelta64": np.array([1, 2] * 2, f"m8[{unit}]"),
+        }.items()
+    },
+    "nanoseconds in a list": (list(np.array([1, 2] * 2, "m8[ns]")), TypeError, "got timedelta64 at row 0", MAKE_STR),
+    "nanoseconds in a column": (np.array([[1], [2]] * 2, "M8[ns]"), TypeError, "got datetime64 at row 0", MAKE_STR),
+    "times of pandas": (pd.Series(pd.date_range("2020", periods=4)), TypeError, "got Timestamp at row 0", MAKE_STR),
+    "times in a frame of polars": (
+        pl.DataFrame({"y": np.array(["2020", "2021"] * 2, "M8[ns]")}),
+        TypeError,
+        "got datetime at row 0",
+        MAKE_STR,
+    ),
+    "durations of pyarrow": (pa.array([1, 2] * 2, pa.duration("ns")), TypeError, "got Timedelta at row 0", MAKE_STR),
+    "rows of an indicator as text": (
+        ["[1, 0]", "[0, 1]"] * 2,
+        ValueError,
+        "y holds rows of an indicator matrix as text, got '[1, 0]' at row 0.",
+        "np.array(",
+    ),
+    "rows of numpy as text": (pd.Series(["[1. 0.]", "[0. 1.]"] * 2), ValueError, "rows of an indicator matrix as text"),
+    "complex numbers": (
+        [1j, 2j] * 2,
+        ValueError,
+        "Complex data not supported: y must hold str, int or bool, got complex at row 0: 1j.",
+        MAKE_STR,
+    ),
     "decimals": ([1, Decimal(0), 1, 0], TypeError, "y must hold str, int or bool, got Decimal at row 1", MAKE_STR),
     "members of an enumeration": (list(Colour) * 2, TypeError, "y must hold str", "got Colour at row 0", MAKE_STR),
     "records": (np.array([("a", 1), ("b", 2)] * 2, dtype="U1,i8"), ValueError, "y must hold one", "tuple at row 0"),

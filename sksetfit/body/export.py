@@ -25,6 +25,7 @@ from sksetfit.body.contexts import building
 from sksetfit.body.model import ENCODE_TOKENS, Body, distinct
 from sksetfit.body.packing import split_by_length
 from sksetfit.body.static import StaticBody
+from sksetfit.body.unread import UnreadTexts
 from sksetfit.body.windows import Tokens
 
 _TALKERS = ("sentence_transformers.backend.utils", "optimum.intel.openvino.modeling_base")
@@ -137,10 +138,13 @@ class OpenVINOBody:
                     folder, backend="openvino", device="cpu", local_files_only=True, model_kwargs=options
                 )
 
-    def encode(self, texts: Sequence[str], body: Body) -> NDArray[np.float32]:
-        """Return the embeddings of texts in their order, split as by the body; each distinct text is encoded once."""
+    def encode(self, texts: Sequence[str], body: Body, unread: UnreadTexts | None = None) -> NDArray[np.float32]:
+        """Return the embeddings of texts in their order, split and counted as by the body; each distinct one once."""
         once, rows = distinct(texts)
-        if body.long_texts == "windows" and (windows := body.tokenize(once)).split:
+        windows = body.tokenize(once)
+        if unread is not None:
+            unread.add(once, windows)
+        if windows.split:
             embeddings = windows.means(self._encode_tokens(windows.tokens, body), normalize=body.normalizes)
         else:
             embeddings = self._model.encode(once, show_progress_bar=False)

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from sksetfit.body.contexts import autocast, is_out_of_memory, threads
 from sksetfit.body.packing import packed_states, quick_attention, rounded_up, split_by_length, use_packing
+from sksetfit.body.unread import UnreadTexts, is_mostly_unknown, unknown_token
 from sksetfit.body.windows import Tokens, Windows, split_into_windows
 
 # Tokens per prediction batch, with any padding. A processor is quickest with what fits its caches, a GPU wants many.
@@ -85,6 +86,7 @@ class Body(nn.Module):
         self.prompt = prompt
         # In tokens, without the special one that closes a text where there is one.
         self.prompt_length = len(alone.ids) - sum(alone.special_tokens_mask[-1:]) if prompt else 0
+        self.unknown_token = unknown_token(tokenizer)
         self.packs = self.has_layers and use_packing(transformer)
         self.n_long_texts = 0  # among those that it was tuned on: of more than max_seq_length tokens
         self.exports: dict[str, Any] = {}  # what OpenVINO made of it, by precision; never saved
@@ -137,12 +139,23 @@ class Body(nn.Module):
                         f"The model's tokenizer and transformer do not fit together: a text holds token {highest}, and "
                         f"the transformer knows {n_known}."
                     )
-                windows.add(ids, n_text_tokens, is_long=len(pieces) > 1, is_cut=is_cut)
+                windows.add(
+                    ids,
+                    n_text_tokens,
+                    is_long=len(pieces) > 1,
+                    is_cut=is_cut,
+                    is_unknown=any(self.unknown_token in window for window in ids) and self._is_unknown(pieces),
+                )
         return windows
 
     def _encodings(self, texts: list[str]) -> list[Encoding]:
         encodings: list[Encoding] = self.tokenizer.encode_batch(texts)
         return encodings
+
+    def _is_unknown(self, pieces: list[Encoding]) -> bool:
+        n_prompt_characters = len(self.prompt) if self.has_layers else 0  # static bodies have no offsets of tokens
+        unknown = self.unknown_token
+        return unknown is not None and is_mostly_unknown(self.tokenizer, unknown, pieces, n_prompt_characters)
 
     def _windows_of(self, pieces: list[Encoding], long_texts: str) -> tuple[list[list[int]], list[int], bool]:
         """Return what `split_into_windows` returns, given what the tokenizer keeps of a text and what it cuts off."""
@@ -227,8 +240,10 @@ class Body(nn.Module):
             quick = not has.isdisjoint({"amx_bf16", "bf16"}) or ("avx512_bf16" in has and "avx512_fp16" not in has)
         return "bfloat16" if quick else "float32"
 
-    def encode(self, texts: Sequence[str], precision: str = "float32") -> NDArray[np.float32]:
-        """Return the embeddings of texts in their order; each distinct text is encoded once.
+    def encode(
+        self, texts: Sequence[str], precision: str = "float32", unread: UnreadTexts | None = None
+    ) -> NDArray[np.float32]:
+        """Return the embeddings of texts in their order; each distinct text is encoded once, and counted in ``unread``.
 
         Raises
         ------
@@ -238,7 +253,10 @@ class Body(nn.Module):
         once, rows = distinct(texts)
         embeddings = np.empty((len(once), self.n_dimensions), dtype=np.float32)
         for start in range(0, len(once), ENCODED_AT_ONCE):
-            windows = self.tokenize(once[start : start + ENCODED_AT_ONCE])
+            part = once[start : start + ENCODED_AT_ONCE]
+            windows = self.tokenize(part)
+            if unread is not None:
+                unread.add(part, windows)
             of_windows = self.encode_tokens(windows.tokens, precision)
             embeddings[start : start + ENCODED_AT_ONCE] = windows.means(of_windows, normalize=self.normalizes)
         return embeddings[rows]

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from sksetfit.body.devices import chosen_device
 from sksetfit.body.export import openvino_body
+from sksetfit.body.unread import UnreadTexts
 
 _moving, _UNKNOWN = Lock(), object()
 
@@ -27,11 +28,16 @@ def place(body: Any, device: str | None, find: Callable[[str | None], torch.devi
         body.wanted_device = device
 
 
-def encode(body: Any, texts: list[str], *, precision: str, device: str | None, backend: str) -> NDArray[np.float32]:
-    """Return the embeddings of texts by a `Body` or a `LazyBody`, which only an encoding builds."""
+def encode(
+    body: Any, texts: list[str], *, precision: str, device: str | None, backend: str, unread: UnreadTexts
+) -> NDArray[np.float32]:
+    """Return the embeddings of texts by a `Body` or a `LazyBody`, which only an encoding builds.
+
+    What the body cannot read of the texts is counted in ``unread``.
+    """
     place(body, device, chosen_device)
     of_products = "bfloat16" if precision == "bfloat16" else "float32"
     if backend == "torch":
-        embeddings: NDArray[np.float32] = body.encode(texts, of_products)
+        embeddings: NDArray[np.float32] = body.encode(texts, of_products, unread)
         return embeddings
-    return openvino_body(body.built(), of_products).encode(texts, body.built())
+    return openvino_body(body.built(), of_products).encode(texts, body.built(), unread)

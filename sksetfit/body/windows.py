@@ -26,26 +26,42 @@ class Windows:
         The windows of each text.
     n_long : int
         The number of texts of more tokens than the body reads at once.
-    n_cut : int
-        The number of texts whose last tokens are in no window.
+    cut : list of int
+        The texts whose last tokens are in no window.
+    unknown : list of int
+        The texts of which most tokens are unknown.
     """
 
     def __init__(self) -> None:
         self.tokens: Tokens = []
         self.rows: list[range] = []
-        self.n_long = self.n_cut = 0
+        self.n_long = 0
+        self.cut: list[int] = []
+        self.unknown: list[int] = []
         self._n_text_tokens: list[int] = []
 
     def add(
-        self, windows: Sequence[Sequence[int]], n_text_tokens: Sequence[int], *, is_long: bool, is_cut: bool
+        self,
+        windows: Sequence[Sequence[int]],
+        n_text_tokens: Sequence[int],
+        *,
+        is_long: bool,
+        is_cut: bool,
+        is_unknown: bool,
     ) -> None:
         """Add a text: the token numbers of its windows, and how many of them are tokens of the text."""
         start = len(self.tokens)
         self.tokens += [np.asarray(ids, dtype=np.int32) for ids in windows]
+        self.cut += [len(self.rows)] * is_cut
+        self.unknown += [len(self.rows)] * is_unknown
         self.rows.append(range(start, len(self.tokens)))
         self._n_text_tokens += n_text_tokens
         self.n_long += is_long
-        self.n_cut += is_cut
+
+    @property
+    def n_cut(self) -> int:
+        """The number of texts whose last tokens are in no window."""
+        return len(self.cut)
 
     @property
     def split(self) -> list[int]:

@@ -7,13 +7,15 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.linear_model import LogisticRegression
-from sklearn.utils import Tags
+from sklearn.utils import Tags, column_or_1d
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
+from sksetfit.inputs.labels import plain_keys
+from sksetfit.inputs.scoring import TargetScoreMixin
+from sksetfit.inputs.targets import target_array
 from sksetfit.inputs.texts import short_repr
 from sksetfit.persistence.estimator_state import checked_state
 
@@ -24,7 +26,7 @@ C_TIMES_TEXTS_PER_CLASS = 25
 _LEARNED = {"classes_": np.ndarray, "estimator_": LogisticRegression, "n_features_in_": Integral, "n_iter_": np.ndarray}
 
 
-class LogisticRegressionHead(ClassifierMixin, BaseEstimator):
+class LogisticRegressionHead(TargetScoreMixin, BaseEstimator):
     """Logistic regression on embeddings of tuned texts: what ``SetFitClassifier(head=None)`` fits.
 
     C follows from the number of texts and classes, class weights and intercept from the kind of targets. The ``head_``
@@ -142,8 +144,8 @@ class LogisticRegressionHead(ClassifierMixin, BaseEstimator):
         """
         self._validate_params()
         head = clone(self)  # which knows X while this one stays as it was
-        X, y = validate_data(head, X, y, accept_sparse="csr", dtype=[np.float64, np.float32])
-        check_classification_targets(y)
+        X = validate_data(head, X, accept_sparse="csr", dtype=[np.float64, np.float32])
+        y = column_or_1d(target_array(y, X.shape[0]))
         n_rows = float(len(y))
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
@@ -251,7 +253,9 @@ def resolve(head: Any, *, multi_label: bool, n_texts: float, n_classes: int, nam
     """
     parameters = head.get_params()
     resolved: dict[str, Any] = {}
-    if parameters.get("class_weight") == "auto":
+    if isinstance(class_weight := parameters.get("class_weight"), dict):
+        resolved["class_weight"] = plain_keys(class_weight)
+    elif class_weight == "auto":
         resolved["class_weight"] = "balanced" if multi_label else None
     if parameters.get("fit_intercept") == "auto":
         resolved["fit_intercept"] = not names_only

@@ -7,7 +7,6 @@ from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import ClassifierMixin
 from sklearn.multioutput import MultiOutputClassifier
 from sklearn.utils import InputTags, Tags
 from sklearn.utils.metaestimators import available_if
@@ -16,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from sksetfit.encoder import SetFitEncoder, body_of, encode_texts
 from sksetfit.heads.saved import check_fitted_head
 from sksetfit.heads.strategies import is_multi_label, stack_label_proba
-from sksetfit.inputs.columns import align_columns
+from sksetfit.inputs.scoring import TargetScoreMixin
 from sksetfit.inputs.texts import check_texts
 from sksetfit.persistence.estimator_state import PlainStateMixin, checked_state, plain_state
 
@@ -49,7 +48,7 @@ def _own_head(classifier: Any) -> Any:
     return getattr(classifier, "head_", getattr(classifier, "head", None))
 
 
-class HeadOnEmbeddings(PlainStateMixin, ClassifierMixin):
+class HeadOnEmbeddings(PlainStateMixin, TargetScoreMixin):
     """A classifier of texts whose fit leaves ``classes_``, ``encoder_`` and ``head_``."""
 
     _learned: dict[str, Any]  # the names of all that it leaves, and of which type each is
@@ -68,6 +67,12 @@ class HeadOnEmbeddings(PlainStateMixin, ClassifierMixin):
         -------
         ndarray of shape (n_texts,) or (n_texts, n_labels)
             Labels of ``classes_``; for multi-label targets an indicator matrix, dtype int64.
+
+        Warns
+        -----
+        UserWarning
+            If some texts consist mostly of tokens that the model does not know, as texts in other scripts or emoji
+            can. The other methods warn as well.
         """
         answer = self._predict_with_head("predict", X)
         return answer.astype(np.int64) if answer.ndim == 2 else answer
@@ -107,32 +112,6 @@ class HeadOnEmbeddings(PlainStateMixin, ClassifierMixin):
             As the head has it: one column less dimension for two classes.
         """
         return self._predict_with_head("decision_function", X)
-
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Return the share of texts that are answered right, for several labels per text in all of their labels.
-
-        Parameters
-        ----------
-        X : list, tuple, ndarray, pandas or polars Series, pyarrow array, or frame of one column, of shape (n_texts,)
-            The texts.
-        y : array-like of shape (n_texts,) or (n_texts, n_labels)
-            Their targets. The columns of a frame are found by their names.
-        sample_weight : array-like of shape (n_texts,) or None, default=None
-            How much each text counts.
-
-        Returns
-        -------
-        float
-            The accuracy.
-
-        Raises
-        ------
-        ValueError
-            If the columns of a frame have other names than ``classes_``.
-        """
-        check_is_fitted(self)
-        y = align_columns(y, self.classes_, "y") if is_multi_label(self.head_) else y
-        return float(super().score(X, y, sample_weight))
 
     def _predict_with_head(self, method: str, X: Any) -> NDArray[Any]:
         check_is_fitted(self)

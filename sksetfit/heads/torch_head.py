@@ -12,16 +12,17 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import Tags, column_or_1d
+from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.extmath import softmax
-from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sksetfit.heads.default import resolve
 from sksetfit.heads.torch_head_loss import check_torch_head, loss_of_head
+from sksetfit.inputs.scoring import TargetScoreMixin
+from sksetfit.inputs.targets import target_array
 from sksetfit.inputs.texts import short_repr
 from sksetfit.inputs.training_data import check_sample_weight
 from sksetfit.persistence.estimator_state import PlainStateMixin, checked_state, plain_state
@@ -36,7 +37,7 @@ _LEARNED = {
 }
 
 
-class TorchHead(PlainStateMixin, ClassifierMixin, BaseEstimator):
+class TorchHead(PlainStateMixin, TargetScoreMixin, BaseEstimator):
     """Linear classifier of any loss of torch, which as a head tunes the body as well.
 
     As the ``head`` of a `SetFitClassifier`, its loss is added to the contrastive one while the body is tuned: in each
@@ -176,11 +177,12 @@ class TorchHead(PlainStateMixin, ClassifierMixin, BaseEstimator):
         """
         self._validate_params()
         head = clone(self)  # which knows X while this one stays as it was
-        X, y = validate_data(head, X, y, dtype=[np.float64, np.float32], multi_output=True, ensure_min_samples=2)
+        X = validate_data(head, X, dtype=[np.float64, np.float32], ensure_min_samples=2)
+        y = target_array(y, len(X))
         if (weights := check_sample_weight(sample_weight, len(X))) is not None:
             counted = weights > 0  # a row of weight 0 is as one that is not there
             X, y, weights = X[counted], y[counted], weights[counted]
-        multi_label, classes, indicator = _check_y(y)
+        multi_label, classes, indicator = _classes_of(y)
         n_rows = len(X) if weights is None else weights.sum()
         resolve(head, multi_label=multi_label, n_texts=n_rows, n_classes=len(classes))
         check_torch_head(head, len(classes), multi_label=multi_label, weighted=weights is not None)
@@ -286,15 +288,11 @@ class TorchHead(PlainStateMixin, ClassifierMixin, BaseEstimator):
         return tags
 
 
-def _check_y(y: Any) -> tuple[bool, NDArray[Any], NDArray[np.bool_]]:
+def _classes_of(y: NDArray[Any]) -> tuple[bool, NDArray[Any], NDArray[np.bool_]]:
     """Return whether there are several labels per row, the classes, and which row has which."""
-    kind = type_of_target(y, input_name="y")
-    if kind == "multilabel-indicator":
-        indicator = y.toarray() if hasattr(y, "toarray") else np.asarray(y)
-        return True, np.arange(indicator.shape[1]), indicator.astype(bool)
-    if kind not in {"binary", "multiclass"}:
-        raise ValueError(f"Unknown label type: y must hold one label per row, or 0 and 1 for each, got {kind} targets.")
-    classes, codes = np.unique(column_or_1d(y, warn=True), return_inverse=True)
+    if y.ndim == 2:
+        return True, np.arange(y.shape[1]), y.astype(bool)
+    classes, codes = np.unique(y, return_inverse=True)
     if len(classes) < 2:
         raise ValueError(f"y has a single class, {short_repr(classes[0])}, got one class. A classifier needs two.")
     return False, classes, codes[:, np.newaxis] == np.arange(len(classes))

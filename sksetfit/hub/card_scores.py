@@ -14,6 +14,8 @@ from sksetfit.heads.on_embeddings import HeadOnEmbeddings
 from sksetfit.heads.strategies import is_multi_label
 from sksetfit.hub.card_facts import one_line
 from sksetfit.inputs.columns import align_columns
+from sksetfit.inputs.labels import plain_label
+from sksetfit.inputs.targets import target_array
 from sksetfit.inputs.texts import check_texts, short_repr
 
 
@@ -30,6 +32,7 @@ def evaluate(clf: HeadOnEmbeddings, X: Any, y: Any, scorer: Any, scoring: Any) -
     texts = check_texts(X, "X_test")
     y = align_columns(y, clf.classes_, "y_test") if is_multi_label(clf.head_) else y
     _check_labels(clf, y, len(texts))
+    y = y if is_multi_label(clf.head_) else target_array(y, name="y_test")
     ready: Any = object.__new__(type(clf))  # a shallow copy, without the checks of a saved one
     embeddings = encode_texts(clf.encoder_, texts, clf)
     ready.__dict__.update(
@@ -57,7 +60,7 @@ def _check_labels(clf: HeadOnEmbeddings, y: Any, n_texts: int) -> None:
         if labels.shape[1:] != (len(known),):
             raise ValueError(f"y_test must have a column for each of {short_repr(known)}, got shape {labels.shape}.")
         return
-    unknown = [label for label in dict.fromkeys(labels.ravel().tolist()) if label not in known]
+    unknown = [label for label in dict.fromkeys(map(plain_label, labels.ravel().tolist())) if label not in known]
     if unknown:
         raise ValueError(
             f"y_test has labels that clf was not fitted on: {short_repr(unknown)}; those it knows are "

@@ -11,14 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from sklearn.utils import column_or_1d
 
+from sksetfit.inputs.labels import is_number, label_array, plain_label
 from sksetfit.inputs.texts import (
     as_list,
     check_sequence,
     column_names,
     is_missing,
-    lone_surrogate,
     row_location,
     short_repr,
 )
@@ -65,7 +64,7 @@ def check_targets(y: Any, n_texts: int, *, single_class: bool = False) -> Target
     Parameters
     ----------
     y : array-like of shape (n_texts,), or indicator matrix of shape (n_texts, n_labels)
-        Labels as str, int, bool or object; or a dense, sparse or DataFrame matrix of 0 and 1.
+        Labels as str, int, bool or object; or a dense, sparse or DataFrame matrix of 0 and 1, or a column of its rows.
     n_texts : int
         The number of texts.
     single_class : bool, default=False
@@ -79,15 +78,51 @@ def check_targets(y: Any, n_texts: int, *, single_class: bool = False) -> Target
     TypeError
         If ``y`` is no sequence, or a label is neither str nor number.
     """
+    return targets_of(target_array(y, n_texts), column_names(y), single_class=single_class)
+
+
+def target_array(y: Any, n_rows: int | None = None, name: str = "y") -> NDArray[Any]:
+    """Return one label per row, in an array of their type, or an indicator matrix as int64.
+
+    It is the one rule that all estimators read targets by.
+
+    Parameters
+    ----------
+    y : array-like
+        As in `check_targets`.
+    n_rows : int or None, default=None
+        How many rows there must be; None takes any number.
+    name : str, default="y"
+        What the argument is called in an error.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As of `check_targets`, but classes are not counted.
+    """
     if y is None:
         raise ValueError("This estimator requires y to be passed, but the target y is None.")
-    values = as_labels(y, n_texts)
+    values = as_labels(y, n_rows, name)
     if values.ndim == 1 or values.shape[1] == 1:
-        return _one_label(y, values, single_class=single_class)
-    return _many_labels(y, values)
+        return label_array(y, values)
+    for (i, column), value in np.ndenumerate(values):
+        if not is_number(value) or value not in {0, 1}:
+            _refuse_columns(value, f"{short_repr(value)} at row {i}, column {column}")
+    return values.astype(np.int64)
 
 
-def as_labels(y: Any, n_texts: int, name: str = "y") -> NDArray[np.object_]:
+def targets_of(y: NDArray[Any], names: list[Any] | None = None, *, single_class: bool = False) -> Targets:
+    """Return the targets of what `target_array` returns; ``names`` are those of its columns.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two classes, all indicator columns are constant, or two have one name.
+    """
+    return _one_label(y, single_class=single_class) if y.ndim == 1 else _many_labels(y, names)
+
+
+def as_labels(y: Any, n_texts: int | None = None, name: str = "y") -> NDArray[np.object_]:
     """Return ``y`` as it is, an array of objects in one or two dimensions, none of which is missing.
 
     Raises
@@ -99,12 +134,12 @@ def as_labels(y: Any, n_texts: int, name: str = "y") -> NDArray[np.object_]:
     """
     check_sequence(y, name, of="label")
     values = _as_objects(y, name)
-    if len(values) != n_texts:
+    if n_texts is not None and len(values) != n_texts:
         raise ValueError(
             f"{'X' if name == 'y' else 'X_val'} and {name} must have the same number of rows: found input variables "
             f"with inconsistent numbers of samples [{n_texts}, {len(values)}]."
         )
-    for i, row in enumerate(values.reshape(n_texts, -1)):
+    for i, row in enumerate(values.reshape(len(values), -1)):
         for column, value in enumerate(row):
             if is_missing(value) or (isinstance(value, (float, np.floating)) and np.isinf(value)):
                 names = column_names(y) or range(len(row))
@@ -114,7 +149,7 @@ def as_labels(y: Any, n_texts: int, name: str = "y") -> NDArray[np.object_]:
 
 
 def _as_objects(y: Any, name: str) -> NDArray[np.object_]:
-    """Return ``y`` as an array of objects.
+    """Return ``y`` as an array of objects, a column of rows as a matrix.
 
     In a list of str numpy would make 'nan' of NaN and '1' of 1 before anyone could complain.
     """
@@ -122,7 +157,10 @@ def _as_objects(y: Any, name: str) -> NDArray[np.object_]:
         y = y.toarray()
     if np.ma.is_masked(y):
         y = y.tolist()  # with None where it is masked; as an array it would be read as if it were not
-    rows = y if hasattr(y, "__array__") else as_list(y, name, of="label")
+    names, one_column = column_names(y), y
+    if names is not None and len(names) == 1:
+        one_column = y[names[0]]
+    rows = y if _is_plain_array(one_column) else [_plain_row(row) for row in as_list(one_column, name, of="label")]
     try:
         values = np.asarray(rows, dtype=object)
     except Exception as error:  # arrays that do not fit together, and whatever a foreign array happens to raise
@@ -139,7 +177,25 @@ def _as_objects(y: Any, name: str) -> NDArray[np.object_]:
         raise ValueError(
             f"{name} has no columns: {short_repr(y)}. Pass one label per text, or an indicator matrix of 0 and 1."
         )
-    return values
+    if one_column is not y and values.ndim == 1:
+        values = values[:, np.newaxis]
+    plain: NDArray[np.object_] = np.frompyfunc(plain_label, 1, 1)(values)
+    return plain
+
+
+def _is_plain_array(y: Any) -> bool:
+    """Tell whether numpy reads ``y`` by itself: its columns, or what is no object; of times it would make integers."""
+    kind = getattr(getattr(y, "dtype", None), "kind", "")
+    several = len(getattr(y, "shape", ())) > 1 or column_names(y) is not None
+    return kind not in {"m", "M"} and (several or (isinstance(y, np.ndarray) and kind != "O"))
+
+
+def _plain_row(row: Any) -> Any:
+    """Return a label, or the labels of a row that a tensor or a column holds."""
+    row = plain_label(row)
+    if isinstance(row, np.ndarray):
+        return list(row) if row.dtype.kind in "mM" else row
+    return row.tolist() if getattr(row, "ndim", 0) and hasattr(row, "tolist") else row
 
 
 def _absent(value: Any, where: str, name: str) -> str:
@@ -152,76 +208,19 @@ def _absent(value: Any, where: str, name: str) -> str:
     )
 
 
-def _one_label(y: Any, values: NDArray[np.object_], *, single_class: bool) -> Targets:
-    flat = values.ravel().tolist()
-    for i, label in enumerate(flat):
-        check_label(label, i, first=flat[0])
-    labels = np.asarray(y) if hasattr(y, "__array__") else np.array(values.tolist())
-    if labels.dtype.kind not in "biufU":  # object arrays, and the types of pandas, polars and pyarrow that become them
-        labels = np.array(values.tolist()) if _is_number(flat[0]) else values
-    labels = column_or_1d(labels, warn=True)
+def _one_label(labels: NDArray[Any], *, single_class: bool) -> Targets:
     classes, codes = np.unique(labels, return_inverse=True)
     if len(classes) < 2 and not single_class:
         raise ValueError(
             f"y has a single class, {short_repr(classes[0])}, in all {len(labels)} rows. A classifier needs at least "
-            "two "
-            f"classes, got one class."
+            f"two classes, got one class."
         )
     return Targets(False, labels, classes, codes[:, np.newaxis] == np.arange(len(classes)))
 
 
-_MAKE_STR = "Labels can be made str: [str(label) for label in y]."
-
-
-def check_label(label: Any, i: int, first: Any) -> None:
-    """Raise an error unless a label is one that a classifier takes, and of the kind of the first one."""
-    kind = type(label).__name__
-    if isinstance(label, (list, tuple, set, frozenset, np.ndarray)):
-        raise ValueError(
-            f"y must hold one label per text, or be an indicator matrix of 0 and 1, got a {kind} at row {i}: "
-            f"{short_repr(label)}. You appear to be using a legacy multi-label data representation: "
-            "MultiLabelBinarizer "
-            f"makes an indicator matrix of it."
-        )
-    if not (_is_number(label) or isinstance(label, str)):
-        raise TypeError(
-            f"Unknown label type: y must hold str, int or bool, got {kind} at row {i}: {short_repr(label)}. {_MAKE_STR}"
-        )
-    if _is_number(label) != _is_number(first):
-        raise ValueError(
-            f"y mixes labels of several kinds: {short_repr(first)} at row 0, {short_repr(label)} at row {i}. "
-            f"{_MAKE_STR}"
-        )
-    if _is_number(label) and label != int(label):
-        raise ValueError(
-            f"Unknown label type: y is continuous, got {short_repr(label)} at row {i}. This is a classifier; for "
-            "numbers "
-            f"to be read as classes, cut them into bins, e.g. with KBinsDiscretizer or pandas.cut."
-        )
-    if _is_number(label) and abs(int(label)) >= 2**63:
-        raise ValueError(
-            f"Unknown label type: y holds numbers of more than 64 bits, got {short_repr(label)} at row {i}. {_MAKE_STR}"
-        )
-    if isinstance(label, str) and label.endswith("\0"):
-        raise ValueError(
-            f"y holds a label at row {i} that ends in a NUL character, which numpy drops: {short_repr(label)}."
-        )
-    if isinstance(label, str) and lone_surrogate(label) is not None:
-        raise ValueError(
-            f"y holds a label at row {i} that is no valid Unicode: a lone surrogate in {short_repr(label)}."
-        )
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float, np.integer, np.floating, np.bool_))
-
-
-def _many_labels(y: Any, values: NDArray[np.object_]) -> Targets:
-    for (i, column), value in np.ndenumerate(values):
-        if not _is_number(value) or value not in {0, 1}:
-            _refuse_columns(value, f"{short_repr(value)} at row {i}, column {column}")
-    indicator = values.astype(bool)
-    names = column_names(y) or list(range(indicator.shape[1]))
+def _many_labels(y: NDArray[np.int64], names: list[Any] | None) -> Targets:
+    indicator = y.astype(bool)
+    names = list(range(indicator.shape[1])) if names is None or len(names) != indicator.shape[1] else names
     twice = next((name for i, name in enumerate(names) if name in names[:i]), None)
     if twice is not None:
         raise ValueError(f"y has several columns of the name {twice!r}. Labels need names of their own: rename them.")
@@ -231,7 +230,7 @@ def _many_labels(y: Any, values: NDArray[np.object_]) -> Targets:
             f"Column {names[0]!r} of y is {int(indicator[0, 0])} in all {len(indicator)} rows{every}. At least one "
             f"label must be on some texts and not on others: add such texts."
         )
-    return Targets(True, indicator.astype(np.int64), _label_array(names), indicator)
+    return Targets(True, y, _label_array(names), indicator)
 
 
 def _refuse_columns(value: Any, where: str) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sksetfit.inputs.targets import check_label
+from sksetfit.inputs.labels import check_label, plain_keys
 from sksetfit.inputs.texts import check_texts, short_repr
 
 # The first three stand next to labelled texts, where more bring nothing. Without labelled texts the other five bring
@@ -124,6 +124,7 @@ def make_templated_texts(
 def _named(labels: Any) -> list[tuple[Any, list[str]]]:
     """Return each label with its names, no two of which are the same."""
     if isinstance(labels, Mapping):
+        labels = plain_keys(labels)
         _check_labels(list(labels))
         named = [
             (label, check_texts([texts] if isinstance(texts, str) else texts, f"labels[{label!r}]"))

@@ -22,14 +22,20 @@ _short.maxstring = _short.maxlong = _short.maxother = 60
 
 def short_repr(value: Any) -> str:
     """Return a representation in one line that cannot flood a message, however much ``value`` holds."""
-    value = value.item() if isinstance(value, np.generic) else value
+    is_time = isinstance(value, (np.datetime64, np.timedelta64))  # whose item can be a number of nanoseconds
+    value = value.item() if isinstance(value, np.generic) and not is_time else value
     return " ".join(_short.repr(value).split())
 
 
 def did_you_mean(name: Any, known: Iterable[Any]) -> str:
     """Return a question that names the closest of the known names, with a space before it; "" where none is close."""
-    near = difflib.get_close_matches(str(name), map(str, known), n=1)
-    return f" Did you mean {near[0]!r}?" if near else ""
+    by_text = {str(each): each for each in known}
+    near = difflib.get_close_matches(str(name), by_text, n=1)
+    if not near:
+        return ""
+    meant = by_text[near[0]]
+    of_type = f", of type {type(meant).__name__}" if near[0] == str(name) else ""
+    return f" Did you mean {meant!r}{of_type}?"
 
 
 def both_given(X: Any, y: Any, name: str) -> bool:
@@ -50,6 +56,8 @@ def is_missing(value: Any) -> bool:
     """Tell whether a value is None, NaN, NaT or pandas' NA."""
     if value is None or type(value).__name__ in {"NAType", "NaTType"}:
         return True
+    if isinstance(value, (np.datetime64, np.timedelta64)):
+        return bool(np.isnat(value))
     return isinstance(value, (float, np.floating)) and bool(np.isnan(value))
 
 
@@ -84,22 +92,50 @@ def check_texts(X: Any, name: str = "X") -> list[str]:
     return [_check_text(row, i, name, X) for i, row in enumerate(rows)]
 
 
+# How what is not in memory is brought there: a method that such a container has, and the call. The first that fits.
+_TO_MEMORY = (
+    ("toPandas", "toPandas()"),  # of Spark
+    ("fetchdf", "df()"),  # of DuckDB
+    ("read_all", "read_all()"),  # a RecordBatchReader of pyarrow
+    ("to_table", "to_table()"),  # a dataset of pyarrow
+    ("collect", "collect()"),  # a LazyFrame of polars
+    ("execute", "execute()"),  # of ibis
+)
+
+
+def _way_to_memory(values: Any, name: str) -> str | None:
+    """Return how to compute what is lazy, and None for what is in memory."""
+    if isinstance(values, type):
+        return None
+    if hasattr(values, "__dask_graph__") and values.__dask_graph__() is not None:
+        return f"Compute it first: {name}.compute()."
+    call = next((call for method, call in _TO_MEMORY if callable(getattr(values, method, None))), None)
+    return None if call is None else f"Read it into memory first: {name}.{call}."
+
+
 def check_sequence(values: Any, name: str, of: str) -> None:
-    """Raise TypeError for what has no rows, or has them in no order, with the way to a sequence."""
+    """Raise TypeError for what has no rows, has them in no order or not in memory, with the way to a sequence."""
     kind = type(values).__name__
     if isinstance(values, (str, bytes, bytearray, memoryview)):
         # Of texts a single one makes sense, of labels only the name of a column does.
         way = "Wrap it in a list: [text]." if of == "text" else "Pass the column itself, e.g. table['label']."
         raise TypeError(f"{name} must be a sequence of {of}s, got a single {kind}: {short_repr(values)}. {way}")
+    if (call := _way_to_memory(values, name)) is not None:
+        raise TypeError(f"{name} must be a sequence of {of}s, got {kind}: {short_repr(values)}. {call}")
     sized = hasattr(values, "__len__") or hasattr(values, "__array__")
-    if sized and not isinstance(values, (type, Mapping, Set)) and getattr(values, "shape", None) != ():
+    no_rows = getattr(values, "shape", None) == ()
+    if sized and not isinstance(values, (type, Mapping, Set)) and not no_rows:
         return
-    if isinstance(values, Mapping):
+    if hasattr(values, "data_vars"):
+        way = f"Select the variable of a Dataset that holds the {of}s: {name}[...]."
+    elif isinstance(values, Mapping):
         way = f"Take what it holds, e.g. list({name}.values())."
     elif isinstance(values, Set):
         way = "A set has no order; make it a list first."
-    elif hasattr(values, "collect"):
-        way = f"Collect it first: {name}.collect()."
+    elif no_rows and not isinstance(values, np.generic):
+        way = f"It holds a single value and no rows: pass what it was made of, or [{name}.item()]."
+    elif isinstance(values, Iterable) and hasattr(values, "column_names"):
+        way = f"Make a list of a column first: [row[...] for row in {name}]."
     elif isinstance(values, Iterable) and not sized:
         way = f"Make it a list first: list({name})."
     else:
@@ -138,10 +174,12 @@ def _only_column(X: Any, name: str) -> Any:
 def as_list(values: Any, name: str, of: str) -> list[Any]:
     """Return the rows of a sequence, as Python's own objects where its container knows how."""
     try:
+        if getattr(getattr(values, "dtype", None), "kind", "") in {"m", "M"}:
+            return list(values)  # tolist would make integers of times in nanoseconds
         for to_list in ("to_pylist", "to_list", "tolist"):
             if hasattr(values, to_list):
                 return list(getattr(values, to_list)())
-        return list(values)
+        return np.asarray(values).tolist() if hasattr(values, "__array__") else list(values)
     except Exception as error:  # whatever an object that only looks like a sequence happens to raise
         raise TypeError(
             f"{name} must be a sequence of {of}s, got {type(values).__name__}, whose rows cannot be read "
@@ -175,8 +213,10 @@ def _check_text(row: Any, i: int, name: str, X: Any) -> str:
                 f"{name} holds a text at {row_location(X, i)} that is no valid Unicode: a lone surrogate at character "
                 f"{surrogate} ({row[surrogate]!r}). Decode the source with errors='replace'."
             )
-        return str(row)  # also turns numpy.str_ into a plain str
-    if isinstance(row, bytes):
+        return str.__str__(row)  # a plain str, also of numpy.str_ and of enumerations with a __str__ of their own
+    if getattr(row, "ndim", None) == 0 and not isinstance(row, np.generic):
+        way = "Take the value of each array: row.item()."
+    elif isinstance(row, bytes):
         way = "Decode it first, e.g. row.decode('utf-8')."
     elif isinstance(row, (list, tuple, Set, np.ndarray)):
         way = "Pass a flat sequence; join the parts of a text first, e.g. ' '.join(row)."
@@ -194,36 +234,6 @@ def lone_surrogate(text: str) -> int | None:
     except UnicodeEncodeError as error:
         return error.start
     return None
-
-
-def check_label_texts(label_texts: Mapping[Any, Any], classes: Iterable[Any]) -> dict[Any, list[str]]:
-    """Return ``{label: [texts]}`` for labels that are in ``classes``, each with at least one text.
-
-    Raises
-    ------
-    ValueError
-        If a label is unknown, has no text, or has an empty one.
-    TypeError
-        If the texts of a label are no texts.
-    """
-    known = list(classes)
-    unknown = [label for label in label_texts if label not in known]
-    if unknown:
-        raise ValueError(
-            f"label_texts names labels that y does not have: {short_repr(unknown)}."
-            f"{did_you_mean(unknown[0], known)} The labels of y are {short_repr(known)}."
-        )
-    checked = {
-        label: check_texts([texts] if isinstance(texts, str) else texts, f"label_texts[{label!r}]")
-        for label, texts in label_texts.items()
-    }
-    for label, texts in checked.items():
-        if empty := [row for row, text in enumerate(texts) if not text.strip()]:
-            raise ValueError(
-                f"label_texts[{label!r}] has an empty text at row {empty[0]}. Say what the class is about, or leave "
-                f"the label out of the dict."
-            )
-    return checked
 
 
 def local_random_state(random_state: int | np.random.RandomState | None) -> np.random.RandomState:

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from sklearn.utils.class_weight import compute_sample_weight
 
 from sksetfit.inputs.columns import align_columns
-from sksetfit.inputs.targets import Targets, as_labels, check_targets
+from sksetfit.inputs.labels import check_labels_known, plain_keys
+from sksetfit.inputs.targets import Targets, as_labels, target_array, targets_of
 from sksetfit.inputs.templates import names_only
-from sksetfit.inputs.texts import check_texts, short_repr
+from sksetfit.inputs.texts import check_texts, column_names, short_repr
 
 Weights = NDArray[np.float64]
 SIZES_OF_WEIGHTS = 1e-15, 1e15  # beyond which products and sums in float32 are none any more
@@ -104,7 +105,8 @@ def class_weights(class_weight: Any, targets: Targets) -> Weights | None:
     Raises
     ------
     ValueError
-        If ``class_weight`` names labels that ``y`` does not have, or a weight is no number from 0 on.
+        If ``class_weight`` names labels that ``y`` does not have while others have no weight, or a weight is no number
+        greater than 0.
     """
     if class_weight is None:
         return None
@@ -119,12 +121,8 @@ def class_weights(class_weight: Any, targets: Targets) -> Weights | None:
 
 
 def _checked(class_weight: Mapping[Any, Any], classes: list[Any]) -> list[float]:
-    unknown = [label for label in class_weight if label not in classes]
-    if unknown:
-        raise ValueError(
-            f"class_weight names labels that y does not have: {short_repr(unknown)}. The labels of y are "
-            f"{short_repr(classes)}."
-        )
+    class_weight = plain_keys(class_weight)
+    check_labels_known(class_weight, classes, "class_weight")
     for label, weight in class_weight.items():
         if not isinstance(weight, (int, float, np.number)) or not SIZES_OF_WEIGHTS[0] <= weight <= SIZES_OF_WEIGHTS[1]:
             raise ValueError(
@@ -184,8 +182,9 @@ def check_training_data(X: Any, y: Any, sample_weight: Any = None, class_weight:
         If a column of multi-label targets is constant.
     """
     texts = check_texts(X)
-    targets = check_targets(y, len(texts))
-    _check_order(texts, targets)
+    labels = target_array(y, len(texts))
+    _check_order(texts, labels)
+    targets = targets_of(labels, column_names(y))
     labelled = TrainingData(texts, targets, check_sample_weight(sample_weight, len(texts)))
     rows = rows_with_weight(labelled.weights, labelled.targets)
     labelled = labelled if rows is None else labelled.take(rows)
@@ -223,16 +222,16 @@ def _warn_of_constant(targets: Targets) -> None:
         )
 
 
-def _check_order(texts: list[str], targets: Targets) -> None:
+def _check_order(texts: list[str], labels: NDArray[Any]) -> None:
     """Raise ValueError where the labels look like texts and the texts like labels."""
     n_rows, n_texts = len(texts), len(set(texts))
-    words = not targets.multi_label and isinstance(targets.y[0], str)
-    if words and len(targets.classes) == n_rows >= 4 and n_texts < n_rows:
+    if labels.ndim > 1 or not isinstance(labels[0], str) or n_rows < 4 or n_texts == n_rows:
+        return
+    if len(set(labels.tolist())) == n_rows:
         raise ValueError(
             f"X and y look swapped: y has another label in each of its {n_rows} rows and X only {n_texts} different "
-            f"text{'s' * (n_texts > 1)}, got {short_repr(texts[0])} as the first text and {short_repr(targets.y[0])} "
-            "as its "
-            f"label. Pass the texts first: fit(texts, labels)."
+            f"text{'s' * (n_texts > 1)}, got {short_repr(texts[0])} as the first text and {short_repr(labels[0])} as "
+            f"its label. Pass the texts first: fit(texts, labels)."
         )
 
 

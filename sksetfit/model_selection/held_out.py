@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.base import MetaEstimatorMixin, clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils import Tags, _safe_indexing, get_tags
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import _check_method_params, _num_samples, check_is_fitted
 
+from sksetfit.inputs.scoring import TargetScoreMixin
 from sksetfit.persistence.estimator_state import PlainStateMixin, checked_state, plain_state
 
 Rows = NDArray[np.intp]
@@ -21,7 +22,7 @@ Splits = list[tuple[Rows, Rows]]
 Answers = tuple[NDArray[Any], ...]
 
 
-class HeldOutMixin(PlainStateMixin, ClassifierMixin, MetaEstimatorMixin):
+class HeldOutMixin(PlainStateMixin, TargetScoreMixin, MetaEstimatorMixin):
     """A meta-estimator with the parameters ``estimator``, ``cv`` and ``n_jobs``, which has learned ``estimator_``.
 
     ``_learned`` names what else it has learned and of which types, and ``_check_learned`` looks at it in a file.

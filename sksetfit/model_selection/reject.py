@@ -13,6 +13,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, RealNotInt, St
 from sklearn.utils.metadata_routing import _raise_for_params, process_routing
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
+from sksetfit.inputs.labels import plain_label
 from sksetfit.inputs.targets import Targets
 from sksetfit.inputs.texts import short_repr
 from sksetfit.model_selection.held_out import HeldOutMixin, likeliest_labels
@@ -285,7 +286,7 @@ class RejectClassifier(HeldOutMixin, BaseEstimator):
 def _reject_label(given: str | int | None, classes: NDArray[Any]) -> str | int:
     """Return the label for what is not answered, of the classes' own kind."""
     are_words = all(isinstance(label, str) for label in classes.tolist())
-    label = ("not sure" if are_words else -1) if given is None else given
+    label = ("not sure" if are_words else -1) if given is None else plain_label(given)
     kind, example = ("a str", "not sure") if are_words else ("a whole number", -1)
     if isinstance(label, str) != are_words:
         raise TypeError(

@@ -113,8 +113,6 @@ def _check_both(targets: Targets, checked: NDArray[np.bool_], rows: Rows, which:
 
 def check_one_label(y: Any, n_texts: int, known: Any) -> Targets:
     """Return the targets, of one label per row; of a single class only where those of the estimator are known."""
-    if np.iscomplexobj(y):  # of which scikit-learn's checks want a ValueError
-        raise ValueError("Complex data not supported: y must hold str, int or bool. Take the real part.")
     targets = check_targets(y, n_texts, single_class=known is not None)
     if targets.multi_label:
         raise ValueError(

@@ -18,7 +18,7 @@ from sklearn.utils.validation import _check_method_params, _num_samples, check_i
 
 from sksetfit.inputs.columns import align_columns
 from sksetfit.inputs.targets import Targets, check_targets
-from sksetfit.inputs.texts import local_random_state
+from sksetfit.inputs.texts import column_names, local_random_state
 from sksetfit.model_selection.held_out import HeldOutMixin, label_probabilities
 from sksetfit.model_selection.scoring import check_scorer
 from sksetfit.model_selection.splits import message_of_few, multi_label_splits
@@ -173,6 +173,7 @@ class MultiLabelThresholdClassifier(HeldOutMixin, BaseEstimator):
         known = self._classes_before()
         y = y if known is None else align_columns(y, known, "y")
         targets = _check_multi_label(y, _num_samples(X))
+        y = targets.y if column_names(y) is None else y  # a column of rows is a matrix to no other estimator
         routed = process_routing(self, "fit", **params)
         rng = local_random_state(self.random_state)
         splits, few = multi_label_splits(self.cv, X, y, targets, rng, **routed.splitter.split)
@@ -217,31 +218,6 @@ class MultiLabelThresholdClassifier(HeldOutMixin, BaseEstimator):
             1 where the probability is at the threshold of the label or above.
         """
         return (self.predict_proba(X) >= self.thresholds_).astype(np.int64)
-
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Return the share of rows that are answered right in all labels.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_rows,) or (n_rows, n_features)
-            Whatever the estimator takes.
-        y : indicator matrix of shape (n_rows, n_labels)
-            Their targets. The columns of a frame are found by their names.
-        sample_weight : array-like of shape (n_rows,) or None, default=None
-            How much each row counts.
-
-        Returns
-        -------
-        float
-            The accuracy.
-
-        Raises
-        ------
-        ValueError
-            If the columns of a frame have other names than ``classes_``.
-        """
-        check_is_fitted(self)
-        return float(super().score(X, align_columns(y, self.classes_, "y"), sample_weight))
 
     def predict_proba(self, X: Any) -> Probabilities:
         """Return the probability of each label for each row, as the fitted estimator has it.

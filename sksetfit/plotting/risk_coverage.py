@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
+from sksetfit.inputs.targets import target_array
 from sksetfit.inputs.texts import column_names, short_repr
 from sksetfit.plotting.axes import AxesMixin
 
@@ -171,11 +172,11 @@ class RiskCoverageDisplay(AxesMixin):
         """
         check_matplotlib_support(f"{cls.__name__}.from_predictions")
         names = column_names(y_proba) or []
-        y_true, y_proba = column_or_1d(y_true), check_array(y_proba, input_name="y_proba")
+        y_true, y_proba = column_or_1d(target_array(y_true, name="y_true")), check_array(y_proba, input_name="y_proba")
         check_consistent_length(y_true, y_proba)
         if labels is None:
             labels = names if set(names) >= set(y_true.tolist()) else np.unique(y_true)
-        columns = column_or_1d(labels)
+        columns = column_or_1d(target_array(labels, name="labels"))
         if set(names) == set(columns.tolist()):
             y_proba = y_proba[:, [names.index(label) for label in columns.tolist()]]
         if len(columns) != y_proba.shape[1]:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from sksetfit.body.model import Body
 from sksetfit.body.state import body_from_state
+from sksetfit.body.unread import UnreadTexts
 
 MOST_RECENT_BYTES = 2**25  # of embeddings: those of 20,000 texts in 384 dimensions
 
@@ -125,12 +126,14 @@ class LazyBody:
             if self._body is not None:
                 self._body.to(device)
 
-    def encode(self, texts: Sequence[str], precision: str = "float32") -> NDArray[np.float32]:
-        """Return the embeddings of texts, as `Body.encode` does."""
+    def encode(
+        self, texts: Sequence[str], precision: str = "float32", unread: UnreadTexts | None = None
+    ) -> NDArray[np.float32]:
+        """Return the embeddings of texts, as `Body.encode` does. Those at hand were counted when they were read."""
         key = key_of(self.name, precision, list(texts))
         embeddings = _recent.get(key)
         if embeddings is None:
-            embeddings = self.built().encode(texts, precision)
+            embeddings = self.built().encode(texts, precision, unread)
             _recent.put(key, embeddings)
         return embeddings.copy()  # the caller's own
 

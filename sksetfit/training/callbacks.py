@@ -45,7 +45,7 @@ N_SCORINGS = 10  # of the steps that are planned, besides one of the body as it 
 
 
 class TrainingResult(NamedTuple):
-    """What a training has made: body, label texts that took part, plan, loss of each step, and scorings."""
+    """What a training has made: body, label texts that took part, plan, loss of each step, scorings, and warnings."""
 
     body: Any
     label_texts: dict[Any, list[str]]
@@ -53,6 +53,7 @@ class TrainingResult(NamedTuple):
     loss_curve: NDArray[np.float64]
     validation_steps: NDArray[np.int64]
     validation_scores: NDArray[np.float64]
+    warnings: tuple[str, ...] = ()  # of texts that cannot be read
 
 
 @dataclass

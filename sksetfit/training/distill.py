@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -21,6 +22,7 @@ from sksetfit.body.layers import with_fewer_layers
 from sksetfit.body.loading import load_body
 from sksetfit.body.model import Body, distinct
 from sksetfit.body.static import STATIC, StaticBody, last_normalize, of_seen_tokens, static_body_of
+from sksetfit.body.unread import UnreadTexts
 from sksetfit.body.windows import Tokens
 from sksetfit.training.callbacks import ProgressBar, TrainingCallback, TrainingResult, TrainingState
 from sksetfit.training.gradients import LossOfBatch
@@ -92,6 +94,10 @@ def _same_tokens(
     """
     windows = student.tokenize(texts, None if model in (None, STATIC) else "truncate")
     student.n_long_texts = windows.n_long
+    unread = UnreadTexts()
+    unread.add(texts, windows)
+    if unread.message is not None:
+        warnings.warn(unread.message, UserWarning, stacklevel=2)
     if model is None:
         return windows.tokens, teacher.encode_tokens(windows.tokens)
     if model == STATIC:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, Protocol
@@ -17,6 +18,8 @@ from sksetfit.body.loading import load_body
 from sksetfit.body.model import Body
 from sksetfit.body.source import model_fingerprint
 from sksetfit.body.state import body_to_state
+from sksetfit.body.unread import UnreadTexts, same_tokens_message
+from sksetfit.body.windows import Windows
 from sksetfit.inputs.label_texts import candidate_label_texts, label_rows, names_are_informative
 from sksetfit.inputs.texts import local_random_state, merge_duplicates
 from sksetfit.inputs.training_data import TrainingData
@@ -94,6 +97,8 @@ def _train(
     label_texts, anchors = _chosen_label_texts(config, data, candidates, frozen)
     texts, indicator, weights = _with_label_texts(data, label_texts)
     windows = body.tokenize(texts)
+    n_own = len(set(data.texts)) if config.label_texts == "auto" else len(texts)  # the others are made of names
+    messages = _warn_of_unread(texts, windows, indicator, n_own)
     body.n_long_texts = max(body.n_long_texts, windows.n_long)  # a warm start has seen others
     warm = initial_body is not None
     n_classes = indicator.shape[1]
@@ -122,7 +127,7 @@ def _train(
     if plan.n_steps:
         check_not_collapsed(spread_before, spread(body, some), plan.learning_rate)
     trim_memory()
-    return state.result()
+    return state.result()._replace(warnings=messages)
 
 
 def _train_cached(
@@ -149,8 +154,10 @@ def _train_cached(
     of_callbacks = [callback.key for callback in callbacks if callback.key is not None]
     others = of_callbacks, None if head_loss is None else head_loss.key
     key = key_of(plain, examples, others, versions())
+    is_new = []
 
     def compute() -> tuple[TrainingResult, bool]:
+        is_new.append(True)
         result = _train(config, data, candidates, None, callbacks, head_loss)
         described_body = {"name": result.body.name, "state": body_to_state(result.body)}
         return result._replace(body=described_body), not any(callback.stopped for callback in callbacks)
@@ -161,8 +168,21 @@ def _train_cached(
     if not isinstance(result, TrainingResult):
         raise ValueError(f"memory={config.memory!r} holds something else under the key of this tuning: clear it.")
     body = LazyBody(**result.body, device=chosen_device(config.device))
-    curves: Any = [np.array(each) for each in result[3:]]  # copies, of what may be mapped from the memory's file
+    for message in () if is_new else result.warnings:
+        warnings.warn(message, UserWarning, stacklevel=2)
+    curves: Any = (result.loss_curve, result.validation_steps, result.validation_scores)
+    curves = map(np.array, curves)  # copies, of what may be mapped from the memory's file
     return TrainingResult(body, result.label_texts, result.plan, *curves)
+
+
+def _warn_of_unread(texts: list[str], windows: Windows, indicator: NDArray[np.bool_], n_own: int) -> tuple[str, ...]:
+    """Warn of the caller's texts that the body cannot read, and of any it cannot tell apart; return the warnings."""
+    unread = UnreadTexts()
+    unread.add(texts[:n_own], windows)
+    messages = tuple(filter(None, [unread.message, same_tokens_message(texts, windows, indicator)]))
+    for message in messages:
+        warnings.warn(message, UserWarning, stacklevel=2)
+    return messages
 
 
 def _loaded(config: TrainingConfig) -> Body:

@@ -26,12 +26,40 @@ def test_labels_that_are_words_become_texts():
         ["a", "b"],
         ["class_1", "class_2"],
         ["level 1", "level 2"],
-        ["good", "2"],
+        ["Billing", "billing"],
         ["late_delivery", "late delivery"],
     ],
 )
 def test_labels_that_say_nothing_become_no_texts(labels):
     assert texts_of(labels) == {}
+
+
+@pytest.mark.parametrize("odd", ["2", "R&D", "5G", "C", "n/a", "Q&A", "e\u0301", "👍", 7])
+def test_labels_without_a_word_go_without_texts(odd):
+    assert list(texts_of(["delivery", odd, "sign-in"])) == ["delivery", "sign-in"]
+
+
+def test_labels_that_differ_by_a_number_go_without_texts():
+    assert list(texts_of(["level 1", "level 2", "delivery", "sign-in"])) == ["delivery", "sign-in"]
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        ["देर", "दूर"],  # Hindi: the same letters with other vowels
+        ["की", "की बात"],
+        ["ผา", "ผี"],  # Thai
+        ["好", "坏"],  # Chinese: one character is a word
+        ["돈", "집"],  # Korean
+        ["ねこ", "いぬ"],  # Japanese
+        ["caf\u00e9", "cafe"],
+    ],
+)
+def test_words_of_every_script_become_texts(labels):
+    texts = texts_of(labels)
+    assert list(texts) == labels
+    assert texts[labels[0]][0] == labels[0]
+    assert not set(texts[labels[0]]) & set(texts[labels[1]])
 
 
 @pytest.mark.parametrize("labels", [["Größe", "Farbe"], ["доставка", "возврат"], ["sci/tech", "AT&T"]])
@@ -42,6 +70,24 @@ def test_words_of_any_language_are_words(labels):
 def test_none_is_none_and_a_dict_is_taken_as_it_is():
     assert candidate_label_texts(None, np.array(["good", "bad"])) == {}
     assert candidate_label_texts({"good": "fine"}, np.array(["good", "bad"])) == {"good": ["fine"]}
+
+
+def test_a_dict_may_name_more_labels_than_a_fold_has():
+    label_texts = {"good": "fine", "bad": "poor", "rare": "seldom"}
+    assert candidate_label_texts(label_texts, np.array(["good", "bad"])) == {"good": ["fine"], "bad": ["poor"]}
+
+
+@pytest.mark.parametrize(
+    ("label_texts", "classes", "meant"),
+    [
+        ({"0": "a", 1: "b"}, [0, 1], "0, of type int"),
+        ({0: "a", "1": "b"}, ["0", "1"], "'0', of type str"),
+        ({"goood": "a", "bad": "b"}, ["bad", "good"], "'good'"),
+    ],
+)
+def test_a_misspelt_label_gets_a_suggestion_that_works(label_texts, classes, meant):
+    with pytest.raises(ValueError, match=f"Did you mean {meant}\\?"):
+        candidate_label_texts(label_texts, np.array(classes))
 
 
 def test_label_rows_are_rows_of_one_label():

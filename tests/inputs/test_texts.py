@@ -5,6 +5,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+import torch
 from scipy import sparse
 from sklearn.exceptions import DataConversionWarning
 
@@ -18,8 +19,9 @@ from bad_inputs import (
     assert_refused,
     named,
 )
+from sksetfit.inputs.label_texts import check_label_texts
 from sksetfit.inputs.targets import check_targets
-from sksetfit.inputs.texts import check_label_texts, check_texts, merge_duplicates
+from sksetfit.inputs.texts import check_texts, merge_duplicates
 
 CONTAINERS = {
     "list": list,
@@ -61,6 +63,72 @@ def test_every_container_gives_the_same_list_of_texts(container):
     assert {type(text) for text in texts} == {str}
 
 
+class Relation:
+    """What is lazy: a sized thing with columns, and the method that gives its rows."""
+
+    columns = ("text",)
+    shape = (4, 1)
+
+    def __init__(self, methods):
+        for method in methods:
+            setattr(self, method, lambda: pd.DataFrame({"text": TEXTS}))
+
+    def __len__(self):
+        return 4
+
+
+LAZY = {
+    "duckdb": lambda: Relation(["fetchdf", "df"]),
+    "ibis": lambda: Relation(["execute"]),
+    "spark": lambda: Relation(["toPandas", "collect"]),
+    "polars": lambda: pl.LazyFrame({"text": TEXTS}),
+    "pyarrow reader": lambda: pa.table({"text": TEXTS}).to_reader(),
+    "pyarrow dataset": lambda: pytest.importorskip("pyarrow.dataset").dataset(pa.table({"text": TEXTS})),
+    "dask Series": lambda: dask_frame()["text"],
+    "dask frame": lambda: dask_frame(),
+    "dask array": lambda: pytest.importorskip("dask.array").from_array(np.array(TEXTS)),
+    "dask delayed": lambda: pytest.importorskip("dask").delayed(TEXTS),
+}
+
+
+def dask_frame():
+    return pytest.importorskip("dask.dataframe").from_pandas(pd.DataFrame({"text": TEXTS}), npartitions=2)
+
+
+@pytest.mark.parametrize("make", named(LAZY))
+def test_the_advice_for_what_is_not_in_memory_works(make):
+    X = make()
+    for name, read in {"X": check_texts, "y": lambda y: check_targets(y, 4)}.items():
+        with pytest.raises(TypeError, match=rf"^{name} must be a sequence of (text|label)s, got .* first: ") as raised:
+            read(X)
+        call = str(raised.value).rpartition(" first: ")[2].rstrip(".")
+        assert call.startswith(f"{name}.")
+    assert check_texts(eval(call, {"y": X})) == TEXTS
+
+
+class Labelled:
+    """An array with names of its own, as of xarray: it has `__array__` and no `tolist`."""
+
+    def __init__(self, values):
+        self.values = values
+        self.shape, self.ndim, self.dtype = values.shape, values.ndim, values.dtype
+
+    def __array__(self, dtype=None, copy=None):
+        return np.asarray(self.values, dtype=dtype)
+
+    def __len__(self):
+        return len(self.values)
+
+    def __iter__(self):
+        return map(Labelled, map(np.array, self.values))
+
+
+def test_an_array_of_another_library_is_read_as_an_array():
+    assert check_texts(Labelled(np.array(TEXTS))) == TEXTS
+    assert check_targets(Labelled(np.array(LABELS)), 4).y.tolist() == LABELS
+    assert check_targets(Labelled(INDICATOR), 4).y.tolist() == INDICATOR.tolist()
+
+
 def test_the_caller_s_list_is_copied():
     texts = ["a", "b"]
     assert check_texts(texts) is not texts
@@ -82,6 +150,35 @@ LABEL_CONTAINERS = {name: container for name, container in CONTAINERS.items() if
     "pandas categorical Series with an unused category": lambda labels: pd.Categorical(labels, ["z", "b", "a"]),
     "polars Enum": lambda labels: pl.Series(labels, dtype=pl.Enum(["b", "a"])),
 }
+
+
+ROWS = INDICATOR.tolist()
+COLUMNS_OF_ROWS = {
+    "list": ROWS,
+    "Series of lists": pd.Series(ROWS),
+    "Series of arrays": pd.Series([np.array(row) for row in ROWS]),
+    "Series of tuples": pd.Series([tuple(row) for row in ROWS]),
+    "Series of bool": pd.Series([[bool(value) for value in row] for row in ROWS]),
+    "Series of Arrow lists": pd.Series(ROWS, dtype=pd.ArrowDtype(pa.list_(pa.int64()))),
+    "frame of one column": pd.DataFrame({"y": ROWS}),
+    "object array": np.array([*ROWS, None], dtype=object)[:-1],
+    "list of arrays": [np.array(row) for row in ROWS],
+    "list of tensors": [torch.tensor(row) for row in ROWS],
+    "polars": pl.Series(ROWS),
+    "polars array": pl.Series(ROWS, dtype=pl.Array(pl.Int64, 2)),
+    "polars frame of one column": pl.DataFrame({"y": ROWS}),
+    "pyarrow": pa.array(ROWS),
+    "pyarrow chunks": pa.chunked_array([ROWS[:1], ROWS[1:]]),
+    "pyarrow table of one column": pa.table({"y": ROWS}),
+}
+
+
+@pytest.mark.parametrize("y", named(COLUMNS_OF_ROWS))
+def test_a_column_of_rows_is_an_indicator_matrix(y):
+    targets = check_targets(y, 4)
+    assert targets.multi_label
+    np.testing.assert_array_equal(targets.y, INDICATOR)
+    assert targets.classes.tolist() == [0, 1]
 
 
 @pytest.mark.parametrize("container", named(LABEL_CONTAINERS))

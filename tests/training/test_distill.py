@@ -1,4 +1,5 @@
 import random
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -185,7 +186,9 @@ ODD = {
 
 @pytest.mark.parametrize("case", ODD)
 def test_odd_texts_are_learned_from(teacher, model, case):
-    student, losses = learned(teacher, ODD[case], model=model, batch_size=100)
+    unknown = pytest.warns(UserWarning, match="2 of 2 distinct texts consist mostly of tokens that the model does not")
+    with unknown if case == "unknown words" else nullcontext():
+        student, losses = learned(teacher, ODD[case], model=model, batch_size=100)
     assert len(losses) == 3
     assert np.isfinite(losses).all()
     assert np.isfinite(student.encode([*ODD[case], *NEW])).all()

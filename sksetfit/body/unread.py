@@ -1,0 +1,118 @@
+"""What a body cannot read of texts: counted where they are tokenised, and said once per call."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Encoding, Tokenizer
+
+from sksetfit.body.windows import Windows
+from sksetfit.inputs.texts import short_repr
+
+# Shares of the distinct texts. Large data sets have a few texts of emoji, and a few labelled differently that differ
+# in case only: 0.01 and 0.08 % of them at most in eight public sets, read by MiniLM.
+MIN_SHARE_OF_UNKNOWN, MIN_SHARE_OF_SAME_TOKENS = 0.001, 0.02
+MULTILINGUAL = "model='sentence-transformers/paraphrase-multilingual-MiniLM-L12-v2'"
+
+
+def unknown_token(tokenizer: Tokenizer) -> int | None:
+    """Return the token that stands for what a tokenizer does not know, None where it has none."""
+    name: str | None = getattr(tokenizer.model, "unk_token", None)
+    names = ["<unk>", "[UNK]"] if name is None else [name]  # a Unigram model does not name it
+    return next((token for token in map(tokenizer.token_to_id, names) if token is not None), None)
+
+
+def is_mostly_unknown(tokenizer: Tokenizer, unknown: int, pieces: Sequence[Encoding], n_prompt_characters: int) -> bool:
+    """Tell whether a text has more unknown tokens than such with a letter or digit, prompt and special ones aside."""
+    n_unknown = n_known = 0
+    for piece in pieces:
+        for id_, special, (_, end) in zip(piece.ids, piece.special_tokens_mask, piece.offsets, strict=True):
+            if special or end <= n_prompt_characters != 0:
+                continue
+            n_unknown += id_ == unknown
+            n_known += id_ != unknown and any(map(str.isalnum, tokenizer.id_to_token(id_) or ""))
+    return n_unknown > n_known
+
+
+class UnreadTexts:
+    """Counts of the distinct texts of a call.
+
+    Attributes
+    ----------
+    n_texts : int
+        All of them.
+    n_unknown : int
+        Those of which most tokens are unknown.
+    n_cut : int
+        Those whose last tokens are not read.
+    """
+
+    def __init__(self) -> None:
+        self.n_texts = self.n_unknown = self.n_cut = 0
+        self._examples: list[str] = []
+
+    def add(self, texts: Sequence[str], windows: Windows) -> None:
+        """Count texts that have been tokenised, the first ones of ``windows``."""
+        unknown = [text for text in windows.unknown if text < len(texts)]
+        self.n_texts += len(texts)
+        self.n_unknown += len(unknown)
+        self.n_cut += sum(text < len(texts) for text in windows.cut)
+        self._examples += [texts[text] for text in unknown[: 2 - len(self._examples)]]
+
+    @property
+    def message(self) -> str | None:
+        """What to warn of, None where all texts can be read."""
+        if not self.n_unknown or self.n_unknown < MIN_SHARE_OF_UNKNOWN * self.n_texts:
+            return None
+        return (
+            f"{self.n_unknown} of {self.n_texts} distinct texts consist mostly of tokens that the model does not know, "
+            f"for example {_listed(self._examples)}. Their embeddings, and what is predicted from them, say little. "
+            f"Take a model whose tokenizer has these characters: a multilingual one such as {MULTILINGUAL}, or one "
+            f"that was trained on such texts."
+        )
+
+    def report(self, verbose: int) -> None:
+        """Warn of texts that are mostly unknown, and with ``verbose`` print how many are cut."""
+        if verbose and self.n_cut:
+            print(f"[sksetfit] {self.n_cut} of {self.n_texts} distinct texts are cut: the model reads less than all")
+        if self.message is not None:
+            warnings.warn(self.message, UserWarning, stacklevel=5)
+
+
+def same_tokens_message(texts: Sequence[str], windows: Windows, indicator: NDArray[np.bool_]) -> str | None:
+    """Return what to warn of where distinct texts of different classes become the same tokens, else None.
+
+    Parameters
+    ----------
+    texts : sequence of str
+        Distinct texts.
+    windows : Windows
+        Their tokens. Texts that are cut are left out.
+    indicator : ndarray of shape (n_texts, n_classes), dtype bool
+    """
+    first_of: dict[bytes, int] = {}
+    same: dict[int, int] = {}  # a text, and the first of another class with its tokens
+    cut = set(windows.cut)
+    for text, rows in enumerate(windows.rows):
+        if text in cut:
+            continue
+        first = first_of.setdefault(b"|".join(windows.tokens[row].tobytes() for row in rows), text)
+        if first != text and (indicator[first] != indicator[text]).any():
+            same[text] = first
+    n_same = len(same.keys() | same.values())
+    if n_same < max(2, MIN_SHARE_OF_SAME_TOKENS * len(texts)):
+        return None
+    text, first = next(iter(same.items()))
+    return (
+        f"{n_same} of {len(texts)} distinct texts become the same tokens as a text of another class, for example "
+        f"{_listed([texts[first], texts[text]])}: no classifier can tell them apart. Take a model whose tokenizer "
+        f"keeps the difference: a multilingual one such as {MULTILINGUAL} for capital letters, accents and other "
+        f"scripts."
+    )
+
+
+def _listed(texts: Sequence[str]) -> str:
+    return " and ".join(map(short_repr, texts))

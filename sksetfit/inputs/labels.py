@@ -1,0 +1,191 @@
+"""What a label may be, and the array that the labels of a classifier become."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils import column_or_1d
+
+from sksetfit.inputs.texts import did_you_mean, lone_surrogate, short_repr
+
+# In an array of str, numpy gives each label four bytes for each character of the longest. Where that is longer than any
+# name, in characters, and the array larger than this, labels are kept as objects.
+WIDE, MAX_BYTES_OF_WIDE = 256, 2**24
+
+_MAKE_STR = "Labels can be made str: [str(label) for label in y]."
+# A row of an indicator matrix as text, as a CSV file holds it: "[1, 0]", or "[1 0]" of a numpy array.
+_WRITTEN_ROW = re.compile(r"\s*[\[(]\s*[01]\.?(?:(?:\s*,\s*|\s+)[01]\.?)+\s*,?\s*[\])]\s*")
+
+
+def plain_label(label: Any) -> Any:
+    """Return a label as Python's own str, int or float, and the value of an array without dimensions.
+
+    Subclasses such as enumerations have a ``__str__`` and a ``__hash__`` of their own: numpy would take the former for
+    the label, and no dict would find it by the latter.
+    """
+    if isinstance(label, str):
+        return str.__str__(label)
+    if isinstance(label, bool | np.generic):
+        return label
+    if isinstance(label, int):
+        return int.__int__(label)
+    if isinstance(label, float):
+        return float.__float__(label)
+    if getattr(label, "ndim", None) == 0 and hasattr(label, "item"):
+        return label[()] if isinstance(label, np.ndarray) else label.item()
+    return label
+
+
+def plain_keys(by_label: Mapping[Any, Any]) -> dict[Any, Any]:
+    """Return a dict of labels with plain labels as keys."""
+    return {plain_label(label): value for label, value in by_label.items()}
+
+
+def check_labels_known(by_label: Mapping[Any, Any], classes: list[Any], name: str) -> None:
+    """Raise ValueError if a dict names unknown labels while a class is not in it, which is then likely a misspelling.
+
+    As in scikit-learn, a dict may name more classes than ``y`` has if it names all of these: a fold of a
+    cross-validation can lack a rare class.
+    """
+    unknown = [label for label in by_label if label not in classes]
+    lacking = [label for label in classes if label not in by_label]
+    if not unknown or not lacking:
+        return
+    raise ValueError(
+        f"{name} names labels that y does not have: {short_repr(unknown)}.{did_you_mean(unknown[0], lacking)} The "
+        f"labels of y are {short_repr(classes)}. A dict may name further labels only if it names all of y."
+    )
+
+
+def is_number(value: Any) -> bool:
+    """Tell whether a value is a number or a bool."""
+    is_duration = isinstance(value, np.timedelta64)  # which numpy counts among the integers
+    return isinstance(value, (int, float, np.integer, np.floating, np.bool_)) and not is_duration
+
+
+def check_label(label: Any, i: int, first: Any) -> None:
+    """Raise an error unless a label is one that a classifier takes, and of the kind of the first one."""
+    kind = type(label).__name__
+    if isinstance(label, (list, tuple, set, frozenset, np.ndarray)):
+        raise ValueError(
+            f"y must hold one label per text, or be an indicator matrix of 0 and 1, got a {kind} at row {i}: "
+            f"{short_repr(label)}. You appear to be using a legacy multi-label data representation: "
+            f"MultiLabelBinarizer makes an indicator matrix of it."
+        )
+    if isinstance(label, bytes):
+        raise TypeError(
+            f"Unknown label type: y must hold str, int or bool, got bytes at row {i}: {short_repr(label)}. Decode "
+            f"them: pandas.Series(y).str.decode('utf-8')."
+        )
+    if isinstance(label, (complex, np.complexfloating)):
+        raise ValueError(
+            f"Complex data not supported: y must hold str, int or bool, got {kind} at row {i}: {short_repr(label)}. "
+            f"{_MAKE_STR}"
+        )
+    if not (is_number(label) or isinstance(label, str)):
+        raise TypeError(
+            f"Unknown label type: y must hold str, int or bool, got {kind} at row {i}: {short_repr(label)}. {_MAKE_STR}"
+        )
+    if is_number(label) != is_number(first):
+        raise ValueError(
+            f"y mixes labels of several kinds: {short_repr(first)} at row 0, {short_repr(label)} at row {i}. "
+            f"{_MAKE_STR}"
+        )
+    if isinstance(label, str):
+        _check_characters(label, i)
+    else:
+        _check_number(label, i)
+
+
+def _check_number(label: Any, i: int) -> None:
+    if label != int(label):
+        raise ValueError(
+            f"Unknown label type: y is continuous, got {short_repr(label)} at row {i}. This is a classifier; for "
+            f"numbers to be read as classes, cut them into bins, e.g. with KBinsDiscretizer or pandas.cut."
+        )
+    if abs(int(label)) >= 2**63:
+        raise ValueError(
+            f"Unknown label type: y holds numbers of more than 64 bits, got {short_repr(label)} at row {i}. {_MAKE_STR}"
+        )
+
+
+def _check_characters(label: str, i: int) -> None:
+    if label.endswith("\0"):
+        raise ValueError(
+            f"y holds a label at row {i} that ends in a NUL character, which numpy drops: {short_repr(label)}."
+        )
+    if lone_surrogate(label) is not None:
+        raise ValueError(
+            f"y holds a label at row {i} that is no valid Unicode: a lone surrogate in {short_repr(label)}."
+        )
+
+
+def label_array(y: Any, values: NDArray[np.object_]) -> NDArray[Any]:
+    """Return one label per row as an array of str, numbers or objects.
+
+    Parameters
+    ----------
+    y : array-like
+        What the caller passed; an array of numbers keeps its dtype.
+    values : ndarray of shape (n_rows,) or (n_rows, 1), dtype object
+        Its labels.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If a label is none that a classifier takes, or they are of several kinds.
+
+    Warns
+    -----
+    DataConversionWarning
+        If ``values`` has two dimensions.
+    """
+    flat = values.ravel().tolist()
+    for i, label in enumerate(flat):
+        check_label(label, i, first=flat[0])
+    if flat and isinstance(flat[0], str):
+        _check_not_written(flat)
+        labels = _strings(y, values)
+    else:
+        labels = _numbers(y, flat).reshape(values.shape)
+    array: NDArray[Any] = column_or_1d(labels, warn=True)
+    return array
+
+
+def _strings(y: Any, values: NDArray[np.object_]) -> NDArray[Any]:
+    """Return str of a list or an array of them as such an array, unless it would be large; all others as objects."""
+    width = max(map(len, values.ravel().tolist()))
+    if width > WIDE and 4 * width * len(values) > MAX_BYTES_OF_WIDE:
+        return values
+    dtype = getattr(y, "dtype", None)
+    if isinstance(dtype, np.dtype) and dtype.kind == "U":
+        return np.asarray(y)
+    return values if hasattr(y, "__array__") else np.array(values.tolist())
+
+
+def _numbers(y: Any, flat: list[Any]) -> NDArray[Any]:
+    """Return numbers in the dtype of their container, or else in one that keeps different numbers apart."""
+    if hasattr(y, "__array__"):
+        with suppress(Exception):  # of an array on a GPU, for example, whose rows have been read in another way
+            own = np.asarray(y)
+            if own.dtype.kind in "biuf":
+                return own
+    labels = np.array(flat)
+    whole = [int(label) for label in flat]
+    if labels.dtype.kind == "f" and list(map(int, labels.tolist())) != whole:  # float64 merges integers above 2**53
+        labels = np.array(whole, dtype=np.int64)
+    return labels
+
+
+def _check_not_written(flat: list[str]) -> None:
+    if not _WRITTEN_ROW.fullmatch(flat[0]) or not all(map(_WRITTEN_ROW.fullmatch, set(flat))):
+        return
+    raise ValueError(
+        f"y holds rows of an indicator matrix as text, got {short_repr(flat[0])} at row 0. Make numbers of them: "
+        f"np.array([label.strip('[]() ').replace(',', ' ').split() for label in y], dtype=float)."
+    )
