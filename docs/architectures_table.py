@@ -15,7 +15,7 @@ def main() -> None:
     sys.path.insert(0, str(ROOT / "tests"))
     from conftest import write_tiny_model, write_tiny_model_of_kind
 
-    spec = importlib.util.spec_from_file_location("table", ROOT / "tests" / "body" / "test_architectures.py")
+    spec = importlib.util.spec_from_file_location("table", ROOT / "tests" / "body" / "saving" / "test_architectures.py")
     table = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(table)
     rows = []

@@ -374,7 +374,7 @@ class SetFitEncoder(
 
     def __getstate__(self) -> dict[str, Any]:
         if "_tuned" in vars(self):
-            from sksetfit.body.state import check_listed
+            from sksetfit.body.saving.state import check_listed
 
             check_listed(body_of(self))
         return self._state_for_pickle()
@@ -383,7 +383,7 @@ class SetFitEncoder(
         """Return the state, also of a body of a kind that no file may hold."""
         state = plain_state(super().__getstate__())
         if state.pop("_tuned", None) is not None:
-            from sksetfit.body.state import body_to_state
+            from sksetfit.body.saving.state import body_to_state
 
             state["body"] = body_to_state(body_of(self))
             state["_version"] = __version__
@@ -410,7 +410,7 @@ class SetFitEncoder(
             raise ValueError("The saved SetFitEncoder has a body that is no description of one.")
         if "body" in state:
             from sksetfit.body.devices import available_device
-            from sksetfit.body.state import body_from_state
+            from sksetfit.body.saving.state import body_from_state
             from sksetfit.training.cache import LazyBody
 
             warn_of_other_version(state.pop("_version", None))

@@ -50,7 +50,7 @@ def no_model(monkeypatch):
     def used(*args, **kwargs):
         pytest.fail("the model was loaded or used before the input was refused")
 
-    monkeypatch.setattr("sksetfit.body.loading.load_body", used)
+    monkeypatch.setattr("sksetfit.body.loading.load.load_body", used)
     monkeypatch.setattr("sksetfit.body.model.Body.encode", used)
     monkeypatch.setattr("sksetfit.body.model.Body.tokenize", used)
 
@@ -173,7 +173,7 @@ def test_fit_refuses_a_bad_head_or_strategy_before_a_model_is_loaded(classifier,
 
 
 def test_a_model_that_cannot_be_fetched_is_refused_with_three_remedies(estimator, monkeypatch):
-    monkeypatch.setattr("sksetfit.body.loading.SentenceTransformer", lambda *args, **kwargs: pytest.fail("loaded"))
+    monkeypatch.setattr("sksetfit.body.loading.load.SentenceTransformer", lambda *args, **kwargs: pytest.fail("loaded"))
     remedies = [
         "(1) Check the spelling",
         "(2) Give the folder",

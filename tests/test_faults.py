@@ -222,7 +222,7 @@ def test_two_workers_find_what_one_finds(classifier, backend):
 # -- a fit that breaks, at each of its places
 
 PLACES = {  # what is called there, and the how-manieth call breaks
-    "loading": ("sksetfit.body.loading.SentenceTransformer", 1),
+    "loading": ("sksetfit.body.loading.load.SentenceTransformer", 1),
     "tokenising": ("sksetfit.body.model.Body.tokenize", 1),
     "judging label texts": ("sksetfit.training.run.names_are_informative", 1),
     "first batch": ("sksetfit.training.run.balanced_batches", 1),
@@ -544,7 +544,7 @@ def test_a_fork_of_a_process_that_has_not_used_a_model_fits(tiny_model):
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
 @pytest.mark.parametrize("device", ["cuda", "cuda:1"])
 def test_a_gpu_that_is_not_there_is_told_before_anything_is_loaded(estimator, device, monkeypatch):
-    monkeypatch.setattr("sksetfit.body.loading.SentenceTransformer", None)
+    monkeypatch.setattr("sksetfit.body.loading.load.SentenceTransformer", None)
     monkeypatch.setattr("sksetfit.body.model.Body.tokenize", None)
     with pytest.raises(ValueError, match=rf"device='{device}' cannot be used on this machine: .*'cpu' is always there"):
         estimator.set_params(device=device).fit(TEXTS, LABELS)

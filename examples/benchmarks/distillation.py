@@ -48,9 +48,9 @@ def distil_by_reference(folder_of_teacher: str, texts: list[str], seed: int, fol
     from transformers.trainer_callback import ProgressCallback
 
     from datasets import Dataset
-    from sksetfit.body.export import write_body
     from sksetfit.body.layers import with_fewer_layers
-    from sksetfit.body.loading import load_body
+    from sksetfit.body.loading.load import load_body
+    from sksetfit.body.saving.export import write_body
 
     setfit.logging.set_verbosity_error()
     write_body(with_fewer_layers(load_body(MODEL, device="cpu"), None), folder)

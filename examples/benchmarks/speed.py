@@ -28,8 +28,8 @@ from common import MODEL, body_source, read_texts, use_threads
 from sentence_transformers import SentenceTransformer
 
 from sksetfit import SetFitClassifier
-from sksetfit.body.export import has_openvino
 from sksetfit.body.model import Body
+from sksetfit.body.saving.export import has_openvino
 from sksetfit.encoder import body_of
 
 

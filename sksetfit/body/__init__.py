@@ -1,1 +1,1 @@
-"""The Sentence Transformer: loaded, tokenising, encoding, and as plain data for files."""
+"""The Sentence Transformer: tokenising and encoding, loaded (`loading`), and as plain data for files (`saving`)."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from sksetfit.body.source import first_line
+from sksetfit.body.loading.source import first_line
 
 
 def chosen_device(device: str | None) -> torch.device:

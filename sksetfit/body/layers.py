@@ -8,7 +8,7 @@ import numpy as np
 from torch import nn
 
 from sksetfit.body.model import Body
-from sksetfit.body.state import body_from_state, body_to_state
+from sksetfit.body.saving.state import body_from_state, body_to_state
 from sksetfit.body.static import STATIC
 
 

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from sksetfit.body.devices import chosen_device
-from sksetfit.body.export import openvino_body
+from sksetfit.body.saving.export import openvino_body
 from sksetfit.body.unread import UnreadTexts
 
 _moving, _UNKNOWN = Lock(), object()

@@ -85,7 +85,7 @@ def write_setfit(clf: HeadOnEmbeddings, folder: str | os.PathLike[str]) -> None:
     ...     os.path.isfile(os.path.join(parent, "films", "model_head.pkl"))
     True
     """
-    from sksetfit.body.export import write_body
+    from sksetfit.body.saving.export import write_body
 
     if not isinstance(clf, HeadOnEmbeddings):
         raise TypeError(
@@ -195,7 +195,7 @@ def read_setfit(
     >>> again.predict(["what a great evening"])
     array(['good'], dtype='<U4')
     """
-    from sksetfit.body.loading import load_body
+    from sksetfit.body.loading.load import load_body
     from sksetfit.training.plan import TrainingConfig, plan_of
 
     name = os.fsdecode(folder_or_hub_name)

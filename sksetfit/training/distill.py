@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from sksetfit.body.contexts import building, threads
 from sksetfit.body.devices import chosen_device
 from sksetfit.body.layers import with_fewer_layers
-from sksetfit.body.loading import load_body
+from sksetfit.body.loading.load import load_body
 from sksetfit.body.model import Body, distinct
 from sksetfit.body.static import STATIC, StaticBody, last_normalize, of_seen_tokens, static_body_of
 from sksetfit.body.unread import UnreadTexts

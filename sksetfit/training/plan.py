@@ -10,8 +10,8 @@ from typing import Any, Literal, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from sksetfit.body.export import check_openvino
 from sksetfit.body.model import Body
+from sksetfit.body.saving.export import check_openvino
 from sksetfit.body.windows import Tokens, Windows
 from sksetfit.inputs.texts import check_texts
 

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from sksetfit._version import versions
 from sksetfit.body.devices import chosen_device
-from sksetfit.body.loading import load_body
+from sksetfit.body.loading.load import load_body
+from sksetfit.body.loading.source import model_fingerprint
 from sksetfit.body.model import Body
-from sksetfit.body.source import model_fingerprint
-from sksetfit.body.state import body_to_state
+from sksetfit.body.saving.state import body_to_state
 from sksetfit.body.unread import UnreadTexts, same_tokens_message
 from sksetfit.body.windows import Windows
 from sksetfit.inputs.label_texts import candidate_label_texts, label_rows, names_are_informative

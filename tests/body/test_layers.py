@@ -8,10 +8,10 @@ from torch import nn
 from transformers import CONFIG_MAPPING
 
 from conftest import write_tiny_transformer
-from sksetfit.body.architectures import _TRANSFORMERS
 from sksetfit.body.layers import _layers_of, freeze_lowest, with_fewer_layers
-from sksetfit.body.loading import load_body
-from sksetfit.body.state import body_from_state, body_to_state
+from sksetfit.body.loading.load import load_body
+from sksetfit.body.saving.architectures import _TRANSFORMERS
+from sksetfit.body.saving.state import body_from_state, body_to_state
 from sksetfit.body.static import static_body_of
 from sksetfit.training.callbacks import TrainingState
 from sksetfit.training.loop import run_steps

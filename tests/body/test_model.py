@@ -6,7 +6,7 @@ from sentence_transformers import SentenceTransformer
 from sksetfit.body import model as model_module
 from sksetfit.body import packing as packing_module
 from sksetfit.body.contexts import autocast, building
-from sksetfit.body.loading import load_body
+from sksetfit.body.loading.load import load_body
 
 TEXTS = ["bread and cheese", "a", "", "tennis goal race " * 40, "Piano, JAZZ!", "a"]
 

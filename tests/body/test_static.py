@@ -13,9 +13,9 @@ from transformers import PreTrainedTokenizerFast, RobertaConfig, RobertaModel
 
 from conftest import TOPICS, make_texts
 from sksetfit import SetFitClassifier, dump, load, read_setfit, write_setfit
-from sksetfit.body.export import OpenVINOBody, write_body
-from sksetfit.body.loading import load_body
-from sksetfit.body.state import body_from_state, body_to_state
+from sksetfit.body.loading.load import load_body
+from sksetfit.body.saving.export import OpenVINOBody, write_body
+from sksetfit.body.saving.state import body_from_state, body_to_state
 from sksetfit.body.static import RARITY, of_seen_tokens, static_body_of
 
 CPU = torch.device("cpu")

@@ -9,7 +9,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
 from conftest import TOPICS, make_texts
 from sksetfit import DistilledSetFitClassifier, MultiLabelThresholdClassifier, SetFitClassifier, SetFitEncoder
-from sksetfit.body.loading import load_body
+from sksetfit.body.loading.load import load_body
 from sksetfit.body.unread import UnreadTexts, unknown_token
 
 X, Y = make_texts(6)

@@ -23,8 +23,8 @@ from sksetfit import (
     read_setfit,
     write_setfit,
 )
-from sksetfit.body import export as export_module
 from sksetfit.body.model import Body
+from sksetfit.body.saving import export as export_module
 from sksetfit.body.windows import MAX_WINDOWS
 
 WIDTH = 12  # tokens per window, of which two are special

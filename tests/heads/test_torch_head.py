@@ -17,7 +17,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from conftest import TOPICS, make_texts
 from sksetfit import SetFitClassifier, TorchHead, dump, load, model_card, read_setfit, write_setfit
-from sksetfit.body.loading import load_body
+from sksetfit.body.loading.load import load_body
 from sksetfit.heads.head_loss import HeadLoss
 from sksetfit.training import run as run_module
 from sksetfit.training.gradients import Gradients

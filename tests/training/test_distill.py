@@ -10,8 +10,8 @@ from transformers import BertConfig, BertModel, BertTokenizerFast
 
 from conftest import TOPICS, make_texts
 from sksetfit import SetFitEncoder
-from sksetfit.body.loading import load_body
-from sksetfit.body.state import body_from_state, body_to_state
+from sksetfit.body.loading.load import load_body
+from sksetfit.body.saving.state import body_from_state, body_to_state
 from sksetfit.encoder import body_of
 from sksetfit.training.distill import distill
 

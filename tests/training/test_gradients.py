@@ -8,7 +8,7 @@ import torch
 
 from conftest import make_texts
 from sksetfit.body.contexts import is_out_of_memory
-from sksetfit.body.loading import load_body
+from sksetfit.body.loading.load import load_body
 from sksetfit.body.model import Body
 from sksetfit.training import gradients as gradients_module
 from sksetfit.training.gradients import Gradients

@@ -7,7 +7,7 @@ from transformers import AutoConfig, AutoModel
 
 from conftest import make_texts, write_tiny_model_of_kind
 from sksetfit import SetFitClassifier, TorchHead
-from sksetfit.body.loading import load_body
+from sksetfit.body.loading.load import load_body
 from sksetfit.training import gradients as gradients_module
 from sksetfit.training.callbacks import ProgressBar, TrainingCallback, TrainingState
 from sksetfit.training.loop import run_steps

@@ -10,7 +10,7 @@ import torch
 
 from conftest import make_texts
 from sksetfit import SetFitClassifier, dump, load, make_templated_texts
-from sksetfit.body.source import model_fingerprint
+from sksetfit.body.loading.source import model_fingerprint
 from sksetfit.encoder import fitted_encoder
 from sksetfit.inputs.training_data import check_training_data
 from sksetfit.training.callbacks import TrainingCallback

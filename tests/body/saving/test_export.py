@@ -11,9 +11,9 @@ from transformers import CONFIG_MAPPING
 
 from conftest import make_texts, write_tiny_transformer
 from sksetfit import SetFitClassifier
-from sksetfit.body.architectures import _TRANSFORMERS
-from sksetfit.body.export import _silence, has_openvino, write_body
-from sksetfit.body.loading import load_body
+from sksetfit.body.loading.load import load_body
+from sksetfit.body.saving.architectures import _TRANSFORMERS
+from sksetfit.body.saving.export import _silence, has_openvino, write_body
 
 TEXTS = ["bread and cheese", "", "tennis goal " * 100, "Piano, JAZZ!", "bread and cheese"]
 ADVICE = logging.getLogger("sentence_transformers.backend.utils")

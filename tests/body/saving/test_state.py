@@ -11,10 +11,10 @@ from sentence_transformers.sentence_transformer.modules import Dense, Dropout, L
 from transformers import CONFIG_MAPPING
 
 from conftest import write_tiny_transformer
-from sksetfit.body import state as state_module
-from sksetfit.body.architectures import _TRANSFORMERS
-from sksetfit.body.loading import load_body
-from sksetfit.body.state import body_from_state, body_to_state
+from sksetfit.body.loading.load import load_body
+from sksetfit.body.saving import state as state_module
+from sksetfit.body.saving.architectures import _TRANSFORMERS
+from sksetfit.body.saving.state import body_from_state, body_to_state
 from sksetfit.training.callbacks import TrainingState
 from sksetfit.training.loop import run_steps
 from sksetfit.training.losses import contrastive_loss

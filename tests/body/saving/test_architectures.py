@@ -13,10 +13,10 @@ from transformers import CONFIG_MAPPING
 
 from conftest import make_texts, write_tiny_model_of_kind
 from sksetfit import SetFitClassifier, dump, load, read_setfit, write_setfit
-from sksetfit.body.architectures import _TRANSFORMERS
-from sksetfit.body.loading import load_body
+from sksetfit.body.loading.load import load_body
+from sksetfit.body.saving.architectures import _TRANSFORMERS
 
-PAGE = Path(__file__).parents[2] / "docs" / "compatibility.md"
+PAGE = Path(__file__).parents[3] / "docs" / "compatibility.md"
 COLUMNS = ("loads, equal embeddings", "tunes", "dump, load", "pickle, memory", "write_setfit, read_setfit")
 LISTED = sorted(_TRANSFORMERS)
 OTHERS = [

@@ -9,7 +9,7 @@ from sentence_transformers import SentenceTransformer
 
 from conftest import make_texts
 from sksetfit import SetFitClassifier, dump, load
-from sksetfit.body.loading import load_body
+from sksetfit.body.loading.load import load_body
 
 TEXTS = ["bread and cheese", "tennis goal PIANO!"]
 

@@ -12,9 +12,9 @@ from transformers import PreTrainedTokenizerFast
 
 from conftest import make_texts, write_tiny_model_of_kind
 from sksetfit import SetFitClassifier, read_setfit, write_setfit
-from sksetfit.body import architectures as architectures_module
-from sksetfit.body.loading import load_body
-from sksetfit.body.state import body_from_state, body_to_state
+from sksetfit.body.loading.load import load_body
+from sksetfit.body.saving import architectures as architectures_module
+from sksetfit.body.saving.state import body_from_state, body_to_state
 
 TEXTS = ["bread and cheese", "tennis goal, medal PIANO! soup " * 4, ""]
 CPU = torch.device("cpu")

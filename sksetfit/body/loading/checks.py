@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Pooling, StaticEmbedding
 
-from sksetfit.body.architectures import describe
 from sksetfit.body.model import Body
-from sksetfit.body.state import TOLERANCE
+from sksetfit.body.saving.architectures import describe
+from sksetfit.body.saving.state import TOLERANCE
 
 _PLAIN_TEXT = {"method": "forward", "method_output_name": "last_hidden_state"}
 _ROPE_BY_LENGTH = {"dynamic", "longrope"}

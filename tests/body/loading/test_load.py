@@ -16,10 +16,10 @@ from sklearn.base import clone
 
 from conftest import make_texts
 from sksetfit import DistilledSetFitClassifier, SetFitClassifier, SetFitEncoder
-from sksetfit.body import source as source_module
 from sksetfit.body.devices import available_device
-from sksetfit.body.loading import load_body
-from sksetfit.body.source import MINILM, find_source, model_fingerprint
+from sksetfit.body.loading import source as source_module
+from sksetfit.body.loading.load import load_body
+from sksetfit.body.loading.source import MINILM, find_source, model_fingerprint
 
 
 def refused(model, **parameters):
@@ -247,7 +247,7 @@ def test_a_half_filled_cache_is_completed(cache, hub, tiny_model, monkeypatch):
             (cache / "model.safetensors").write_bytes(weights)
         return SentenceTransformer(str(cache), **options | {"local_files_only": True, "revision": None})
 
-    monkeypatch.setattr("sksetfit.body.loading.SentenceTransformer", fetching)
+    monkeypatch.setattr("sksetfit.body.loading.load.SentenceTransformer", fetching)
     body = load_body("team/tiny", device="cpu")
     assert calls == [True, False]
     np.testing.assert_array_equal(body.encode(["bread"]), load_body(tiny_model, device="cpu").encode(["bread"]))
@@ -257,7 +257,7 @@ def test_a_half_filled_cache_without_a_network_says_both(cache, monkeypatch):
     (cache / "model.safetensors").unlink()
     monkeypatch.setattr(HfApi, "model_info", unreachable)
     monkeypatch.setattr(
-        "sksetfit.body.loading.SentenceTransformer",
+        "sksetfit.body.loading.load.SentenceTransformer",
         lambda name, **options: SentenceTransformer(str(cache), **options | {"revision": None}),
     )
     message = refused("team/tiny")
@@ -291,7 +291,7 @@ def test_a_revision_is_loaded_by_every_estimator(cache, hub, tmp_path, monkeypat
         asked.append((name, options["revision"], options["local_files_only"]))
         return SentenceTransformer(str(cache), **options | {"revision": None})
 
-    monkeypatch.setattr("sksetfit.body.loading.SentenceTransformer", read)
+    monkeypatch.setattr("sksetfit.body.loading.load.SentenceTransformer", read)
     X, y = make_texts(2)
     commit = "0" * 40
     clf = SetFitClassifier("team/tiny", revision=commit, max_steps=1, label_texts=None, random_state=0, device="cpu")

@@ -11,9 +11,10 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Pooling, StaticEmbedding
 from tokenizers import Tokenizer
 
-from sksetfit.body.adapters import merge_adapters
-from sksetfit.body.architectures import is_listed
-from sksetfit.body.checks import (
+from sksetfit.body.contexts import building
+from sksetfit.body.devices import chosen_device
+from sksetfit.body.loading.adapters import merge_adapters
+from sksetfit.body.loading.checks import (
     check_embeddings,
     check_parts,
     check_positions,
@@ -21,11 +22,10 @@ from sksetfit.body.checks import (
     probe_embeddings,
     probe_texts,
 )
-from sksetfit.body.contexts import building
-from sksetfit.body.devices import chosen_device
+from sksetfit.body.loading.source import Source, check_on_hub, find_source, first_line, missing_for_sentencepiece
 from sksetfit.body.model import MOST_TOKENS, Body, n_positions
-from sksetfit.body.source import Source, check_on_hub, find_source, first_line, missing_for_sentencepiece
-from sksetfit.body.state import find_whether_padding_is_read, rebuilt_transformer
+from sksetfit.body.saving.architectures import is_listed
+from sksetfit.body.saving.state import find_whether_padding_is_read, rebuilt_transformer
 from sksetfit.body.static import StaticBody, TokenTable
 
 _OWN_PROMPTS = ("Classification", "classification")  # which models keep for the case that texts are classified

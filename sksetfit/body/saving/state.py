@@ -1,7 +1,7 @@
 """A body as plain data and back: numbers, strings and arrays, nothing that runs.
 
 A saved model crosses this border: from any state, `body_from_state` builds a body of known modules
-(`sksetfit.body.architectures`) with weights that fit it, or raises a ValueError.
+(`sksetfit.body.saving.architectures`) with weights that fit it, or raises a ValueError.
 """
 
 from __future__ import annotations
@@ -14,9 +14,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from sksetfit.body.architectures import BodyStateError, build_empty, build_tail, build_tokenizer, describe, is_listed
 from sksetfit.body.contexts import building
 from sksetfit.body.model import MOST_TOKENS, Body, n_positions
+from sksetfit.body.saving.architectures import (
+    BodyStateError,
+    build_empty,
+    build_tail,
+    build_tokenizer,
+    describe,
+    is_listed,
+)
 from sksetfit.body.static import StaticBody, TokenTable
 
 # To change the form of the state: raise FORMAT, and let body_from_state read the old number too.
