@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     import torch
 
     from sksetfit.body.model import Body
-    from sksetfit.body.unread import UnreadTexts
+    from sksetfit.inputs.unread import UnreadTexts
     from sksetfit.training.plan import TrainingConfig
 
 _LEARNED = {
@@ -150,7 +150,7 @@ class SetFitEncoder(
         Decides the batches, and with them all that is random in a fit. None draws anew each time. The global random
         states of numpy and torch are neither read nor changed.
     verbose : int, default=0
-        0 prints nothing, 1 the plan and a progress bar of the tuning and, in `transform`, how many texts are cut, 2
+        0 prints nothing, 1 the plan and a progress bar of the tuning and, at predictions, how many texts are cut, 2
         also progress of fetching and loading weights.
 
     Attributes
@@ -524,7 +524,7 @@ def encode_texts(
     place_body(encoder, device, chosen_device)
     tuned = vars(encoder)["_tuned"]
     of_products = "bfloat16" if precision == "bfloat16" else "float32"
-    from sksetfit.body.unread import UnreadTexts
+    from sksetfit.inputs.unread import UnreadTexts
 
     unread = UnreadTexts()
     embeddings: NDArray[np.float32]

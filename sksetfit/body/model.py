@@ -24,8 +24,8 @@ from transformers import PreTrainedModel
 from transformers.utils import logging
 
 from sksetfit.body.packing import attention_of, packed_states, plain_is_quick, rounded_up, split_by_length, use_packing
-from sksetfit.body.unread import UnreadTexts, is_mostly_unknown, unknown_token
-from sksetfit.body.windows import Tokens, Windows, split_into_windows
+from sksetfit.body.windows import Tokens, Windows, is_mostly_unknown, split_into_windows, unknown_token
+from sksetfit.inputs.unread import UnreadTexts
 
 # Tokens per prediction batch, with any padding. A processor is quickest with what fits its caches, a GPU wants many.
 ENCODE_TOKENS, ENCODE_TOKENS_ELSEWHERE = 1024, 65536
@@ -243,7 +243,7 @@ class Body(nn.Module):
             part = once[start : start + ENCODED_AT_ONCE]
             windows = self.tokenize(part)
             if unread is not None:
-                unread.add(part, windows)
+                unread.add(part, windows.unknown, windows.cut)
             of_windows = self.encode_tokens(windows.tokens, precision)
             embeddings[start : start + ENCODED_AT_ONCE] = windows.means(of_windows, normalize=self.normalizes)
         return embeddings[rows]

@@ -29,4 +29,4 @@ class TargetScoreMixin(ClassifierMixin):
         float
             The share of rows whose prediction is right.
         """
-        return float(super().score(X, target_array(y), sample_weight))
+        return float(super().score(X, target_array(y, warn=False), sample_weight))
