@@ -20,6 +20,7 @@ from sklearn.utils.validation import check_is_fitted
 from sksetfit._version import __version__
 from sksetfit.inputs.texts import check_texts, fixed_seed, word_counts
 from sksetfit.inputs.training_data import TrainingData, check_training_data, unlabelled_data
+from sksetfit.inputs.unread import UnreadTexts
 from sksetfit.persistence.estimator_state import (
     PlainStateMixin,
     checked_state,
@@ -146,7 +147,7 @@ class SetFitEncoder(
         Decides the batches, and with them all that is random in a fit. None draws anew each time. The global random
         states of numpy and torch are neither read nor changed.
     verbose : int, default=0
-        0 prints nothing, 1 the plan and a progress bar of the tuning and, in `transform`, how many texts are cut, 2
+        0 prints nothing, 1 the plan and a progress bar of the tuning and, at predictions, how many texts are cut, 2
         also progress of fetching and loading weights.
 
     Attributes
@@ -506,7 +507,6 @@ def encode_texts(
     validate_parameter_constraints(ENCODER_CONSTRAINTS, given, caller_name=type(settings).__name__)
 
     from sksetfit.body.prediction import encode
-    from sksetfit.body.unread import UnreadTexts
 
     unread = UnreadTexts()
     embeddings = encode(vars(encoder)["_tuned"], texts, unread=unread, **given)

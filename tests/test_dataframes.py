@@ -17,6 +17,7 @@ from sklearn.compose import ColumnTransformer, make_column_selector, make_column
 from sklearn.exceptions import DataConversionWarning
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import accuracy_score
 from sklearn.model_selection import GridSearchCV, StratifiedShuffleSplit, cross_val_score, train_test_split
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
@@ -207,14 +208,14 @@ def test_the_columns_of_a_frame_are_the_labels_in_every_tool(name, classifier):
 
 
 @pytest.mark.parametrize("name", NULLABLE)
-def test_nullable_columns_are_labels_but_scikit_learns_scores_want_numbers(name, classifier):
+def test_nullable_columns_are_fitted_and_scored_but_scikit_learns_scorers_want_numbers(name, classifier):
     Y = NULLABLE[name]
     expected = clone(classifier).fit(TEXTS, TAGS)
     np.testing.assert_array_equal(classifier.fit(TEXTS, Y).predict_proba(TEXTS), expected.predict_proba(TEXTS))
-    assert classifier.score(TEXTS, Y.astype(int)) == expected.score(TEXTS, TAGS)
+    assert classifier.score(TEXTS, Y) == classifier.score(TEXTS, Y.astype(int)) == expected.score(TEXTS, TAGS)
     if name != "pandas, boolean":
         with pytest.raises(ValueError, match="dtype object"):
-            classifier.score(TEXTS, Y)
+            accuracy_score(Y, classifier.predict(TEXTS))
 
 
 # -- set_output

@@ -19,8 +19,8 @@ from torch import Tensor, nn
 
 from sksetfit.body.contexts import autocast, is_out_of_memory, threads
 from sksetfit.body.packing import packed_states, quick_attention, rounded_up, split_by_length, use_packing
-from sksetfit.body.unread import UnreadTexts, is_mostly_unknown, unknown_token
-from sksetfit.body.windows import Tokens, Windows, split_into_windows
+from sksetfit.body.windows import Tokens, Windows, is_mostly_unknown, split_into_windows, unknown_token
+from sksetfit.inputs.unread import UnreadTexts
 
 # Tokens per prediction batch, with any padding. A processor is quickest with what fits its caches, a GPU wants many.
 ENCODE_TOKENS, ENCODE_TOKENS_ELSEWHERE = 1024, 65536
@@ -256,7 +256,7 @@ class Body(nn.Module):
             part = once[start : start + ENCODED_AT_ONCE]
             windows = self.tokenize(part)
             if unread is not None:
-                unread.add(part, windows)
+                unread.add(part, windows.unknown, windows.cut)
             of_windows = self.encode_tokens(windows.tokens, precision)
             embeddings[start : start + ENCODED_AT_ONCE] = windows.means(of_windows, normalize=self.normalizes)
         return embeddings[rows]

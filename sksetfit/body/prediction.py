@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from sksetfit.body.devices import chosen_device
 from sksetfit.body.saving.export import openvino_body
-from sksetfit.body.unread import UnreadTexts
+from sksetfit.inputs.unread import UnreadTexts
 
 _moving, _UNKNOWN = Lock(), object()
 

@@ -7,7 +7,7 @@ from itertools import takewhile
 
 import numpy as np
 from numpy.typing import NDArray
-from tokenizers import Encoding
+from tokenizers import Encoding, Tokenizer
 
 # Per text, so that the time that one text takes has a bound: 25,600 tokens at 256 per window, about 19,000 words.
 MAX_WINDOWS = 100
@@ -52,11 +52,17 @@ class Windows:
         """Add a text: the token numbers of its windows, and how many of them are tokens of the text."""
         start = len(self.tokens)
         self.tokens += [np.asarray(ids, dtype=np.int32) for ids in windows]
-        self.cut += [len(self.rows)] * is_cut
-        self.unknown += [len(self.rows)] * is_unknown
+        self.cut += [len(self.rows)] if is_cut else []
+        self.unknown += [len(self.rows)] if is_unknown else []
         self.rows.append(range(start, len(self.tokens)))
         self._n_text_tokens += n_text_tokens
         self.n_long += is_long
+
+    def keys(self) -> list[bytes | None]:
+        """Return the tokens of each text as bytes, None for a text that is cut."""
+        cut = set(self.cut)
+        whole = (b"|".join(self.tokens[row].tobytes() for row in rows) for rows in self.rows)
+        return [None if text in cut else key for text, key in enumerate(whole)]
 
     @property
     def n_cut(self) -> int:
@@ -119,6 +125,25 @@ class Windows:
                 yield batch
 
         return tokens, batches_with_next_windows()
+
+
+def unknown_token(tokenizer: Tokenizer) -> int | None:
+    """Return the token that stands for what a tokenizer does not know, None where it has none."""
+    name: str | None = getattr(tokenizer.model, "unk_token", None)
+    names = ["<unk>", "[UNK]"] if name is None else [name]  # a Unigram model does not name it
+    return next((token for token in map(tokenizer.token_to_id, names) if token is not None), None)
+
+
+def is_mostly_unknown(tokenizer: Tokenizer, unknown: int, pieces: Sequence[Encoding], n_prompt_characters: int) -> bool:
+    """Tell whether a text has more unknown tokens than such with a letter or digit, prompt and special ones aside."""
+    n_unknown = n_known = 0
+    for piece in pieces:
+        for id_, special, (_, end) in zip(piece.ids, piece.special_tokens_mask, piece.offsets, strict=True):
+            if special or end <= n_prompt_characters != 0:
+                continue
+            n_unknown += id_ == unknown
+            n_known += id_ != unknown and any(map(str.isalnum, tokenizer.id_to_token(id_) or ""))
+    return n_unknown > n_known
 
 
 def in_order(pieces: list[Encoding], direction: str) -> list[Encoding]:

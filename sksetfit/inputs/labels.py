@@ -125,7 +125,7 @@ def _check_characters(label: str, i: int) -> None:
         )
 
 
-def label_array(y: Any, values: NDArray[np.object_]) -> NDArray[Any]:
+def label_array(y: Any, values: NDArray[np.object_], *, warn: bool = True) -> NDArray[Any]:
     """Return one label per row as an array of str, numbers or objects.
 
     Parameters
@@ -134,6 +134,8 @@ def label_array(y: Any, values: NDArray[np.object_]) -> NDArray[Any]:
         What the caller passed; an array of numbers keeps its dtype.
     values : ndarray of shape (n_rows,) or (n_rows, 1), dtype object
         Its labels.
+    warn : bool, default=True
+        Whether to warn of two dimensions.
 
     Raises
     ------
@@ -153,7 +155,7 @@ def label_array(y: Any, values: NDArray[np.object_]) -> NDArray[Any]:
         labels = _strings(y, values)
     else:
         labels = _numbers(y, flat).reshape(values.shape)
-    array: NDArray[Any] = column_or_1d(labels, warn=True)
+    array: NDArray[Any] = column_or_1d(labels, warn=warn)
     return array
 
 

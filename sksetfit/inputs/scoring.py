@@ -42,4 +42,4 @@ class TargetScoreMixin(ClassifierMixin):
         check_is_fitted(self)
         if len(column_names(y) or []) > 1:
             y = align_columns(y, self.classes_, "y")
-        return float(super().score(X, target_array(y), sample_weight))
+        return float(super().score(X, target_array(y, warn=False), sample_weight))

@@ -81,7 +81,7 @@ def check_targets(y: Any, n_texts: int, *, single_class: bool = False) -> Target
     return targets_of(target_array(y, n_texts), column_names(y), single_class=single_class)
 
 
-def target_array(y: Any, n_rows: int | None = None, name: str = "y") -> NDArray[Any]:
+def target_array(y: Any, n_rows: int | None = None, name: str = "y", *, warn: bool = True) -> NDArray[Any]:
     """Return one label per row, in an array of their type, or an indicator matrix as int64.
 
     It is the one rule that all estimators read targets by.
@@ -94,6 +94,8 @@ def target_array(y: Any, n_rows: int | None = None, name: str = "y") -> NDArray[
         How many rows there must be; None takes any number.
     name : str, default="y"
         What the argument is called in an error.
+    warn : bool, default=True
+        Whether one column of labels gets scikit-learn's warning.
 
     Raises
     ------
@@ -104,7 +106,7 @@ def target_array(y: Any, n_rows: int | None = None, name: str = "y") -> NDArray[
         raise ValueError("This estimator requires y to be passed, but the target y is None.")
     values = as_labels(y, n_rows, name)
     if values.ndim == 1 or values.shape[1] == 1:
-        return label_array(y, values)
+        return label_array(y, values, warn=warn)
     for (i, column), value in np.ndenumerate(values):
         if not is_number(value) or value not in {0, 1}:
             _refuse_columns(value, f"{short_repr(value)} at row {i}, column {column}")
@@ -179,6 +181,8 @@ def _as_objects(y: Any, name: str) -> NDArray[np.object_]:
         )
     if one_column is not y and values.ndim == 1:
         values = values[:, np.newaxis]
+    if values.shape[1:] == (1,) and len(getattr(y, "shape", ())) == 1:  # a column of lists with one label each
+        values = np.array([*rows, None], dtype=object)[:-1]
     plain: NDArray[np.object_] = np.frompyfunc(plain_label, 1, 1)(values)
     return plain
 

@@ -110,7 +110,8 @@ def _way_to_memory(values: Any, name: str) -> str | None:
     if hasattr(values, "__dask_graph__") and values.__dask_graph__() is not None:
         return f"Compute it first: {name}.compute()."
     call = next((call for method, call in _TO_MEMORY if callable(getattr(values, method, None))), None)
-    return None if call is None else f"Read it into memory first: {name}.{call}."
+    verb = "Collect it" if call == "collect()" else "Read it into memory"
+    return None if call is None else f"{verb} first: {name}.{call}."
 
 
 def check_sequence(values: Any, name: str, of: str) -> None:

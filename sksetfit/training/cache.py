@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from sksetfit.body.model import Body
 from sksetfit.body.saving.state import body_from_state
-from sksetfit.body.unread import UnreadTexts
+from sksetfit.inputs.unread import UnreadTexts
 
 MOST_RECENT_BYTES = 2**25  # of embeddings: those of 20,000 texts in 384 dimensions
 

@@ -22,8 +22,8 @@ from sksetfit.body.layers import with_fewer_layers
 from sksetfit.body.loading.load import load_body
 from sksetfit.body.model import Body, distinct
 from sksetfit.body.static import STATIC, StaticBody, last_normalize, of_seen_tokens, static_body_of
-from sksetfit.body.unread import UnreadTexts
 from sksetfit.body.windows import Tokens
+from sksetfit.inputs.unread import UnreadTexts
 from sksetfit.training.callbacks import ProgressBar, TrainingCallback, TrainingResult, TrainingState
 from sksetfit.training.gradients import LossOfBatch
 from sksetfit.training.loop import run_steps
@@ -95,7 +95,7 @@ def _same_tokens(
     windows = student.tokenize(texts, None if model in (None, STATIC) else "truncate")
     student.n_long_texts = windows.n_long
     unread = UnreadTexts()
-    unread.add(texts, windows)
+    unread.add(texts, windows.unknown, windows.cut)
     if unread.message is not None:
         warnings.warn(unread.message, UserWarning, stacklevel=2)
     if model is None:

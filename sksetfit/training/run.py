@@ -18,11 +18,11 @@ from sksetfit.body.loading.load import load_body
 from sksetfit.body.loading.source import model_fingerprint
 from sksetfit.body.model import Body
 from sksetfit.body.saving.state import body_to_state
-from sksetfit.body.unread import UnreadTexts, same_tokens_message
 from sksetfit.body.windows import Windows
 from sksetfit.inputs.label_texts import candidate_label_texts, label_rows, names_are_informative
 from sksetfit.inputs.texts import local_random_state, merge_duplicates
 from sksetfit.inputs.training_data import TrainingData
+from sksetfit.inputs.unread import UnreadTexts, same_tokens_message
 from sksetfit.training.cache import LazyBody, cached_call, key_of
 from sksetfit.training.callbacks import ProgressBar, TrainingCallback, TrainingResult, TrainingState
 from sksetfit.training.gradients import LossOfBatch
@@ -178,8 +178,8 @@ def _train_cached(
 def _warn_of_unread(texts: list[str], windows: Windows, indicator: NDArray[np.bool_], n_own: int) -> tuple[str, ...]:
     """Warn of the caller's texts that the body cannot read, and of any it cannot tell apart; return the warnings."""
     unread = UnreadTexts()
-    unread.add(texts[:n_own], windows)
-    messages = tuple(filter(None, [unread.message, same_tokens_message(texts, windows, indicator)]))
+    unread.add(texts[:n_own], [text for text in windows.unknown if text < n_own], windows.cut)
+    messages = tuple(filter(None, [unread.message, same_tokens_message(texts, windows.keys(), indicator)]))
     for message in messages:
         warnings.warn(message, UserWarning, stacklevel=2)
     return messages

@@ -25,8 +25,8 @@ from sksetfit.body.contexts import building
 from sksetfit.body.model import ENCODE_TOKENS, Body, distinct
 from sksetfit.body.packing import split_by_length
 from sksetfit.body.static import StaticBody
-from sksetfit.body.unread import UnreadTexts
 from sksetfit.body.windows import Tokens
+from sksetfit.inputs.unread import UnreadTexts
 
 _TALKERS = ("sentence_transformers.backend.utils", "optimum.intel.openvino.modeling_base")
 
@@ -143,7 +143,7 @@ class OpenVINOBody:
         once, rows = distinct(texts)
         windows = body.tokenize(once)
         if unread is not None:
-            unread.add(once, windows)
+            unread.add(once, windows.unknown, windows.cut)
         if windows.split:
             embeddings = windows.means(self._encode_tokens(windows.tokens, body), normalize=body.normalizes)
         else:

@@ -10,7 +10,8 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from conftest import TOPICS, make_texts
 from sksetfit import DistilledSetFitClassifier, MultiLabelThresholdClassifier, SetFitClassifier, SetFitEncoder
 from sksetfit.body.loading.load import load_body
-from sksetfit.body.unread import UnreadTexts, unknown_token
+from sksetfit.body.windows import unknown_token
+from sksetfit.inputs.unread import UnreadTexts
 
 X, Y = make_texts(6)
 UNKNOWN = ["日本 東京", "ᏣᎳᎩ, ᎦᏬᏂ!", "🥊", "日本 東京 bread"]  # with more unknown tokens than words

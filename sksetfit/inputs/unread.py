@@ -7,34 +7,13 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from tokenizers import Encoding, Tokenizer
 
-from sksetfit.body.windows import Windows
 from sksetfit.inputs.texts import short_repr
 
 # Shares of the distinct texts. Large data sets have a few texts of emoji, and a few labelled differently that differ
 # in case only: 0.01 and 0.08 % of them at most in eight public sets, read by MiniLM.
 MIN_SHARE_OF_UNKNOWN, MIN_SHARE_OF_SAME_TOKENS = 0.001, 0.02
 MULTILINGUAL = "model='sentence-transformers/paraphrase-multilingual-MiniLM-L12-v2'"
-
-
-def unknown_token(tokenizer: Tokenizer) -> int | None:
-    """Return the token that stands for what a tokenizer does not know, None where it has none."""
-    name: str | None = getattr(tokenizer.model, "unk_token", None)
-    names = ["<unk>", "[UNK]"] if name is None else [name]  # a Unigram model does not name it
-    return next((token for token in map(tokenizer.token_to_id, names) if token is not None), None)
-
-
-def is_mostly_unknown(tokenizer: Tokenizer, unknown: int, pieces: Sequence[Encoding], n_prompt_characters: int) -> bool:
-    """Tell whether a text has more unknown tokens than such with a letter or digit, prompt and special ones aside."""
-    n_unknown = n_known = 0
-    for piece in pieces:
-        for id_, special, (_, end) in zip(piece.ids, piece.special_tokens_mask, piece.offsets, strict=True):
-            if special or end <= n_prompt_characters != 0:
-                continue
-            n_unknown += id_ == unknown
-            n_known += id_ != unknown and any(map(str.isalnum, tokenizer.id_to_token(id_) or ""))
-    return n_unknown > n_known
 
 
 class UnreadTexts:
@@ -54,12 +33,11 @@ class UnreadTexts:
         self.n_texts = self.n_unknown = self.n_cut = 0
         self._examples: list[str] = []
 
-    def add(self, texts: Sequence[str], windows: Windows) -> None:
-        """Count texts that have been tokenised, the first ones of ``windows``."""
-        unknown = [text for text in windows.unknown if text < len(texts)]
+    def add(self, texts: Sequence[str], unknown: Sequence[int], cut: Sequence[int]) -> None:
+        """Count texts that have been tokenised, given which of them are mostly unknown and which are cut."""
         self.n_texts += len(texts)
         self.n_unknown += len(unknown)
-        self.n_cut += sum(text < len(texts) for text in windows.cut)
+        self.n_cut += len(cut)
         self._examples += [texts[text] for text in unknown[: 2 - len(self._examples)]]
 
     @property
@@ -82,24 +60,26 @@ class UnreadTexts:
             warnings.warn(self.message, UserWarning, stacklevel=5)
 
 
-def same_tokens_message(texts: Sequence[str], windows: Windows, indicator: NDArray[np.bool_]) -> str | None:
+def same_tokens_message(
+    texts: Sequence[str], tokens: Sequence[bytes | None], indicator: NDArray[np.bool_]
+) -> str | None:
     """Return what to warn of where distinct texts of different classes become the same tokens, else None.
 
     Parameters
     ----------
     texts : sequence of str
         Distinct texts.
-    windows : Windows
-        Their tokens. Texts that are cut are left out.
+    tokens : sequence of bytes or None
+        The token numbers of each; None leaves a text out.
     indicator : ndarray of shape (n_texts, n_classes), dtype bool
     """
     first_of: dict[bytes, int] = {}
     same: dict[int, int] = {}  # a text, and the first of another class with its tokens
-    cut = set(windows.cut)
-    for text, rows in enumerate(windows.rows):
-        if text in cut:
+    for text, key in enumerate(tokens):
+        if key is None:
             continue
-        first = first_of.setdefault(b"|".join(windows.tokens[row].tobytes() for row in rows), text)
+        first = first_of.get(key, text)
+        first_of[key] = first
         if first != text and (indicator[first] != indicator[text]).any():
             same[text] = first
     n_same = len(same.keys() | same.values())
