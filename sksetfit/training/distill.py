@@ -45,7 +45,7 @@ def distill(
     texts: Sequence[str],
     *,
     model: str | os.PathLike[str] | None,
-    revision: str | None,
+    revision: str | None = None,
     n_layers: int | None,
     max_steps: int | str,
     batch_size: int,
