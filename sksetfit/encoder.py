@@ -278,7 +278,7 @@ class SetFitEncoder(
         ----------
         X : list, tuple, ndarray, pandas or polars Series, pyarrow array, or frame of one column, of shape (n_texts,)
             The texts.
-        y : array-like of shape (n_texts,) or indicator matrix of shape (n_texts, n_labels)
+        y : array-like of shape (n_texts,) or indicator matrix of shape (n_texts, n_labels), default=None
             One label per text (str, int, bool or object), or several as a matrix of 0 and 1 (dense, sparse, DataFrame,
             or a column of its rows). With ``max_steps=0`` and ``label_texts=None`` it is not read: it may be None, or
             numbers for a regressor behind the encoder.

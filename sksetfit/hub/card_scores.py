@@ -13,9 +13,8 @@ from sksetfit.encoder import encode_texts
 from sksetfit.heads.on_embeddings import HeadOnEmbeddings
 from sksetfit.heads.strategies import is_multi_label
 from sksetfit.hub.card_facts import one_line
-from sksetfit.inputs.columns import align_columns
 from sksetfit.inputs.labels import plain_label
-from sksetfit.inputs.targets import target_array
+from sksetfit.inputs.targets import align_columns, target_array
 from sksetfit.inputs.texts import check_texts, short_repr
 
 

@@ -14,8 +14,7 @@ from sksetfit.heads.on_embeddings import HeadOnEmbeddings
 from sksetfit.heads.strategies import is_multi_label
 from sksetfit.hub.card_facts import TrainingTexts, card_facts, one_line
 from sksetfit.hub.card_scores import evaluate
-from sksetfit.inputs.columns import align_columns
-from sksetfit.inputs.targets import check_targets
+from sksetfit.inputs.targets import align_columns, check_targets
 from sksetfit.inputs.texts import both_given, check_texts
 from sksetfit.model_selection.scoring import check_scorer
 

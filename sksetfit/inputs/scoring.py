@@ -7,8 +7,7 @@ from typing import Any
 from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from sksetfit.inputs.columns import align_columns
-from sksetfit.inputs.targets import target_array
+from sksetfit.inputs.targets import align_columns, target_array
 from sksetfit.inputs.texts import column_names
 
 

@@ -11,9 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.class_weight import compute_sample_weight
 
-from sksetfit.inputs.columns import align_columns
 from sksetfit.inputs.labels import check_labels_known, plain_keys
-from sksetfit.inputs.targets import Targets, as_labels, target_array, targets_of
+from sksetfit.inputs.targets import Targets, align_columns, as_labels, target_array, targets_of
 from sksetfit.inputs.templates import names_only
 from sksetfit.inputs.texts import check_texts, column_names, short_repr
 

@@ -16,8 +16,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, RealNotInt, St
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, _raise_for_params, process_routing
 from sklearn.utils.validation import _check_method_params, _num_samples, check_is_fitted, indexable
 
-from sksetfit.inputs.columns import align_columns
-from sksetfit.inputs.targets import Targets, check_targets
+from sksetfit.inputs.targets import Targets, align_columns, check_targets
 from sksetfit.inputs.texts import column_names, local_random_state
 from sksetfit.model_selection.held_out import HeldOutMixin, label_probabilities
 from sksetfit.model_selection.scoring import check_scorer
