@@ -98,10 +98,11 @@ def _mean_losses(loss_curve: NDArray[np.float64]) -> list[tuple[int, int, float]
 
 def _base_model(model: str | os.PathLike[str]) -> tuple[str | None, str]:
     """Return the name on the Hub, None for a folder, and what may be shown of it: of a folder its last part."""
+    from sksetfit.body.loading.source import full_name
     from sksetfit.utils.hub_client import is_repo_id
 
     name = os.fsdecode(model)
-    on_hub = name if "/" in name else f"sentence-transformers/{name}"
+    on_hub = full_name(name)
     if isinstance(model, os.PathLike) or os.path.isdir(name) or not is_repo_id(on_hub):
         return None, _last_part(name)
     return on_hub, on_hub

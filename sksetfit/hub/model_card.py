@@ -160,8 +160,8 @@ def _escaped(value: Any) -> str:
     text = one_line(value)
     text = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
     # Underscores within a word are just that; elsewhere they would make what follows slanted.
-    # A colon before slashes and an at sign would become a link and a mention.
-    special = r"[\\`*\[\]<>&|~$#@]|:(?=//)|(?<!\w)_+|_+(?!\w)"
+    # A colon before slashes, a dot after www and an at sign would become links and a mention.
+    special = r"[\\`*\[\]<>&|~$#@]|:(?=//)|(?<=[wW]{3})\.|(?<=\\)[()]|(?<!\w)_+|_+(?!\w)"
     return re.sub(special, lambda found: "".join(f"\\{c}" for c in found[0]), text)
 
 

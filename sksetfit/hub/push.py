@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator
 from sksetfit._version import versions
 from sksetfit.heads.on_embeddings import HeadOnEmbeddings
 from sksetfit.hub.model_card import model_card
-from sksetfit.persistence.skops_file import check_savable, write_model
+from sksetfit.persistence.skops_file import advice_on, check_savable, write_model
 
 if TYPE_CHECKING:
     from huggingface_hub import CommitInfo, ModelCard
@@ -98,7 +98,7 @@ def push_to_hub(
         Path(folder, "requirements.txt").write_text(_requirements(), encoding="utf-8", newline="\n")
         info = publish(folder, repo_id, private=private, commit_message=commit_message)
     if others:
-        warnings.warn(f"To read it, load() wants trusted={others}.", UserWarning, stacklevel=2)
+        warnings.warn(f"To read it, {advice_on(others)}", UserWarning, stacklevel=2)
     return info
 
 

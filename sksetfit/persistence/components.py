@@ -7,10 +7,11 @@ support vector machines and nearest neighbours, are not among the types of `trus
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+from sklearn.dummy import DummyClassifier
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.preprocessing import OneHotEncoder
 
@@ -40,7 +41,7 @@ def check_components(estimator: Any) -> None:
                 raise ValueError(f"a {name} would call {methods!r}, as its {attribute} says")
         if isinstance(part, CountVectorizer) and part.input != "content":
             raise ValueError(f"a {name} would read files, as its input={part.input!r} says")
-        for kind, is_sound in ((OneHotEncoder, _is_sound_encoder), (CountVectorizer, _is_sound_vocabulary)):
+        for kind, is_sound in _CHECKS.items():
             if isinstance(part, kind) and not is_sound(own):
                 raise ValueError(f"a {name} has arrays that do not fit together")
 
@@ -51,8 +52,13 @@ def forget_folders(estimator: Any) -> None:
     A file must not say where they lie.
     """
     for part in parts(estimator):
-        if getattr(part, "__dict__", {}).get("memory") is not None:
+        own = getattr(part, "__dict__", {})
+        if own.get("memory") is not None:
             part.memory = None
+        for grids in (own.get("param_grid"), own.get("param_distributions")):
+            for grid in grids if isinstance(grids, list) else [grids]:
+                if isinstance(grid, dict):
+                    grid.update({name: [None] for name in grid if str(name).split("__")[-1] == "memory"})
 
 
 def parts(whole: Any) -> Iterator[Any]:
@@ -69,6 +75,7 @@ def parts(whole: Any) -> Iterator[Any]:
         elif isinstance(part, np.ndarray) and part.dtype == object:
             waiting.extend(part.ravel().tolist())
         elif isinstance(part, dict):
+            waiting.extend(part.keys())
             waiting.extend(part.values())
         elif isinstance(part, (list, tuple, set)):
             waiting.extend(part)
@@ -116,3 +123,17 @@ def _is_array(value: Any, shape: tuple[int, ...]) -> bool:
 def _are_codes(codes: Any, n: int) -> bool:
     """Tell whether all are whole numbers from 0 to n - 1."""
     return isinstance(codes, np.ndarray) and codes.dtype.kind in "iu" and bool(((codes >= 0) & (codes < n)).all())
+
+
+def _is_sound_dummy(own: dict[str, Any]) -> bool:
+    """Tell whether a constant classifier has as many classes as it says: its answers are arrays of that width."""
+    classes = own.get("classes_", [])
+    n_classes = list(map(len, classes)) if isinstance(classes, list) and classes else len(classes)
+    return "classes_" not in own or bool(own.get("n_classes_") == n_classes)
+
+
+_CHECKS: dict[type, Callable[[dict[str, Any]], bool]] = {
+    CountVectorizer: _is_sound_vocabulary,
+    DummyClassifier: _is_sound_dummy,
+    OneHotEncoder: _is_sound_encoder,
+}

@@ -15,6 +15,7 @@ from sklearn.base import BaseEstimator
 
 _KEYS, _VALUES = "keys of a dict", "values of a dict"
 _KEPT = (str, np.str_, int, np.int64, float, np.float64)
+_PLAIN = (str, np.str_, int, float, bool, bytes, type(None))
 
 Replace = Callable[[dict[Any, Any]], dict[Any, Any]]
 
@@ -40,7 +41,17 @@ def _to_lists(value: dict[Any, Any]) -> dict[Any, Any]:
 
 
 def _to_dict(value: dict[Any, Any]) -> dict[Any, Any]:
-    return dict(zip(value[_KEYS], value[_VALUES], strict=True)) if value.keys() == {_KEYS, _VALUES} else value
+    if value.keys() != {_KEYS, _VALUES}:
+        return value
+    keys, values = value[_KEYS], value[_VALUES]
+    # An array would grow as a dict, and an estimator as a key would be used without a check.
+    if not (type(keys) is type(values) is list and len(keys) == len(values) and all(map(_is_plain, keys))):
+        raise ValueError("The file has a dict that is not two lists of equal length, of plain keys and of values.")
+    return dict(zip(keys, values, strict=True))
+
+
+def _is_plain(key: Any) -> bool:
+    return all(map(_is_plain, key)) if type(key) is tuple else type(key) in _PLAIN
 
 
 def _replaced(value: Any, replace: Replace, done: dict[int, tuple[Any, Any]]) -> Any:

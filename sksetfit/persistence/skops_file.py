@@ -75,7 +75,14 @@ def dump(estimator: BaseEstimator, file: str | os.PathLike[str], *, compression:
     array(['good'], dtype='<U4')
     """
     if others := write_model(estimator, file, compression=compression):
-        warnings.warn(f"To read {os.fspath(file)!r}, load() wants trusted={others}.", UserWarning, stacklevel=2)
+        warnings.warn(f"To read {os.fspath(file)!r}, {advice_on(others)}", UserWarning, stacklevel=2)
+
+
+def advice_on(types: list[str]) -> str:
+    """Return what `load` wants where a file holds these types."""
+    of_program = next((name for name in types if name.startswith("__main__.")), None)
+    move = f" It finds {of_program!r} only in a program that defines it: move it to a module and fit again."
+    return f"load() wants trusted={types}." + (move if of_program else "")
 
 
 def write_model(estimator: BaseEstimator, file: str | os.PathLike[str], *, compression: int = ZIP_STORED) -> list[str]:
@@ -101,6 +108,11 @@ def write_model(estimator: BaseEstimator, file: str | os.PathLike[str], *, compr
                 "like). Fit it without them."
             ) from error
         others = _types_to_name(stream)  # and know that it can be read again
+        if nameless := [name for name in others if "<" in name]:
+            raise ValueError(
+                f"The estimator holds {nameless[0]!r}, which no file can hold: it has no name to import it by. Define "
+                f"it with def in a module, and fit again."
+            )
         add_checksums(stream)
         os.fsync(stream.fileno())
     return sorted(others)
@@ -226,6 +238,8 @@ def _errors_naming(file: str | os.PathLike[str]) -> Iterator[None]:
     except ModuleNotFoundError as error:
         raise ValueError(f"{name} needs the module {error.name!r}, which is not installed here.") from error
     except Exception as error:
+        if isinstance(error, AttributeError) and str(error).startswith("module "):  # which lacks what the file names
+            raise ValueError(f"{name} could not be read: {error}. Define it there before load.") from error
         told = isinstance(error, (ValueError, BadZipFile))
         why = error if told else f"{type(error).__name__}: {error}"
         raise ValueError(f"{name} is no sksetfit model, or is damaged: {why}") from error

@@ -3,7 +3,8 @@ import pytest
 import skops.io
 from scipy import sparse
 from sklearn.compose import ColumnTransformer
-from sklearn.ensemble import StackingClassifier
+from sklearn.dummy import DummyClassifier
+from sklearn.ensemble import StackingClassifier, VotingClassifier
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
@@ -76,6 +77,10 @@ FORGED = {
         changed(LogisticRegression(), random_state=beyond_its_end()),
         "a place that it does not",
     ),
+    "more classes than there are": (
+        changed(DummyClassifier().fit([[0], [1]], [0, 1]), n_classes_=10**9),
+        "do not fit together",
+    ),
     "files that are read": (CountVectorizer(input="filename"), "would read files"),
     "open files that are read": (TfidfVectorizer(input="file"), "would read files"),
 }
@@ -92,6 +97,7 @@ AROUND = {
     "alone": lambda part: part,
     "in a pipeline": lambda part: make_pipeline("passthrough", part),
     "in columns": lambda part: ColumnTransformer([("a", part, 0)]),
+    "as a key": lambda part: changed(VotingClassifier([]), estimators_={("a", part): 0}),
     "in objects": lambda part: changed(OneVsRestClassifier(LogisticRegression()), estimators_=in_rows(part)),
     "behind a mask": lambda part: changed(
         OneVsRestClassifier(None), estimators_=np.ma.MaskedArray(in_rows(part), mask=True)

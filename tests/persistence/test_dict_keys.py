@@ -119,8 +119,29 @@ def test_a_student_keeps_the_keys_of_its_teachers_head(tiny_model, tmp_path):
     assert read_again(student, tmp_path).head_.class_weight == WEIGHTS
 
 
-def test_lists_that_are_no_dict_are_refused(fitted, tmp_path):
-    forged = copy.copy(fitted).set_params(class_weight={"keys of a dict": [[1]], "values of a dict": [1]})
+FORGED = {
+    "a list as a key": ([[1]], [1]),
+    "keys of an array": (np.arange(3.0), [1, 2, 3]),
+    "values of an array": ([1, 2, 3], np.zeros(3, bool)),
+    "an estimator as a key": ([LogisticRegression()], [0]),
+    "an estimator in a key": ([(1, LogisticRegression())], [0]),
+    "fewer values than keys": ([True, False], [1]),
+}
+
+
+@pytest.mark.parametrize("case", FORGED)
+def test_load_refuses_dicts_that_are_no_two_lists_of_plain_keys_and_values(fitted, tmp_path, case):
+    keys, values = FORGED[case]
+    forged = copy.copy(fitted).set_params(class_weight={"keys of a dict": keys, "values of a dict": values})
     skops.io.dump(forged, tmp_path / "model.skops")
-    with pytest.raises(ValueError, match="is no sksetfit model, or is damaged: TypeError"):
+    with pytest.raises(ValueError, match="a dict that is not two lists"):
         load(tmp_path / "model.skops")
+
+
+def test_load_keeps_no_folder_of_a_grid(fitted, tmp_path):
+    pipe = make_pipeline(LogisticRegression())
+    grids = [{"memory": [str(tmp_path)], "logisticregression__C": [1]}, {"steps__memory": [str(tmp_path)]}]
+    search = GridSearchCV(pipe, grids[0], cv=2).fit(np.eye(4), [0, 1, 0, 1])
+    loaded = read_again(search.set_params(param_grid=grids), tmp_path)
+    assert loaded.param_grid == [{"memory": [None], "logisticregression__C": [1]}, {"steps__memory": [None]}]
+    assert search.param_grid == grids

@@ -1,3 +1,4 @@
+import ast
 import copy
 import io
 import os
@@ -154,6 +155,28 @@ def test_what_holds_a_classifier_is_read_without_question(tiny_classifier, tmp_p
 
 def halve(embeddings):
     return embeddings / 2
+
+
+def test_dump_refuses_a_function_without_a_name(fitted, tmp_path):
+    clf = copy.copy(fitted)
+    clf.head_ = make_pipeline(FunctionTransformer(lambda rows: rows), fitted.head_)
+    with pytest.raises(ValueError, match=r"holds 'test_skops_file\..*<lambda>', which no file can hold.*with def"):
+        dump(clf, tmp_path / "model.skops")
+    assert not list(tmp_path.iterdir())
+
+
+def test_dump_and_load_say_what_to_do_with_a_function_of_the_program(fitted, tmp_path, monkeypatch):
+    clf, main = copy.copy(fitted), sys.modules["__main__"]
+    monkeypatch.setattr(halve, "__module__", "__main__")
+    monkeypatch.setattr(main, "halve", halve, raising=False)
+    clf.head_ = make_pipeline(FunctionTransformer(halve), fitted.head_)
+    with pytest.warns(UserWarning, match=r"finds '__main__\.halve' only in a program that defines it") as warned:
+        dump(clf, tmp_path / "model.skops")
+    trusted = ast.literal_eval(re.search(r"trusted=(\[.*?\])", str(warned[0].message))[1])
+    np.testing.assert_array_equal(load(tmp_path / "model.skops", trusted=trusted).predict(X_NEW), clf.predict(X_NEW))
+    monkeypatch.delattr(main, "halve")
+    with pytest.raises(ValueError, match=r"has no attribute 'halve'. Define it there before load"):
+        load(tmp_path / "model.skops", trusted=trusted)
 
 
 def test_types_that_load_will_question_are_told_when_they_are_written(tiny_classifier, tmp_path):

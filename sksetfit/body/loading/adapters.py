@@ -18,12 +18,15 @@ def merge_adapters(transformer: Any) -> None:
     if not getattr(transformer, "_hf_peft_config_loaded", False):
         return
     from peft.tuners.tuners_utils import BaseTunerLayer
+    from peft.utils import ModulesToSaveWrapper
 
     for path, layer in list(transformer.named_modules()):
+        parent, _, name = path.rpartition(".")
         if isinstance(layer, BaseTunerLayer):
             layer.merge(safe_merge=True)
-            parent, _, name = path.rpartition(".")
             setattr(transformer.get_submodule(parent), name, layer.get_base_layer())
+        elif isinstance(layer, ModulesToSaveWrapper):  # modules that were tuned as a whole
+            setattr(transformer.get_submodule(parent), name, layer.modules_to_save[layer.active_adapters[0]])
     if left := [name for name, _ in transformer.named_parameters() if "lora_" in name or "adapter" in name]:
         raise ValueError(f"its adapters cannot be merged: {left[0]!r} is left. Merge and save it with peft.")
     del transformer.peft_config

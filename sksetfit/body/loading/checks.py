@@ -29,6 +29,8 @@ def check_parts(loaded: SentenceTransformer, model: str) -> None:
     first: Any
     first, *tail = loaded.children()
     transformer, tokenizer = first.auto_model, first.tokenizer
+    if not hasattr(transformer.config, "vocab_size"):
+        raise ValueError(f"model={model!r} has a transformer without a vocabulary, {transformer.config.model_type!r}.")
     # Without its files transformers quietly builds a tokenizer that knows nothing but its special tokens.
     if len(tokenizer) < transformer.config.vocab_size / 2:
         raise ValueError(
@@ -89,10 +91,8 @@ def check_savable(loaded: SentenceTransformer, transformer: Any, tail: Sequence[
 
 def _weights_not_loaded(transformer: Any) -> list[str]:
     """Return the names of the weights that were not in the file, for which transformers quietly draws random ones."""
-    # By a mark that transformers sets on what it has read. If a later one sets none at all, nothing can be said.
+    # By a mark that transformers sets on what it has read.
     read = {name: hasattr(weight, "_is_hf_initialized") for name, weight in transformer.named_parameters()}
-    if not any(read.values()):
-        return []
     # Many files have no weights for a pooler, which is not asked: the Pooling behind it reads the tokens.
     return [name for name, was_read in read.items() if not was_read and "pooler" not in name]
 

@@ -113,7 +113,8 @@ def _read(source: Source, model: str) -> SentenceTransformer:
                 f"model={model!r} could not be loaded: its tokenizer is a model of sentencepiece, without a "
                 f"tokenizer.json. To read it, install the packages sentencepiece and protobuf (not there: {missing})."
             ) from error
-        raise _not_loaded(model, error) from error
+        # An error of the Hub's client can hold a signed address, which a traceback would show.
+        raise _not_loaded(model, error) from (error if source.is_folder else None)
 
 
 def _sentence_transformer(source: Source) -> SentenceTransformer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import json
 import os
 from functools import lru_cache
 from pathlib import Path
@@ -46,9 +47,7 @@ def find_source(model: str, revision: str | None = None) -> Source:
     if os.path.isdir(model):
         _check_folder(model, revision)
         return Source(model, None, True)
-    # As sentence-transformers itself completes names that have no owner.
-    is_whole = "/" in model or model.lower() in ORIGINAL_TRANSFORMER_MODELS
-    name = model if is_whole else f"sentence-transformers/{model}"
+    name = full_name(model)
     if name == MINILM and revision is None and (folder := _offline_minilm()) is not None:
         return Source(folder, None, True)
     if _cached(name, revision) is None:
@@ -57,6 +56,12 @@ def find_source(model: str, revision: str | None = None) -> Source:
     # Without modules.json a model is read as a bare transformer: is it known that there is none?
     known = try_to_load_from_cache(name, _MARKS[0], cache_dir=_cache_folder(), revision=revision) is not None
     return Source(name, revision, known or _why_not_on_hub(name, revision) != "")
+
+
+def full_name(model: str) -> str:
+    """Return a name on the Hub, one without an owner completed as sentence-transformers does."""
+    is_whole = "/" in model or model.lower() in ORIGINAL_TRANSFORMER_MODELS
+    return model if is_whole else f"sentence-transformers/{model}"
 
 
 def model_fingerprint(model: str | os.PathLike[str], revision: str | None = None) -> str:
@@ -76,6 +81,9 @@ def model_fingerprint(model: str | os.PathLike[str], revision: str | None = None
         return f"{source.name}@{commit}"
     files = sorted(Path(at, name) for at, _, names in os.walk(source.name, followlinks=True) for name in names)
     sums = [(path.relative_to(source.name).as_posix(), sha256_of(path)) for path in files]
+    for path in files:
+        if path.name == _ADAPTER and (base := json.loads(path.read_bytes()).get("base_model_name_or_path")):
+            sums.append((base, model_fingerprint(base)))  # it is loaded as well
     return hashlib.sha256(repr(sums).encode()).hexdigest()
 
 

@@ -50,14 +50,15 @@ _TRANSFORMERS = frozenset(
 )
 _ENCODERS: dict[str, type[PreTrainedModel]] = {"t5": T5EncoderModel}  # of kinds that have a decoder as well
 # Keys that the code of transformers reads, although the kind's config does not declare them.
-_UNDECLARED = frozenset({"head_dim", "is_causal"})
-_UNDECLARED_OF_KIND: dict[str, frozenset[str]] = {
+_UNDECLARED: dict[str, frozenset[str]] = {
+    **dict.fromkeys(("gemma3_text", "llama", "mistral", "qwen3"), frozenset({"is_causal"})),
+    "qwen2": frozenset({"head_dim", "is_causal"}),
     "deberta-v2": frozenset(
         {
             *("attention_head_size", "conv_act", "conv_groups", "conv_kernel_size", "embedding_size", "norm_rel_ebd"),
             *("pooler_hidden_size", "position_buckets", "share_att_key"),
         }
-    )
+    ),
 }
 _OF_THE_FOLDER = {"_name_or_path", "architectures", "dtype", "transformers_version"}  # that a config was read from
 _KINDS_WITH_BUCKETS = {"mpnet", "t5"}  # of distances between tokens
@@ -133,7 +134,7 @@ def _config_keys(kind: type[PretrainedConfig]) -> set[str]:
     """Return the keys that describe this kind of transformer, without those that any config may have."""
     common = set(inspect.signature(PretrainedConfig.__init__).parameters)
     declared = set(inspect.signature(kind.__init__).parameters) - common - {"kwargs"}
-    return declared | _UNDECLARED | _UNDECLARED_OF_KIND.get(kind.model_type, frozenset())
+    return declared | _UNDECLARED.get(kind.model_type, frozenset())
 
 
 def build_empty(description: dict[str, Any], n_tensors: int, *, listed_only: bool = True) -> Any:
@@ -206,6 +207,8 @@ def _fault(value: Any, key: str = "") -> str:
     least, most = (0, 1) if key == "partial_rotary_factor" else (-_MOST, _MOST)  # a share, that makes an array
     if isinstance(value, (int, float)) and not least <= value <= most:
         return f"{key!r} is {value}"
+    if key == "is_causal" and not isinstance(value, (bool, type(None))):
+        return f"{key!r} is {value!r}, which is neither true nor false"
     # For some names transformers imports a package.
     is_function = key.endswith(("act", "activation", "feed_forward_proj"))
     if isinstance(value, str) and is_function and value.removeprefix("gated-") not in _FUNCTIONS:

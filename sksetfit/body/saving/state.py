@@ -28,8 +28,10 @@ from sksetfit.body.static import StaticBody, TokenTable
 
 # To change the form of the state: raise FORMAT, and let body_from_state read the old number too.
 FORMAT = 3
+_MOST_STATES = 10**8  # tokens of a prompt times units of a layer
 _MOST_SCORES = 5 * 10**7  # of attention for one text; all-mpnet-base-v2 computes 3 million at most
 TOLERANCE = 1e-4  # of a number of an embedding, relative to the largest; float32 rounds to a hundredth of it
+_OF_DISTANCES = 8  # matrices of the size of the scores that hold the distances between tokens, at most
 _KEEPING_SCORES = {"deberta-v2", "mpnet", "t5"}  # whose attention has all scores of a text at once
 _FORMAT_BEFORE_WINDOWS = 2  # it lacks these, because long texts were always cut
 _BEFORE_WINDOWS = {"long_texts": "truncate", "n_long_texts": 0}
@@ -154,6 +156,7 @@ def _build(state: dict[str, Any], *, listed_only: bool) -> Body:
         prompt=state["prompt"],
     )
     body.long_texts, body.n_long_texts = state["long_texts"], state["n_long_texts"]
+    _check_probe(body)
     body.encode(["", "a text"])  # which tells whether all of it fits together
     find_whether_padding_is_read(body)
     return body
@@ -211,9 +214,19 @@ def _check_numbers(state: dict[str, Any], transformer: Any) -> None:
             f"The saved body's max_seq_length is {state['max_seq_length']}, and its transformer reads {reads} tokens."
         )
     if transformer.config.model_type in _KEEPING_SCORES:
-        n_scores = transformer.config.num_attention_heads * state["max_seq_length"] ** 2
+        n_matrices = max(transformer.config.num_attention_heads, _OF_DISTANCES)
+        n_scores = n_matrices * state["max_seq_length"] ** 2
         if n_scores > _MOST_SCORES:
             raise BodyStateError(f"The saved body's attention would compute {n_scores:,} scores for one text.")
+
+
+def _check_probe(body: Body) -> None:
+    """Refuse a prompt that, in a wide transformer, would make the first embeddings take all memory."""
+    table = body.transformer.get_input_embeddings().weight if body.has_layers else body.transformer.weight
+    sizes = [size for weight in body.transformer.parameters() if weight is not table for size in weight.shape]
+    n_tokens = len(body.tokenizer.encode(body.prompt).ids) + 32
+    if n_tokens * max(sizes, default=0) > _MOST_STATES:
+        raise BodyStateError(f"The saved body has a prompt of {n_tokens} tokens and layers of {max(sizes)} units.")
 
 
 def _checked_weights(weights: Mapping[str, Any], empty: nn.Module) -> dict[str, Tensor]:
@@ -226,6 +239,8 @@ def _checked_weights(weights: Mapping[str, Any], empty: nn.Module) -> dict[str, 
             f"{sorted(map(str, weights.keys() - expected.keys()))[:3]}."
         )
     for name, tensor in expected.items():
+        if tensor.numel() == 0:  # with which other sizes would cost nothing in the file, and take all memory
+            raise BodyStateError(f"The saved body's tensor {name!r} is empty, of shape {tuple(tensor.shape)}.")
         _check_array(weights[name], name, tuple(tensor.shape))
     return {name: _as_tensor(array) for name, array in weights.items()}
 

@@ -14,8 +14,8 @@ from sksetfit.body.loading.load import load_body
 TEXTS = ["bread and cheese", "tennis goal PIANO!"]
 
 
-@pytest.fixture
-def adapted(tiny_model, tmp_path):
+@pytest.fixture(params=[[], ["key"]], ids=["adapters", "adapters and a module tuned as a whole"])
+def adapted(request, tiny_model, tmp_path):
     """A folder whose weights are those of the tiny model and, in files of its own, an adapter."""
     peft = pytest.importorskip("peft")
     import torch
@@ -23,12 +23,12 @@ def adapted(tiny_model, tmp_path):
     base = tmp_path / "base"
     shutil.copytree(tiny_model, base)
     whole = SentenceTransformer(str(base), device="cpu")
-    whole.add_adapter(peft.LoraConfig(target_modules=["query", "value"], r=2, modules_to_save=[]))
+    whole.add_adapter(peft.LoraConfig(target_modules=["query", "value"], r=2, modules_to_save=request.param))
     with torch.random.fork_rng():
         torch.manual_seed(0)
         for name, weight in whole.named_parameters():
-            if "lora_" in name:
-                torch.nn.init.normal_(weight)
+            if "lora_" in name or "modules_to_save" in name:
+                torch.nn.init.normal_(weight, std=0.2)
     whole.save_pretrained(str(tmp_path / "adapted"))
     return tmp_path / "adapted"
 
@@ -39,7 +39,7 @@ def test_an_adapter_is_merged_into_the_weights(adapted, tiny_model):
     expected = SentenceTransformer(str(adapted), device="cpu").encode(TEXTS)
     np.testing.assert_allclose(body.encode(TEXTS), expected, atol=1e-5)
     assert np.abs(expected - load_body(tiny_model, device="cpu").encode(TEXTS)).max() > 1e-2
-    assert not [name for name, _ in body.named_parameters() if "lora" in name]
+    assert not [name for name, _ in body.named_parameters() if "lora" in name or "modules_to_save" in name]
 
 
 def test_a_model_with_an_adapter_is_tuned_and_saved(adapted, tmp_path):

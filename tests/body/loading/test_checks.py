@@ -5,6 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Dense, LayerNorm, Normalize, Pooling, Transformer
@@ -74,7 +75,7 @@ def test_what_a_config_says_is_kept_by_copies_of_copies(tiny_model, tmp_path, ki
 
 def test_a_body_that_could_not_be_built_again_is_refused_when_it_is_loaded(tiny_model, tmp_path, monkeypatch):
     write_tiny_model_of_kind(tiny_model, tmp_path, "qwen2", is_causal=False)
-    monkeypatch.setattr(architectures_module, "_UNDECLARED", frozenset())
+    monkeypatch.setattr(architectures_module, "_UNDECLARED", {})
     assert "from those by SentenceTransformer.encode" in refused(tmp_path)
 
 
@@ -238,3 +239,17 @@ def test_a_prompt_that_is_not_pooled_is_written(tiny_model, tmp_path, kind):
     np.testing.assert_allclose(embeddings_by_sentence_transformers(tmp_path / "new"), expected, atol=1e-5)
     again = read_setfit(tmp_path / "new", trust_pickle=True, device="cpu")
     np.testing.assert_allclose(again.encoder_.transform(TEXTS), expected, atol=1e-5)
+
+
+def test_a_file_of_which_no_weight_fits_is_refused(tiny_model, tmp_path):
+    shutil.copytree(tiny_model, tmp_path, dirs_exist_ok=True)
+    weights = safetensors.torch.load_file(tmp_path / "model.safetensors")
+    renamed = {f"net.{name}": weight for name, weight in weights.items()}
+    safetensors.torch.save_file(renamed, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    assert "its file of weights lacks" in refused(tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["marian", "blenderbot"])
+def test_an_encoder_whose_weights_are_not_read_is_refused(tiny_model, tmp_path, kind):
+    write_tiny_model_of_kind(tiny_model, tmp_path, kind)
+    assert "its file of weights lacks" in refused(tmp_path)

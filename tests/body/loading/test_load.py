@@ -339,3 +339,15 @@ def test_a_tokenizer_of_sentencepiece_names_the_packages(tiny_model, tmp_path, m
     message = refused(tmp_path)
     assert "install the packages sentencepiece and protobuf" in message
     assert "protobuf)" in message
+
+
+def test_the_fingerprint_of_an_adapter_depends_on_its_base(tiny_model, tmp_path):
+    base, adapter = tmp_path / "base", tmp_path / "adapter"
+    shutil.copytree(tiny_model, base)
+    adapter.mkdir()
+    (adapter / "modules.json").write_text("[]")
+    (adapter / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": str(base)}))
+    before = model_fingerprint(adapter)
+    assert model_fingerprint(adapter) == before
+    (base / "model.safetensors").write_bytes(b"other weights")
+    assert model_fingerprint(adapter) != before

@@ -272,15 +272,26 @@ def test_a_state_that_was_tampered_with_is_refused(state, case):
     assert message in str(caught.value)
 
 
+def test_a_long_prompt_for_wide_layers_is_refused(monkeypatch, state):
+    state["prompt"] = "bread " * 3
+    monkeypatch.setattr(state_module, "_MOST_STATES", 1000)
+    with pytest.raises(ValueError, match=r"a prompt of \d+ tokens and layers of \d+ units"):
+        body_from_state(state, CPU)
+
+
 OTHER_KINDS = {
     "groups without end": ("albert", {"num_hidden_groups": 10**7}, "layers and has"),
     "layers of groups without end": ("albert", {"inner_group_num": 10**7}, "layers and has"),
     "more than the whole turned": ("llama", {"rope_parameters": ROPE | {"partial_rotary_factor": 4e7}}, "factor' is 4"),
     "an activation by another key": ("gemma3_text", {"hidden_activation": "xielu"}, "'hidden_activation' is 'xielu'"),
+    "a size that no weight has": ("modernbert", {"head_dim": 10**6}, "head_dim"),
+    "a direction that is none": ("llama", {"is_causal": "yes"}, "'is_causal' is 'yes'"),
+    "layers without units": ("llama", {"intermediate_size": 0}, "is empty, of shape (0, 32)"),
     "an activation that is not used": ("modernbert", {"classifier_activation": "xielu"}, "is 'xielu'"),
 }
 
 
+@pytest.mark.filterwarnings("ignore:Initializing zero-element tensors")
 @pytest.mark.parametrize("case", OTHER_KINDS)
 def test_a_state_of_another_kind_that_was_tampered_with_is_refused(tiny_model, tmp_path, case):
     kind, changes, message = OTHER_KINDS[case]
@@ -309,7 +320,7 @@ def test_an_mpnet_with_too_few_buckets_of_distances_is_refused(mpnet_state):
 
 
 def test_an_mpnet_whose_attention_would_take_the_memory_is_refused(monkeypatch, mpnet_state):
-    scores = 2 * mpnet_state["max_seq_length"] ** 2
+    scores = 8 * mpnet_state["max_seq_length"] ** 2
     monkeypatch.setattr(state_module, "_MOST_SCORES", scores)
     body_from_state(mpnet_state, CPU)
     monkeypatch.setattr(state_module, "_MOST_SCORES", scores - 1)
