@@ -645,6 +645,7 @@ def test_eight_threads_at_once_get_the_answers_of_one(trained):
 
 
 OTHER_PARAMETERS = {
+    "revision": "a-branch",
     "model": "/no/such/folder",
     "head": LinearSVC(),
     "multi_target_strategy": "classifier-chain",
@@ -676,7 +677,7 @@ OTHER_PARAMETERS = {
 def test_parameters_that_are_set_after_fit_wait_for_the_next_fit(trained, capfd):
     names = set(trained.get_params(deep=False))
     assert names <= OTHER_PARAMETERS.keys(), "say here what a new parameter does to a fitted model"
-    names -= {"precision", "backend", "device"}  # these count at once
+    names -= {"precision", "backend", "device", "verbose"}  # these count at once
     changed = copy.deepcopy(trained).set_params(**{name: OTHER_PARAMETERS[name] for name in names})
     assert_same(answers(changed), answers(trained))
     assert capfd.readouterr() == ("", "")
