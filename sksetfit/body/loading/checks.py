@@ -6,10 +6,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Pooling, StaticEmbedding
 
+from sksetfit.body.contexts import autocast
 from sksetfit.body.model import Body
 from sksetfit.body.saving.architectures import describe
 from sksetfit.body.saving.state import TOLERANCE
@@ -137,9 +139,9 @@ def probe_embeddings(loaded: SentenceTransformer, prompt: str, max_seq_length: i
         loaded[0].tokenizer.enable_truncation(max_seq_length, direction=side)
     else:
         loaded.max_seq_length = max_seq_length
-    embeddings: NDArray[np.float32] = loaded.encode(
-        probe_texts(loaded), prompt=prompt, batch_size=1, show_progress_bar=False
-    )
+    texts = probe_texts(loaded)
+    with autocast(torch.device("cpu"), "float32"):  # whatever the caller's own says
+        embeddings: NDArray[np.float32] = loaded.encode(texts, prompt=prompt, batch_size=1, show_progress_bar=False)
     return embeddings
 
 
