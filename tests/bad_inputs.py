@@ -314,6 +314,12 @@ BAD_TARGETS = {
         "y has several columns of the name 'tag'.",
         "rename them",
     ),
+    "columns of mixed names": (
+        FRAME.set_axis(["urgent", 1], axis=1),
+        ValueError,
+        "y has columns whose names are not all str, in no ascending order: ['urgent', 1].",
+        "y.rename(columns=str)",
+    ),
     "lists of labels": (
         [["a"], ["a", "b"], [], ["b"]],
         ValueError,

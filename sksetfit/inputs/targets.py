@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from sksetfit.inputs.texts import (
     check_sequence,
     column_names,
     is_missing,
+    only_column,
     row_location,
     short_repr,
 )
@@ -162,7 +164,7 @@ def _as_objects(y: Any, name: str) -> NDArray[np.object_]:
         y = y.tolist()  # with None where it is masked; as an array it would be read as if it were not
     names, one_column = column_names(y), y
     if names is not None and len(names) == 1:
-        one_column = y[names[0]]
+        one_column = only_column(y)
     rows = y if _is_plain_array(one_column) else [_plain_row(row) for row in as_list(one_column, name, of="label")]
     try:
         values = np.asarray(rows, dtype=object)
@@ -229,6 +231,7 @@ def _many_labels(y: NDArray[np.int64], names: list[Any] | None) -> Targets:
     twice = next((name for i, name in enumerate(names) if name in names[:i]), None)
     if twice is not None:
         raise ValueError(f"y has several columns of the name {twice!r}. Labels need names of their own: rename them.")
+    _check_order(names, "y")
     if (indicator == indicator[0]).all():
         every = "" if len(names) == 1 else ", and the other columns are constant as well"
         raise ValueError(
@@ -262,7 +265,9 @@ def _label_array(names: list[Any]) -> NDArray[Any]:
 def align_columns(frame: Any, labels: Iterable[Any], name: str) -> Any:
     """Return a frame with its columns in the order of the labels, as a fitted estimator has them.
 
-    What has no column names, and labels that are column numbers, are paired by position: ``frame`` stays as it is.
+    Names that are str, or the column numbers, are found by name. All else is paired by position: what has no column
+    names, and names that ``fit`` does not keep (see `_check_order`). A frame of one column may hold rows, and stays as
+    it is where there are several labels.
 
     Parameters
     ----------
@@ -276,16 +281,37 @@ def align_columns(frame: Any, labels: Iterable[Any], name: str) -> Any:
     Raises
     ------
     ValueError
-        If the names of the columns are other words than the labels.
+        If the names of the columns are other words than the labels, or are no str and in no order.
     """
     names, known = column_names(frame), list(labels)
-    if names is None or not all(isinstance(each, str) for each in [*names, *known]):
+    if names is None or names == known or (len(names) == 1 < len(known)):
         return frame
-    if sorted(names) != sorted(known):
+    if set(names) == set(known) and len(names) == len(known):
+        order = [names.index(label) for label in known]
+        return frame.iloc[:, order] if hasattr(frame, "iloc") else frame.select(known)
+    if all(isinstance(each, str) for each in [*names, *known]):
         raise ValueError(
             f"{name} must have the columns {short_repr([str(label) for label in known])}, in any order, got "
             f"{short_repr(names)}. Name its columns by the labels, or pass an array whose columns are in this order."
         )
-    if names == known:
-        return frame
-    return frame[known] if hasattr(frame, "loc") else frame.select(known)
+    _check_order(names, name)
+    return frame
+
+
+def _check_order(names: list[Any], name: str) -> None:
+    """Raise ValueError for column names that ``fit`` does not keep and that do not fix an order.
+
+    Only names that are all str are kept as labels. Others, such as numbers, must ascend: so a frame to score has its
+    columns in the order of the frame that was fitted on.
+    """
+    if all(isinstance(each, str) for each in names):
+        return
+    try:
+        ascending = all(a < b for a, b in pairwise(names))
+    except TypeError:  # names of several kinds
+        ascending = False
+    if not ascending:
+        raise ValueError(
+            f"{name} has columns whose names are not all str, in no ascending order: {short_repr(names)}. Make them "
+            f"str, which are kept as labels: {name}.rename(columns=str)."
+        )

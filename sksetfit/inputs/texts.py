@@ -145,17 +145,25 @@ def check_sequence(values: Any, name: str, of: str) -> None:
 
 
 def column_names(frame: Any) -> list[Any] | None:
-    """Return the column names of a pandas, polars or pyarrow frame, and None for what is no frame."""
+    """Return the column names of a pandas, polars or pyarrow frame, and None for what is no frame.
+
+    Names that are str are plain ones: numpy would make the ``__str__`` of members of an enumeration.
+    """
     names = getattr(frame, "column_names", None)  # pyarrow, whose `columns` are the columns themselves
     names = getattr(frame, "columns", None) if names is None else names
-    return None if names is None else list(names)
+    return None if names is None else [str.__str__(name) if isinstance(name, str) else name for name in names]
+
+
+def only_column(frame: Any) -> Any:
+    """Return the column of a frame that has one."""
+    return frame.iloc[:, 0] if hasattr(frame, "iloc") else frame[column_names(frame)[0]]  # type: ignore[index]
 
 
 def _only_column(X: Any, name: str) -> Any:
     columns = column_names(X)
     if columns is not None:
         if len(columns) == 1:
-            return X[columns[0]]
+            return only_column(X)
         some = ", ".join(map(repr, columns[:8])) + (", ..." if len(columns) > 8 else "")
         raise ValueError(
             f"{name} must have one column of texts, got a frame of {len(columns)} columns ({some}). "
