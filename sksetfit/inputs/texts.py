@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import difflib
 import reprlib
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, KeysView, Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.utils import check_random_state
+
+KEEP_AS_TEXT = 'pandas.read_csv(..., keep_default_na=False) keeps "None" and "n/a" as text.'
 
 _short = reprlib.Repr()
 _short.maxstring = _short.maxlong = _short.maxother = 60
@@ -131,13 +133,14 @@ def check_sequence(values: Any, name: str, of: str) -> None:
         way = f"Select the variable of a Dataset that holds the {of}s: {name}[...]."
     elif isinstance(values, Mapping):
         way = f"Take what it holds, e.g. list({name}.values())."
-    elif isinstance(values, Set):
-        way = "A set has no order; make it a list first."
+    elif isinstance(values, Set) and not isinstance(values, KeysView):
+        match = {"X": " with y", "y": " with X"}.get(name[:1], "")
+        way = f"A set has no order, so its {of}s cannot be matched{match}. Pass the list or column that it was made of."
     elif no_rows and not isinstance(values, np.generic):
         way = f"It holds a single value and no rows: pass what it was made of, or [{name}.item()]."
     elif isinstance(values, Iterable) and hasattr(values, "column_names"):
         way = f"Make a list of a column first: [row[...] for row in {name}]."
-    elif isinstance(values, Iterable) and not sized:
+    elif isinstance(values, Iterable) and (not sized or isinstance(values, KeysView)):
         way = f"Make it a list first: list({name})."
     else:
         way = "Pass a list, an array or a DataFrame column."
@@ -152,6 +155,11 @@ def column_names(frame: Any) -> list[Any] | None:
     names = getattr(frame, "column_names", None)  # pyarrow, whose `columns` are the columns themselves
     names = getattr(frame, "columns", None) if names is None else names
     return None if names is None else [str.__str__(name) if isinstance(name, str) else name for name in names]
+
+
+def names_of_columns(names: list[Any] | None, n_columns: int) -> list[Any]:
+    """Return the names where there is one for each column, else the column numbers."""
+    return list(range(n_columns)) if names is None or len(names) != n_columns else names
 
 
 def only_column(frame: Any) -> Any:
@@ -209,8 +217,7 @@ def _missing_texts(X: Any, rows: list[Any], missing: list[int], name: str) -> st
     others = f", and {len(missing) - 1} more" if len(missing) > 1 else ""
     return (
         f"{name} has a missing value at {row_location(X, first)}: got {short_repr(rows[first])}{others} (NaN and None "
-        "are no "
-        f"texts). Drop such rows or fill them, e.g. with the empty string."
+        f"are no texts). Drop such rows or fill them, e.g. with the empty string. {KEEP_AS_TEXT}"
     )
 
 
