@@ -14,8 +14,9 @@ import pytest
 from sklearn.preprocessing import MultiLabelBinarizer
 
 from bad_inputs import named
-from sksetfit import FewShotSplit, TorchHead
+from sksetfit import FewShotSplit, TorchHead, dump, load
 from sksetfit.inputs.targets import align_columns, check_targets, target_array
+from sksetfit.inputs.training_data import check_validation_data
 
 ROWS = np.random.RandomState(0).normal(size=(20, 3))
 INDICATOR = (ROWS > 0).astype(int)
@@ -29,6 +30,7 @@ class Tag(str, Enum):  # noqa: UP042  (the str() of a StrEnum is its value)
 
 
 TAGS = [tag.value for tag in Tag]
+NAMED = TABLE.set_axis(TAGS, axis=1)
 
 
 # -- the order of columns
@@ -66,16 +68,33 @@ def test_positions_are_aligned_whatever_the_type_of_a_name():
 
 @pytest.mark.parametrize("frame", [pd.DataFrame, pl.from_pandas, pa.Table.from_pandas])
 def test_a_frame_of_one_column_of_rows_is_not_aligned(frame):
-    clf = TorchHead().fit(ROWS, TABLE.set_axis(TAGS, axis=1))
+    clf = TorchHead().fit(ROWS, NAMED)
     rows = frame(pd.DataFrame({"l": INDICATOR.tolist()}))
     assert clf.score(ROWS, rows) == clf.score(ROWS, INDICATOR) > 0.8
+
+
+def test_a_frame_of_one_column_of_rows_is_read_as_y_val():
+    targets = check_targets(NAMED, 20)
+    texts = [f"text {i}" for i in range(20)]
+    _, y_val = check_validation_data(texts, pd.DataFrame({"l": INDICATOR.tolist()}), targets)
+    assert y_val.tolist() == INDICATOR.tolist()
+
+
+def test_names_of_columns_survive_a_file(tmp_path):
+    clf = TorchHead().fit(ROWS, NAMED)
+    assert clf.classes_.tolist() == TAGS
+    dump(clf, tmp_path / "head.skops")
+    loaded = load(tmp_path / "head.skops")
+    assert loaded.score(ROWS, NAMED[TAGS[::-1]]) == clf.score(ROWS, NAMED)
+    with pytest.raises(ValueError, match=r"must have the columns \['urgent', 'billing', 'login'\], in any order"):
+        loaded.score(ROWS, NAMED.rename(columns={"login": "account"}))
 
 
 def test_members_of_an_enumeration_name_columns_by_their_text():
     named = TABLE.set_axis(list(Tag), axis=1)
     assert check_targets(named, 20).classes.tolist() == TAGS
     clf = TorchHead().fit(ROWS, named)
-    assert clf.score(ROWS, named[list(Tag)[::-1]]) == clf.score(ROWS, TABLE.set_axis(TAGS, axis=1)) > 0.8
+    assert clf.score(ROWS, named[list(Tag)[::-1]]) == clf.score(ROWS, NAMED) > 0.8
     assert clf.score(ROWS, pd.DataFrame({Tag.LOGIN: INDICATOR.tolist()})) > 0.8
     with pytest.raises(ValueError, match="several columns of the name 'urgent'"):
         check_targets(TABLE.set_axis([Tag.URGENT, "urgent", "login"], axis=1), 20)
@@ -96,7 +115,6 @@ def followed(y, before):
     return eval(advice, {"np": np, "pandas": pd, "ast": ast, "MultiLabelBinarizer": MultiLabelBinarizer, "y": y})
 
 
-NAMED = TABLE.set_axis(TAGS, axis=1)
 FORMS = {
     "frame": lambda y: y,
     "frame of polars": pl.from_pandas,
