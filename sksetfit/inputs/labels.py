@@ -1,4 +1,4 @@
-"""What a label may be, and the array that the labels of a classifier become."""
+"""What a label and a cell of an indicator matrix may be, and the arrays that they become."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import column_or_1d
 
-from sksetfit.inputs.texts import did_you_mean, lone_surrogate, short_repr
+from sksetfit.inputs.texts import column_names, did_you_mean, lone_surrogate, names_of_columns, short_repr
 
 # In an array of str, numpy gives each label four bytes for each character of the longest. Where that is longer than any
 # name, in characters, and the array larger than this, labels are kept as objects.
@@ -19,11 +19,11 @@ WIDE, MAX_BYTES_OF_WIDE = 256, 2**24
 
 
 def _row_of(cell: str) -> str:
-    return rf"\s*[\[(]\s*(?:{cell})(?:(?:\s*,\s*|\s+)(?:{cell}))+\s*,?\s*[\])]\s*"
+    return rf"\s*[\[(]\s*(?:{cell})(?:(?:\s*,\s*|\s+)(?:{cell}))+\s*(?:,\s*)?[\])]\s*"
 
 
-# Rows of several labels as text, as a CSV file holds them: "[1, 0]", or "[1 0]" of a numpy array; what they are, and
-# how to read them. In the last place there is the name of the argument, in the first one the words of each row.
+# Rows of several labels as text, as a CSV file holds them, e.g. "[1, 0]", or "[1 0]" of a numpy array: what they are,
+# and how to read them. {0} stands for code that gives the words of each row, {1} for the name of the argument.
 _NAME = r"""(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
 _WRITTEN = {
     re.compile(_row_of(r"[01](?:\.0*)?")): (
@@ -34,11 +34,13 @@ _WRITTEN = {
         "rows of an indicator matrix",
         "Make numbers of them: np.array({0}) == 'True'",
     ),
-    re.compile(rf"\s*\[\s*(?:{_NAME}(?:\s*,\s*{_NAME})*\s*,?)?\s*\]\s*"): (
+    re.compile(rf"\s*\[\s*(?:{_NAME}(?:\s*,\s*{_NAME})*\s*(?:,\s*)?)?\]\s*"): (
         "lists of labels",
         "Make an indicator matrix of them: MultiLabelBinarizer().fit_transform([ast.literal_eval(row) for row in {1}])",
     ),
 }
+# Pairs of words that a table may hold in place of 0 and 1.
+_WORDS = (("no", "yes"), ("false", "true"), ("n", "y"), ("f", "t"), ("off", "on"))
 
 
 def plain_label(label: Any) -> Any:
@@ -216,3 +218,68 @@ def _check_not_written(flat: list[str], name: str) -> None:
     what, way = _WRITTEN[form]
     way = way.format(f"[row.strip('[]() ').replace(',', ' ').split() for row in {name}]", name)
     raise ValueError(f"{name} holds {what} as text, got {short_repr(flat[0])} at row 0. {way}.")
+
+
+def indicator_array(y: Any, values: NDArray[np.object_], name: str = "y") -> NDArray[np.int64]:
+    """Return cells of 0 and 1 as int64.
+
+    Parameters
+    ----------
+    y : array-like
+        What the caller passed.
+    values : ndarray of shape (n_rows, n_labels), dtype object
+        Its cells.
+    name : str, default="y"
+        What the argument is called in an error.
+
+    Raises
+    ------
+    ValueError
+        If a cell is another number, or no number.
+    """
+    for (i, column), value in np.ndenumerate(values):
+        if not is_number(value) or value not in {0, 1}:
+            label = short_repr(names_of_columns(column_names(y), values.shape[1])[column])
+            raise ValueError(_refusal(y, values, name, value, i, label))
+    return values.astype(np.int64)
+
+
+def _refusal(y: Any, values: NDArray[np.object_], name: str, value: Any, i: int, label: str) -> str:
+    where = f"{short_repr(value)} at row {i}, column {label}"
+    if isinstance(value, (float, np.floating)) and not value.is_integer():
+        return (
+            f"Unknown label type: {name} is continuous with several columns, got {where}. Multi-label targets must be "
+            f"an indicator matrix of 0 and 1."
+        )
+    if (numbers := _as_numbers(values, _as_table(y, values, name))) is not None:
+        return (
+            f"Column {label} of {name} holds the text {short_repr(value)} at row {i}, not the number 0 or 1. Make "
+            f"numbers of all columns: {numbers}."
+        )
+    return (
+        f"Unknown label type: {name} has several columns that hold more than 0 and 1 (multi-class multi-output), got "
+        f"{where}. Leave the column out if it is no label. If each column is a target of its own, fit one classifier "
+        f"per column, e.g. with MultiOutputClassifier. If the columns list labels, make an indicator matrix of them "
+        f"with MultiLabelBinarizer."
+    )
+
+
+def _as_numbers(values: NDArray[np.object_], table: str) -> str | None:
+    """Return code that makes 0 and 1 of texts which say so; None for other cells."""
+    cells = set(map(str, values.ravel().tolist()))
+    if cells <= {"0", "1"}:
+        return f"{table}.astype(int)"
+    if cells <= {"0", "1", "0.0", "1.0"}:
+        return f"{table}.astype(float)"
+    for no, yes in _WORDS:
+        if {cell.lower() for cell in cells} == {no, yes} and len(cells) == 2:
+            return f"({table} == {next(cell for cell in cells if cell.lower() == yes)!r}).astype(int)"
+    return None
+
+
+def _as_table(y: Any, values: NDArray[np.object_], name: str) -> str:
+    """Return code for the cells as a frame of pandas, which keeps the names of columns, or as an array."""
+    if getattr(y, "shape", None) == values.shape:
+        return name if hasattr(y, "astype") else f"{name}.to_pandas()"
+    names = column_names(y)
+    return f"np.array(list({name if names is None else f'{name}[{names[0]!r}]'}))"

@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from sksetfit.inputs.indicator import check_column_order, indicator_array
-from sksetfit.inputs.labels import label_array, plain_label
+from sksetfit.inputs.labels import indicator_array, label_array, plain_label
 from sksetfit.inputs.texts import (
     KEEP_AS_TEXT,
     as_list,
+    check_column_order,
     check_sequence,
     column_names,
     is_missing,

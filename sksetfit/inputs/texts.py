@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import reprlib
 from collections.abc import Iterable, KeysView, Mapping, Sequence, Set
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -148,18 +149,35 @@ def check_sequence(values: Any, name: str, of: str) -> None:
 
 
 def column_names(frame: Any) -> list[Any] | None:
-    """Return the column names of a pandas, polars or pyarrow frame, and None for what is no frame.
-
-    Names that are str are plain ones: numpy would make the ``__str__`` of members of an enumeration.
-    """
+    """Return the column names of a pandas, polars or pyarrow frame, and None for what is no frame."""
     names = getattr(frame, "column_names", None)  # pyarrow, whose `columns` are the columns themselves
     names = getattr(frame, "columns", None) if names is None else names
+    # Of a member of an enumeration numpy would take its own `__str__` for the name.
     return None if names is None else [str.__str__(name) if isinstance(name, str) else name for name in names]
 
 
 def names_of_columns(names: list[Any] | None, n_columns: int) -> list[Any]:
     """Return the names where there is one for each column, else the column numbers."""
     return list(range(n_columns)) if names is None or len(names) != n_columns else names
+
+
+def check_column_order(names: list[Any], name: str) -> None:
+    """Raise ValueError for column names that ``fit`` does not keep and that do not fix an order.
+
+    Only names that are all str are kept as labels. Others, such as numbers, must ascend: so a frame to score has its
+    columns in the order of the frame that was fitted on.
+    """
+    if all(isinstance(each, str) for each in names):
+        return
+    try:
+        ascending = all(a < b for a, b in pairwise(names))
+    except TypeError:  # names of several kinds
+        ascending = False
+    if not ascending:
+        raise ValueError(
+            f"{name} has columns whose names are not all str, in no ascending order: {short_repr(names)}. Make them "
+            f"str, which are kept as labels: {name}.rename(columns=str)."
+        )
 
 
 def only_column(frame: Any) -> Any:
