@@ -281,7 +281,8 @@ def align_columns(frame: Any, labels: Iterable[Any], name: str) -> Any:
         If the names of the columns are other words than the labels, or are no str and in no order.
     """
     names, known = column_names(frame), list(labels)
-    if names is None or names == known or (len(names) == 1 < len(known)):
+    of_outputs = any(isinstance(label, np.ndarray) for label in known)  # as a forest has: no names
+    if names is None or of_outputs or names == known or (len(names) == 1 < len(known)):
         return frame
     if set(names) == set(known) and len(names) == len(known):
         order = [names.index(label) for label in known]
