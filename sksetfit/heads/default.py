@@ -15,8 +15,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from sksetfit.inputs.labels import plain_keys
 from sksetfit.inputs.scoring import TargetScoreMixin
-from sksetfit.inputs.targets import target_array
-from sksetfit.inputs.texts import short_repr
+from sksetfit.inputs.targets import target_array, targets_of
 from sksetfit.persistence.estimator_state import checked_state
 
 # Over six data sets of 8 to 512 texts in 2 to 77 classes; the best C of each has a log loss that is lower by 0.005.
@@ -152,12 +151,7 @@ class LogisticRegressionHead(TargetScoreMixin, BaseEstimator):
             counted = sample_weight > 0  # a row of weight 0 is as one that is not there
             X, y, sample_weight = X[counted], y[counted], sample_weight[counted]
             n_rows = float(sample_weight.sum())
-        if len(np.unique(y)) < 2:
-            raise ValueError(
-                f"y has a single class, {short_repr(y[0])}, in all rows that count. A classifier needs two at least, "
-                f"got one class."
-            )
-        model = resolve(self, multi_label=False, n_texts=n_rows, n_classes=len(np.unique(y)))
+        model = resolve(self, multi_label=False, n_texts=n_rows, n_classes=len(targets_of(y).classes))
         model.fit(X, y, sample_weight)
         self.__dict__.pop("feature_names_in_", None)
         self.__dict__.update({name: value for name, value in vars(head).items() if name.endswith("_in_")})

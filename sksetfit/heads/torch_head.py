@@ -22,8 +22,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from sksetfit.heads.default import resolve
 from sksetfit.heads.torch_head_loss import check_torch_head, loss_of_head
 from sksetfit.inputs.scoring import TargetScoreMixin
-from sksetfit.inputs.targets import target_array
-from sksetfit.inputs.texts import short_repr
+from sksetfit.inputs.targets import target_array, targets_of
+from sksetfit.inputs.texts import column_names
 from sksetfit.inputs.training_data import check_sample_weight
 from sksetfit.persistence.estimator_state import PlainStateMixin, checked_state, plain_state
 
@@ -69,7 +69,8 @@ class TorchHead(PlainStateMixin, TargetScoreMixin, BaseEstimator):
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        The labels, sorted; for several labels per text the column numbers.
+        The labels, sorted; for several labels per row the column names of a frame where they are str, else the
+        column numbers.
     coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
         The weights; one row for two classes.
     feature_names_in_ : ndarray of shape (n_features,)
@@ -178,11 +179,12 @@ class TorchHead(PlainStateMixin, TargetScoreMixin, BaseEstimator):
         self._validate_params()
         head = clone(self)  # which knows X while this one stays as it was
         X = validate_data(head, X, dtype=[np.float64, np.float32], ensure_min_samples=2)
-        y = target_array(y, len(X))
+        labels, names = target_array(y, len(X)), column_names(y)
         if (weights := check_sample_weight(sample_weight, len(X))) is not None:
             counted = weights > 0  # a row of weight 0 is as one that is not there
-            X, y, weights = X[counted], y[counted], weights[counted]
-        multi_label, classes, indicator = _classes_of(y)
+            X, labels, weights = X[counted], labels[counted], weights[counted]
+        targets = targets_of(labels, names)
+        multi_label, classes, indicator = targets.multi_label, targets.classes, targets.indicator
         n_rows = len(X) if weights is None else weights.sum()
         resolve(head, multi_label=multi_label, n_texts=n_rows, n_classes=len(classes))
         check_torch_head(head, len(classes), multi_label=multi_label, weighted=weights is not None)
@@ -286,13 +288,3 @@ class TorchHead(PlainStateMixin, TargetScoreMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
         return tags
-
-
-def _classes_of(y: NDArray[Any]) -> tuple[bool, NDArray[Any], NDArray[np.bool_]]:
-    """Return whether there are several labels per row, the classes, and which row has which."""
-    if y.ndim == 2:
-        return True, np.arange(y.shape[1]), y.astype(bool)
-    classes, codes = np.unique(y, return_inverse=True)
-    if len(classes) < 2:
-        raise ValueError(f"y has a single class, {short_repr(classes[0])}, got one class. A classifier needs two.")
-    return False, classes, codes[:, np.newaxis] == np.arange(len(classes))

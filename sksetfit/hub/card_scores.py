@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-import numpy as np
-from scipy import sparse
+from numpy.typing import NDArray
 from sklearn.metrics import precision_recall_fscore_support
 
 from sksetfit.encoder import encode_texts
 from sksetfit.heads.on_embeddings import HeadOnEmbeddings
 from sksetfit.heads.strategies import is_multi_label
 from sksetfit.hub.card_facts import one_line
-from sksetfit.inputs.labels import plain_label
 from sksetfit.inputs.targets import align_columns, target_array
 from sksetfit.inputs.texts import check_texts, short_repr
 
@@ -30,8 +28,8 @@ def evaluate(clf: HeadOnEmbeddings, X: Any, y: Any, scorer: Any, scoring: Any) -
     """Return the scores of a classifier; the texts are encoded once, whatever the scorers ask."""
     texts = check_texts(X, "X_test")
     y = align_columns(y, clf.classes_, "y_test") if is_multi_label(clf.head_) else y
-    _check_labels(clf, y, len(texts))
-    y = y if is_multi_label(clf.head_) else target_array(y, name="y_test")
+    y = target_array(y, len(texts), "y_test")
+    _check_labels(clf, y)
     ready: Any = object.__new__(type(clf))  # a shallow copy, without the checks of a saved one
     embeddings = encode_texts(clf.encoder_, texts, clf)
     ready.__dict__.update(
@@ -49,18 +47,16 @@ def evaluate(clf: HeadOnEmbeddings, X: Any, y: Any, scorer: Any, scoring: Any) -
     return Scores(len(texts), {one_line(name): float(score) for name, score in scores.items()}, of_labels)
 
 
-def _check_labels(clf: HeadOnEmbeddings, y: Any, n_texts: int) -> None:
-    """Refuse labels that scikit-learn would score, and score wrongly."""
-    labels = y.toarray() if sparse.issparse(y) else np.asarray(y, dtype=object)
+def _check_labels(clf: HeadOnEmbeddings, y: NDArray[Any]) -> None:
+    """Refuse targets of another shape or other labels than those that the classifier was fitted on."""
     known: list[Any] = clf.classes_.tolist()
-    if len(labels) != n_texts:
-        raise ValueError(f"X_test has {n_texts} texts, and y_test has {len(labels)} rows. Pass a label for each text.")
     if is_multi_label(clf.head_):
-        if labels.shape[1:] != (len(known),):
-            raise ValueError(f"y_test must have a column for each of {short_repr(known)}, got shape {labels.shape}.")
+        if y.shape[1:] != (len(known),):
+            raise ValueError(f"y_test must have a column for each of {short_repr(known)}, got shape {y.shape}.")
         return
-    unknown = [label for label in dict.fromkeys(map(plain_label, labels.ravel().tolist())) if label not in known]
-    if unknown:
+    if y.ndim > 1:
+        raise ValueError(f"y_test must hold one label per text, as y of the fit does, got shape {y.shape}.")
+    if unknown := [label for label in dict.fromkeys(y.tolist()) if label not in known]:
         raise ValueError(
             f"y_test has labels that clf was not fitted on: {short_repr(unknown)}; those it knows are "
             f"{short_repr(known)}. Are X_test and y_test swapped?"

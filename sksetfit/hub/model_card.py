@@ -14,7 +14,7 @@ from sksetfit.heads.on_embeddings import HeadOnEmbeddings
 from sksetfit.heads.strategies import is_multi_label
 from sksetfit.hub.card_facts import TrainingTexts, card_facts, one_line
 from sksetfit.hub.card_scores import evaluate
-from sksetfit.inputs.targets import align_columns, check_targets
+from sksetfit.inputs.targets import align_columns, target_array, targets_of
 from sksetfit.inputs.texts import both_given, check_texts
 from sksetfit.model_selection.scoring import check_scorer
 
@@ -197,9 +197,11 @@ def _check_train(clf: HeadOnEmbeddings, X: Any, y: Any, *, show: bool) -> Traini
             raise ValueError("show_training_texts=True needs the texts: pass X_train and y_train.")
         return None
     texts = check_texts(X, "X_train")
-    y = align_columns(y, clf.classes_, "y_train") if is_multi_label(clf.head_) else y
-    targets = check_targets(y, len(texts))
-    if targets.multi_label != is_multi_label(clf.head_) or not np.array_equal(targets.classes, clf.classes_):
+    multi_label = is_multi_label(clf.head_)
+    y = align_columns(y, clf.classes_, "y_train") if multi_label else y
+    names = clf.classes_.tolist() if multi_label else None
+    targets = targets_of(target_array(y, len(texts), "y_train"), names, "y_train")
+    if targets.multi_label != multi_label or not np.array_equal(targets.classes, clf.classes_):
         raise ValueError("y_train has other labels than clf was fitted on. Pass the data of that fit.")
     return TrainingTexts(texts, targets)
 

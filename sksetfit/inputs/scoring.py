@@ -8,7 +8,6 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from sksetfit.inputs.targets import align_columns, target_array
-from sksetfit.inputs.texts import column_names
 
 
 class TargetScoreMixin(ClassifierMixin):
@@ -36,9 +35,16 @@ class TargetScoreMixin(ClassifierMixin):
         Raises
         ------
         ValueError
-            If the columns of a frame have other names than ``classes_``.
+            If the columns of a frame have other names than ``classes_``, or X and y have different lengths.
         """
         check_is_fitted(self)
-        if len(column_names(y) or []) > 1:
-            y = align_columns(y, self.classes_, "y")
-        return float(super().score(X, target_array(y, warn=False), sample_weight))
+        labels = target_array(align_columns(y, self.classes_, "y"), _n_rows(X), warn=False)
+        return float(super().score(X, labels, sample_weight))
+
+
+def _n_rows(X: Any) -> int | None:
+    """Return how many rows there are; None for what `predict` may refuse, in its own words."""
+    if isinstance(X, (list, tuple)):
+        return len(X)
+    shape = getattr(X, "shape", ())
+    return shape[0] if shape else None

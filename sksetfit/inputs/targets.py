@@ -13,12 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from sksetfit.inputs.labels import is_number, label_array, plain_label
+from sksetfit.inputs.labels import indicator_array, label_array, plain_label
 from sksetfit.inputs.texts import (
+    KEEP_AS_TEXT,
     as_list,
+    check_column_order,
     check_sequence,
     column_names,
     is_missing,
+    names_of_columns,
+    only_column,
     row_location,
     short_repr,
 )
@@ -104,17 +108,16 @@ def target_array(y: Any, n_rows: int | None = None, name: str = "y", *, warn: bo
         As of `check_targets`, but classes are not counted.
     """
     if y is None:
-        raise ValueError("This estimator requires y to be passed, but the target y is None.")
+        raise ValueError(f"This estimator requires {name} to be passed, but the target {name} is None.")
     values = as_labels(y, n_rows, name)
     if values.ndim == 1 or values.shape[1] == 1:
-        return label_array(y, values, warn=warn)
-    for (i, column), value in np.ndenumerate(values):
-        if not is_number(value) or value not in {0, 1}:
-            _refuse_columns(value, f"{short_repr(value)} at row {i}, column {column}")
-    return values.astype(np.int64)
+        return label_array(y, values, name, warn=warn)
+    return indicator_array(y, values, name)
 
 
-def targets_of(y: NDArray[Any], names: list[Any] | None = None, *, single_class: bool = False) -> Targets:
+def targets_of(
+    y: NDArray[Any], names: list[Any] | None = None, name: str = "y", *, single_class: bool = False
+) -> Targets:
     """Return the targets of what `target_array` returns; ``names`` are those of its columns.
 
     Raises
@@ -122,7 +125,7 @@ def targets_of(y: NDArray[Any], names: list[Any] | None = None, *, single_class:
     ValueError
         If there are fewer than two classes, all indicator columns are constant, or two have one name.
     """
-    return _one_label(y, single_class=single_class) if y.ndim == 1 else _many_labels(y, names)
+    return _one_label(y, name, single_class=single_class) if y.ndim == 1 else _many_labels(y, names, name)
 
 
 def as_labels(y: Any, n_texts: int | None = None, name: str = "y") -> NDArray[np.object_]:
@@ -131,7 +134,7 @@ def as_labels(y: Any, n_texts: int | None = None, name: str = "y") -> NDArray[np
     Raises
     ------
     ValueError
-        If rows do not match or are missing.
+        If there are no rows, or they do not match or are missing.
     TypeError
         If it is no sequence.
     """
@@ -139,15 +142,17 @@ def as_labels(y: Any, n_texts: int | None = None, name: str = "y") -> NDArray[np
     values = _as_objects(y, name)
     if n_texts is not None and len(values) != n_texts:
         raise ValueError(
-            f"{'X' if name == 'y' else 'X_val'} and {name} must have the same number of rows: found input variables "
+            f"X{name.removeprefix('y')} and {name} must have the same number of rows: found input variables "
             f"with inconsistent numbers of samples [{n_texts}, {len(values)}]."
         )
+    if not len(values):
+        raise ValueError(f"{name} is empty: at least one label is needed (got 0 samples; a minimum of 1 is required).")
     for i, row in enumerate(values.reshape(len(values), -1)):
         for column, value in enumerate(row):
             if is_missing(value) or (isinstance(value, (float, np.floating)) and np.isinf(value)):
-                names = column_names(y) or range(len(row))
+                names = names_of_columns(column_names(y), len(row))
                 where = row_location(y, i) + (f", column {names[column]!r}" if len(row) > 1 else "")
-                raise ValueError(_absent(value, where, name))
+                raise ValueError(_absent(value, where, name, values))
     return values
 
 
@@ -158,11 +163,16 @@ def _as_objects(y: Any, name: str) -> NDArray[np.object_]:
     """
     if sparse.issparse(y):
         y = y.toarray()
+    if fields := getattr(getattr(y, "dtype", None), "names", None):
+        raise ValueError(
+            f"{name} must hold one label per text, or be an indicator matrix of 0 and 1, got a structured array of the "
+            f"fields {short_repr(fields)}. Make a frame of it: pandas.DataFrame({name})."
+        )
     if np.ma.is_masked(y):
         y = y.tolist()  # with None where it is masked; as an array it would be read as if it were not
     names, one_column = column_names(y), y
     if names is not None and len(names) == 1:
-        one_column = y[names[0]]
+        one_column = only_column(y)
     rows = y if _is_plain_array(one_column) else [_plain_row(row) for row in as_list(one_column, name, of="label")]
     try:
         values = np.asarray(rows, dtype=object)
@@ -203,52 +213,42 @@ def _plain_row(row: Any) -> Any:
     return row.tolist() if getattr(row, "ndim", 0) and hasattr(row, "tolist") else row
 
 
-def _absent(value: Any, where: str, name: str) -> str:
+def _absent(value: Any, where: str, name: str, values: NDArray[np.object_]) -> str:
     if not is_missing(value):
         return f"Input {name} contains infinity or a value too large: {short_repr(value)} at {where}."
+    of_text = f" {KEEP_AS_TEXT}" if any(isinstance(each, str) for each in values.flat) else ""
     return (
         f"{name} has a missing label at {where}: got {short_repr(value)}. Drop the row or give it a label. (Input "
-        f"{name} "
-        f"contains NaN or None.)"
+        f"{name} contains NaN or None.){of_text}"
     )
 
 
-def _one_label(labels: NDArray[Any], *, single_class: bool) -> Targets:
+def _one_label(labels: NDArray[Any], name: str, *, single_class: bool) -> Targets:
     classes, codes = np.unique(labels, return_inverse=True)
     if len(classes) < 2 and not single_class:
         raise ValueError(
-            f"y has a single class, {short_repr(classes[0])}, in all {len(labels)} rows. A classifier needs at least "
-            f"two classes, got one class."
+            f"{name} has a single class, {short_repr(classes[0])}, in all {len(labels)} rows. A classifier needs at "
+            f"least two classes, got one class."
         )
     return Targets(False, labels, classes, codes[:, np.newaxis] == np.arange(len(classes)))
 
 
-def _many_labels(y: NDArray[np.int64], names: list[Any] | None) -> Targets:
+def _many_labels(y: NDArray[np.int64], names: list[Any] | None, name: str) -> Targets:
     indicator = y.astype(bool)
-    names = list(range(indicator.shape[1])) if names is None or len(names) != indicator.shape[1] else names
-    twice = next((name for i, name in enumerate(names) if name in names[:i]), None)
+    names = names_of_columns(names, indicator.shape[1])
+    twice = next((each for i, each in enumerate(names) if each in names[:i]), None)
     if twice is not None:
-        raise ValueError(f"y has several columns of the name {twice!r}. Labels need names of their own: rename them.")
+        raise ValueError(
+            f"{name} has several columns of the name {twice!r}. Labels need names of their own: rename them."
+        )
+    check_column_order(names, name)
     if (indicator == indicator[0]).all():
         every = "" if len(names) == 1 else ", and the other columns are constant as well"
         raise ValueError(
-            f"Column {names[0]!r} of y is {int(indicator[0, 0])} in all {len(indicator)} rows{every}. At least one "
-            f"label must be on some texts and not on others: add such texts."
+            f"Column {names[0]!r} of {name} is {int(indicator[0, 0])} in all {len(indicator)} rows{every}. At least "
+            f"one label must be on some texts and not on others: add such texts."
         )
     return Targets(True, y, _label_array(names), indicator)
-
-
-def _refuse_columns(value: Any, where: str) -> None:
-    if isinstance(value, (float, np.floating)) and not value.is_integer():
-        raise ValueError(
-            f"Unknown label type: y is continuous with several columns, got {where}. Multi-label targets must be an "
-            f"indicator matrix of 0 and 1."
-        )
-    raise ValueError(
-        f"Unknown label type: y has several columns that hold more than 0 and 1 (multi-class multi-output), got "
-        f"{where}. Fit one classifier per column, e.g. with MultiOutputClassifier; or, if the columns list labels, "
-        f"make an indicator matrix of them with MultiLabelBinarizer."
-    )
 
 
 def _label_array(names: list[Any]) -> NDArray[Any]:
@@ -262,7 +262,9 @@ def _label_array(names: list[Any]) -> NDArray[Any]:
 def align_columns(frame: Any, labels: Iterable[Any], name: str) -> Any:
     """Return a frame with its columns in the order of the labels, as a fitted estimator has them.
 
-    What has no column names, and labels that are column numbers, are paired by position: ``frame`` stays as it is.
+    Names that are str, or the column numbers, are found by name. All else is paired by position: what has no column
+    names, and names that ``fit`` does not keep (see `check_column_order`). A frame of one column may hold rows, and
+    stays as it is where there are several labels.
 
     Parameters
     ----------
@@ -276,16 +278,19 @@ def align_columns(frame: Any, labels: Iterable[Any], name: str) -> Any:
     Raises
     ------
     ValueError
-        If the names of the columns are other words than the labels.
+        If the names of the columns are other words than the labels, or are no str and in no order.
     """
     names, known = column_names(frame), list(labels)
-    if names is None or not all(isinstance(each, str) for each in [*names, *known]):
+    of_outputs = any(isinstance(label, np.ndarray) for label in known)  # as a forest has: no names
+    if names is None or of_outputs or names == known or (len(names) == 1 < len(known)):
         return frame
-    if sorted(names) != sorted(known):
+    if set(names) == set(known) and len(names) == len(known):
+        order = [names.index(label) for label in known]
+        return frame.iloc[:, order] if hasattr(frame, "iloc") else frame.select(known)
+    if all(isinstance(each, str) for each in [*names, *known]):
         raise ValueError(
             f"{name} must have the columns {short_repr([str(label) for label in known])}, in any order, got "
             f"{short_repr(names)}. Name its columns by the labels, or pass an array whose columns are in this order."
         )
-    if names == known:
-        return frame
-    return frame[known] if hasattr(frame, "loc") else frame.select(known)
+    check_column_order(names, name)
+    return frame

@@ -160,7 +160,7 @@ def _check_labels(labels: list[Any]) -> None:
     """Raise an error unless the labels of a dict are something that a classifier takes, all of one kind."""
     if not labels:
         raise ValueError("labels is empty: at least one class with its name is needed.")
-    for label in labels:
+    for i, label in enumerate(labels):
         if not isinstance(label, (str, Integral, np.bool_)):
             raise TypeError(
                 f"labels must be a dict whose keys are str, int or bool, got {type(label).__name__}: "
@@ -172,7 +172,7 @@ def _check_labels(labels: list[Any]) -> None:
                 f"labels mixes keys of several kinds: {short_repr(labels[0])} and {short_repr(label)}. Make all of "
                 "them str."
             )
-        check_label(label, 0, first=labels[0])
+        check_label(label, i, labels[0], "labels")
 
 
 def _checked_templates(templates: Any) -> list[str]:

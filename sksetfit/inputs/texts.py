@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import difflib
 import reprlib
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, KeysView, Mapping, Sequence, Set
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.utils import check_random_state
+
+KEEP_AS_TEXT = 'pandas.read_csv(..., keep_default_na=False) keeps "None" and "n/a" as text.'
 
 _short = reprlib.Repr()
 _short.maxstring = _short.maxlong = _short.maxother = 60
@@ -131,13 +134,14 @@ def check_sequence(values: Any, name: str, of: str) -> None:
         way = f"Select the variable of a Dataset that holds the {of}s: {name}[...]."
     elif isinstance(values, Mapping):
         way = f"Take what it holds, e.g. list({name}.values())."
-    elif isinstance(values, Set):
-        way = "A set has no order; make it a list first."
+    elif isinstance(values, Set) and not isinstance(values, KeysView):
+        match = {"X": " with y", "y": " with X"}.get(name[:1], "")
+        way = f"A set has no order, so its {of}s cannot be matched{match}. Pass the list or column that it was made of."
     elif no_rows and not isinstance(values, np.generic):
         way = f"It holds a single value and no rows: pass what it was made of, or [{name}.item()]."
     elif isinstance(values, Iterable) and hasattr(values, "column_names"):
         way = f"Make a list of a column first: [row[...] for row in {name}]."
-    elif isinstance(values, Iterable) and not sized:
+    elif isinstance(values, Iterable) and (not sized or isinstance(values, KeysView)):
         way = f"Make it a list first: list({name})."
     else:
         way = "Pass a list, an array or a DataFrame column."
@@ -148,14 +152,44 @@ def column_names(frame: Any) -> list[Any] | None:
     """Return the column names of a pandas, polars or pyarrow frame, and None for what is no frame."""
     names = getattr(frame, "column_names", None)  # pyarrow, whose `columns` are the columns themselves
     names = getattr(frame, "columns", None) if names is None else names
-    return None if names is None else list(names)
+    # Of a member of an enumeration numpy would take its own `__str__` for the name.
+    return None if names is None else [str.__str__(name) if isinstance(name, str) else name for name in names]
+
+
+def names_of_columns(names: list[Any] | None, n_columns: int) -> list[Any]:
+    """Return the names where there is one for each column, else the column numbers."""
+    return list(range(n_columns)) if names is None or len(names) != n_columns else names
+
+
+def check_column_order(names: list[Any], name: str) -> None:
+    """Raise ValueError for column names that ``fit`` does not keep and that do not fix an order.
+
+    Only names that are all str are kept as labels. Others, such as numbers, must ascend: so a frame to score has its
+    columns in the order of the frame that was fitted on.
+    """
+    if all(isinstance(each, str) for each in names):
+        return
+    try:
+        ascending = all(a < b for a, b in pairwise(names))
+    except TypeError:  # names of several kinds
+        ascending = False
+    if not ascending:
+        raise ValueError(
+            f"{name} has columns whose names are not all str, in no ascending order: {short_repr(names)}. Make them "
+            f"str, which are kept as labels: {name}.rename(columns=str)."
+        )
+
+
+def only_column(frame: Any) -> Any:
+    """Return the column of a frame that has one."""
+    return frame.iloc[:, 0] if hasattr(frame, "iloc") else frame[column_names(frame)[0]]  # type: ignore[index]
 
 
 def _only_column(X: Any, name: str) -> Any:
     columns = column_names(X)
     if columns is not None:
         if len(columns) == 1:
-            return X[columns[0]]
+            return only_column(X)
         some = ", ".join(map(repr, columns[:8])) + (", ..." if len(columns) > 8 else "")
         raise ValueError(
             f"{name} must have one column of texts, got a frame of {len(columns)} columns ({some}). "
@@ -201,8 +235,7 @@ def _missing_texts(X: Any, rows: list[Any], missing: list[int], name: str) -> st
     others = f", and {len(missing) - 1} more" if len(missing) > 1 else ""
     return (
         f"{name} has a missing value at {row_location(X, first)}: got {short_repr(rows[first])}{others} (NaN and None "
-        "are no "
-        f"texts). Drop such rows or fill them, e.g. with the empty string."
+        f"are no texts). Drop such rows or fill them, e.g. with the empty string. {KEEP_AS_TEXT}"
     )
 
 

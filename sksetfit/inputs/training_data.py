@@ -214,8 +214,8 @@ def unlabelled_data(X: Any) -> TrainingData:
 def _warn_of_constant(targets: Targets) -> None:
     for label, value in zip(targets.classes[targets.constant], targets.indicator[0, targets.constant], strict=True):
         warnings.warn(
-            f"Column {short_repr(label)} of y is {int(value)} in all {len(targets.indicator)} rows that count. "
-            f"Nothing can be learned of such a label: a classifier answers {int(value)} for every text.",
+            f"Column {short_repr(label)} of y is {int(value)} in all {len(targets.indicator)} rows (those of weight 0 "
+            f"aside). It is predicted as {int(value)} for every text. Drop the column or add texts with another value.",
             UserWarning,
             stacklevel=4,
         )

@@ -85,12 +85,18 @@ def same_tokens_message(
     n_same = len(same.keys() | same.values())
     if n_same < max(2, MIN_SHARE_OF_SAME_TOKENS * len(texts)):
         return None
-    text, first = next(iter(same.items()))
+    pairs = [(texts[first], texts[text]) for text, first in same.items()]
+    not_blank = [pair for pair in pairs if all(map(str.strip, pair))]
+    if not_blank:
+        way = (
+            f"Take a model whose tokenizer keeps the difference: a multilingual one such as {MULTILINGUAL} for capital "
+            f"letters, accents and other scripts."
+        )
+    else:
+        way = "Drop the texts that are empty or white space."
     return (
         f"{n_same} of {len(texts)} distinct texts become the same tokens as a text of another class, for example "
-        f"{_listed([texts[first], texts[text]])}: no classifier can tell them apart. Take a model whose tokenizer "
-        f"keeps the difference: a multilingual one such as {MULTILINGUAL} for capital letters, accents and other "
-        f"scripts."
+        f"{_listed((not_blank or pairs)[0])}: no classifier can tell them apart. {way}"
     )
 
 

@@ -227,14 +227,6 @@ def test_the_advice_for_bytes_works(y):
     assert check_targets(decoded, 4).classes.tolist() == ["log", "pay"]
 
 
-@pytest.mark.parametrize("rows", [["[1, 0]", "[0, 1]"], ["[1. 0.]", "[0. 1.]"], ["(1,0)", "(0,1)"], ["[1 0]", "[0 1]"]])
-def test_the_advice_for_an_indicator_as_text_works(rows):
-    with pytest.raises(ValueError, match="rows of an indicator matrix as text") as raised:
-        check_targets(rows, 2)
-    advice = str(raised.value).rpartition("Make numbers of them: ")[2].rstrip(".")
-    assert check_targets(eval(advice, {"np": np, "y": rows}), 2).y.tolist() == [[1, 0], [0, 1]]
-
-
 @pytest.mark.parametrize("labels", [["[1]", "[0]"], ["1, 0", "0, 1"], ["[1, 0]", "other"], ["[1, 2]", "[2, 1]"]])
 def test_other_labels_with_brackets_are_labels(labels):
     assert check_targets(labels, 2).classes.tolist() == sorted(labels)

@@ -178,7 +178,7 @@ def test_equal_templates_make_one_text():
 @pytest.mark.parametrize("label", [2**63, "a\0", "\ud800"])
 def test_labels_that_no_classifier_takes_are_refused(label):
     first = "b" if isinstance(label, str) else 0
-    with pytest.raises(ValueError, match=r"64 bits|NUL character|lone surrogate"):
+    with pytest.raises(ValueError, match=r"labels holds (numbers that do not fit into int64|a label at row 1 .*)"):
         make_templated_texts({first: "bread", label: "cheese"})
 
 

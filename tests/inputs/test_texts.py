@@ -266,7 +266,7 @@ INDICATORS = {
     "pandas sparse frame": (FRAME.astype(pd.SparseDtype(int)), ["urgent", "billing"]),
     "pandas frame without names": (pd.DataFrame(INDICATOR), [0, 1]),
     "pandas frame of nested names": (FRAME.set_axis([("tag", 1), ("tag", 2)], axis=1), [0, 1]),
-    "pandas frame of mixed names": (FRAME.set_axis(["urgent", 1], axis=1), [0, 1]),
+    "pandas frame of numbers": (FRAME.set_axis([10, 20], axis=1), [0, 1]),
     "polars frame": (pl.from_pandas(FRAME), ["urgent", "billing"]),
     "pyarrow table": (pa.Table.from_pandas(FRAME), ["urgent", "billing"]),
 }

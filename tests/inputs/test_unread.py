@@ -128,6 +128,18 @@ def test_a_fit_warns_of_texts_of_two_classes_that_become_the_same_tokens(tiny_mo
     assert len(caught) == 1
 
 
+def test_blank_texts_of_two_classes_are_to_be_dropped(tiny_model):
+    for blank, advice in (
+        (["", " "], "'' and ' ': .* Drop the texts that are empty"),
+        (["", " ", "Bread", "bread"], SAME),
+    ):
+        texts, labels = [*X, *blank], [*Y, *["food", "music"] * (len(blank) // 2)]
+        for estimator in fits_of(tiny_model):
+            with pytest.warns(UserWarning, match=advice) as caught:
+                estimator.fit(texts, labels)
+            assert ("Take a model" in str(caught[0].message)) == ("Bread" in texts)
+
+
 def test_the_same_text_in_two_classes_or_the_same_tokens_in_one_are_no_warning(tiny_model):
     for estimator in fits_of(tiny_model):
         estimator.fit([*X, "Bread", "bread", "tennis", "tennis"], [*Y, "food", "food", "food", "sport"])

@@ -156,13 +156,15 @@ def test_columns_of_y_val_are_found_by_their_names(stopping, frame):
             score(X_VAL, renamed)
 
 
-def test_columns_numbered_in_another_order_are_paired_as_in_y(stopping):
+def test_numbered_columns_of_y_val_are_found_by_their_numbers(stopping):
     y, y_val = (pd.get_dummies(pd.Series(labels)).astype(int) for labels in (Y, Y_VAL))
-    numbered = [each.set_axis([2, 0, 1], axis=1) for each in (y, y_val)]
-    fits = [(y.to_numpy(), y_val.to_numpy()), numbered, (numbered[0], y_val.to_numpy())]
+    numbered, numbered_val = (each.set_axis([0, 1, 2], axis=1) for each in (y, y_val))
+    fits = [(y.to_numpy(), y_val.to_numpy()), (numbered, numbered_val[[2, 0, 1]]), (numbered, y_val.to_numpy())]
     scores = [clone(stopping).fit(X, a, X_val=X_VAL, y_val=b).validation_scores_ for a, b in fits]
     np.testing.assert_array_equal(scores[0], scores[1])
     np.testing.assert_array_equal(scores[0], scores[2])
+    with pytest.raises(ValueError, match="y has columns whose names are not all str, in no ascending order"):
+        stopping.fit(X, numbered[[2, 0, 1]])
 
 
 def test_texts_are_held_out_where_none_are_given(stopping, monkeypatch):
