@@ -7,6 +7,7 @@ from unittest import SkipTest
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 import sklearn
 from scipy import sparse
@@ -555,6 +556,28 @@ def test_a_constant_label_in_a_fold_gives_a_score(tiny_model, tmp_path):
 def test_labels_that_are_all_on_one_row_are_refused(y):
     with pytest.raises(ValueError, match=r"too few rows to choose a threshold for|the other columns are constant"):
         MultiLabelThresholdClassifier(BASE).fit(X, y)
+
+
+@pytest.mark.parametrize("form", [np.asarray, np.ndarray.tolist, lambda y: pd.Series(y.tolist())])
+@pytest.mark.parametrize("cv", ["prefit", 2])
+def test_labels_of_a_fitted_estimator_are_kept_if_y_has_no_names(form, cv, tiny_classifier):
+    texts = ["bread soup", "violin drum", "tennis goal", "tennis violin"] * 3
+    y = pd.DataFrame({"sport": [0, 0, 1, 1], "food": [1, 0, 0, 0], "music": [0, 1, 0, 1]}).loc[[0, 1, 2, 3] * 3]
+    fitted = clone(tiny_classifier).set_params(max_steps=0).fit(texts, y)
+    estimator = fitted if cv == "prefit" else FrozenEstimator(fitted)
+    classifier = MultiLabelThresholdClassifier(estimator, cv=cv, smooth=0).fit(texts, form(y.to_numpy()))
+    assert classifier.classes_.tolist() == ["sport", "food", "music"]
+    assert classifier.score(texts, y[["music", "food", "sport"]]) == classifier.score(texts, y)
+
+
+@pytest.mark.parametrize("frame", [pd.DataFrame, pl.from_pandas, pa.Table.from_pandas])
+@pytest.mark.parametrize("dtype", [object, bool])
+def test_the_estimator_gets_the_numbers_of_a_frame(frame, dtype):
+    expected = MultiLabelThresholdClassifier(BASE, cv=2, random_state=0).fit(X, Y)
+    y = frame(pd.DataFrame(Y, columns=list("abcd")).astype(bool).astype(dtype))
+    classifier = MultiLabelThresholdClassifier(BASE, cv=2, random_state=0).fit(X, y)
+    assert classifier.classes_.tolist() == list("abcd")
+    np.testing.assert_array_equal(classifier.thresholds_, expected.thresholds_)
 
 
 @pytest.mark.parametrize("frame", [pd.DataFrame, pl.from_pandas])
