@@ -10,8 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import betaincinv
 
-from sksetfit.plotting.risk_coverage import answered_by_threshold
-
 Indicator = NDArray[np.bool_]
 Probabilities = NDArray[np.float64]
 Score = Callable[[Indicator, Indicator], float]
@@ -85,3 +83,13 @@ def confidence_threshold(
     # Where all are answered, so shall be those of which it is less sure than of any of these.
     threshold = thresholds[i] if n_answered[i] < len(right) else 0.0
     return float(threshold), float(coverages[i]), float(precisions[i])
+
+
+def answered_by_threshold(
+    confidence: NDArray[np.floating], right: NDArray[np.bool_]
+) -> tuple[NDArray[np.floating], NDArray[np.intp], NDArray[np.intp]]:
+    """Return all thresholds, the highest first, how many texts each answers and how many of these answers are right."""
+    order = np.argsort(-confidence, kind="stable")
+    confidence, n_right = confidence[order], np.cumsum(right[order], dtype=np.intp)
+    last = np.flatnonzero(np.append(confidence[1:] != confidence[:-1], True))  # those that are as sure go together
+    return confidence[last], last + 1, n_right[last]
