@@ -23,7 +23,15 @@ from sksetfit.encoder import (
 )
 from sksetfit.heads.default import LogisticRegressionHead
 from sksetfit.heads.on_embeddings import HeadOnEmbeddings
-from sksetfit.heads.strategies import STRATEGIES, Strategy, build_head, check_head, check_head_takes_weights, fit_head
+from sksetfit.heads.strategies import (
+    STRATEGIES,
+    Strategy,
+    build_head,
+    check_head,
+    check_head_class_weight,
+    check_head_takes_weights,
+    fit_head,
+)
 from sksetfit.heads.torch_head import TorchHead
 from sksetfit.heads.torch_head_loss import TorchHeadLoss, check_torch_head
 from sksetfit.inputs.label_texts import label_rows
@@ -351,6 +359,7 @@ class SetFitClassifier(CallbackSupportMixin, HeadOnEmbeddings, BaseEstimator):
             sample_weight=data.weights is not None,
             class_weight=self.class_weight,
         )
+        check_head_class_weight(self.head, data.targets.classes.tolist(), multi_label=data.targets.multi_label)
         params = {name: getattr(self, name) for name in ENCODER_PARAMS}
         params["random_state"] = fixed_seed(self.random_state)
         initial_body = warm_start_body(params, getattr(self, "encoder_", None))
