@@ -21,7 +21,15 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score, fbeta_score, get_scorer, make_scorer
-from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, RepeatedKFold, cross_val_predict, cross_val_score
+from sklearn.model_selection import (
+    GridSearchCV,
+    GroupKFold,
+    KFold,
+    PredefinedSplit,
+    RepeatedKFold,
+    cross_val_predict,
+    cross_val_score,
+)
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.multioutput import ClassifierChain, MultiOutputClassifier
 from sklearn.pipeline import make_pipeline
@@ -610,6 +618,24 @@ def test_splits_that_lack_a_label_are_refused_before_any_training():
     with pytest.raises(ValueError, match="Label 1 is on 0 of the 10 rows that are held out"):
         MultiLabelThresholdClassifier(Recording(), cv=[(np.arange(20), np.arange(10, 20))]).fit(proba, y)
     assert Recording.seen == []
+
+
+@pytest.mark.parametrize(
+    ("cv", "message"),
+    [
+        ([], "cv gives no split"),
+        (PredefinedSplit([0] * 20), "Split 0 of cv fits on no rows"),
+        ([(np.arange(10), [])], "Split 0 of cv holds out no rows"),
+        ([(np.arange(10), [10, 20])], "Split 0 of cv holds out row 20, and y has the rows 0 to 19"),
+        (0, "cv must be at least 2, as many folds, got 0"),
+        (1, "cv must be at least 2, as many folds, got 1"),
+        (0.01, "Split 0 of cv holds out no rows"),
+    ],
+)
+def test_splits_without_rows_or_with_unknown_rows_are_refused_before_any_training(cv, message):
+    proba, y = coarse((20, 2))
+    with pytest.raises(ValueError, match=message):
+        MultiLabelThresholdClassifier(Recording(), cv=cv).fit(proba, y)
 
 
 @pytest.mark.parametrize(("scoring", "hint"), [("f1macro", " Did you mean 'f1_macro'"), ("goodness", "")])
