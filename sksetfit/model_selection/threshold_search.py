@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import betaincinv
+
+from sksetfit.utils.warn import warn_caller
 
 Indicator = NDArray[np.bool_]
 Probabilities = NDArray[np.float64]
@@ -74,11 +75,9 @@ def confidence_threshold(
             i = np.flatnonzero(precisions == precisions.max())[-1]
             wanted = f"precision={precision}" + (f" at confidence_level={confidence_level}" if confidence_level else "")
             bound = f", which is at least {sure[i]:.3f} at this level," if confidence_level else ""
-            warnings.warn(
+            warn_caller(
                 f"No threshold reaches {wanted} on the held-out texts. The one of the highest precision is taken: "
                 f"{precisions[i]:.3f}{bound} at coverage {coverages[i]:.3f}.",
-                UserWarning,
-                stacklevel=3,
             )
     # Where all are answered, so shall be those of which it is less sure than of any of these.
     threshold = thresholds[i] if n_answered[i] < len(right) else 0.0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -23,6 +22,7 @@ from sksetfit.model_selection.held_out import HeldOutMixin, label_probabilities
 from sksetfit.model_selection.scoring import check_scorer
 from sksetfit.model_selection.splits import message_of_few, multi_label_splits
 from sksetfit.model_selection.threshold_search import Probabilities, smoothed_thresholds
+from sksetfit.utils.warn import warn_caller
 
 
 class MultiLabelThresholdClassifier(HeldOutMixin, BaseEstimator):
@@ -178,7 +178,7 @@ class MultiLabelThresholdClassifier(HeldOutMixin, BaseEstimator):
         rng = local_random_state(self.random_state)
         splits, few = multi_label_splits(self.cv, X, y, targets, rng, **routed.splitter.split)
         if few.any():
-            warnings.warn(message_of_few(targets.classes[few]), UserWarning, stacklevel=2)
+            warn_caller(message_of_few(targets.classes[few]))
         answer = partial(label_probabilities, n_labels=len(targets.classes))
         estimator, rows, (probabilities,) = self._fit_and_answer(X, y, splits, routed.estimator.fit, answer)
         # The scorer's function alone: it is called for hundreds of decisions on the same probabilities.

@@ -432,7 +432,6 @@ def test_what_is_wrong_is_said_before_any_training(parameters, y, error, match):
         (list("ab") * 6, [([0, 1, 2], [])], r"Split 0 of cv holds out no rows"),
         (list("ab") * 6, [([0, 1], [2]), ([0, 1], [2, 12])], r"Split 1 of cv holds out row 12, .* rows 0 to 11"),
         (list("ab") * 6, [([0, -13], [2])], r"Split 0 of cv fits on row -13"),
-        (list("ab") * 6, 1, "n_splits=2 or more"),
     ],
 )
 @pytest.mark.filterwarnings("ignore:The least populated class")
