@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -73,15 +74,30 @@ def confidence_threshold(
             i = np.flatnonzero(reached)[-1]
         else:
             i = np.flatnonzero(precisions == precisions.max())[-1]
-            wanted = f"precision={precision}" + (f" at confidence_level={confidence_level}" if confidence_level else "")
-            bound = f", which is at least {sure[i]:.3f} at this level," if confidence_level else ""
+            wanted, bound, advice = f"precision={precision}", "", "Label more texts, or lower precision."
+            if alpha is not None:
+                wanted += f" at confidence_level={confidence_level}"
+                bound = f", which is at least {sure[i]:.3f} at this level,"
+                counts = f"{n_right[i]} of {n_answered[i]} accepted texts are right"
+                advice = _advice(wanted, counts, precision, alpha)
             warn_caller(
                 f"No threshold reaches {wanted} on the held-out texts. The one of the highest precision is taken: "
-                f"{precisions[i]:.3f}{bound} at coverage {coverages[i]:.3f}.",
+                f"{precisions[i]:.3f}{bound} at coverage {coverages[i]:.3f}. {advice}"
             )
     # Where all are answered, so shall be those of which it is less sure than of any of these.
     threshold = thresholds[i] if n_answered[i] < len(right) else 0.0
     return float(threshold), float(coverages[i]), float(precisions[i])
+
+
+def _advice(wanted: str, counts: str, precision: float, alpha: float) -> str:
+    """Say how many right answers have a lower bound, ``alpha ** (1 / n)`` without an error, that is the precision."""
+    if precision == 1:
+        return f"No number of texts reaches {wanted}; {counts}. Lower precision, or set confidence_level to None."
+    n_needed = math.ceil(math.log(alpha) / math.log(precision))
+    return (
+        f"{wanted} needs at least {n_needed} accepted texts without an error; {counts}. Label more texts, or lower "
+        f"precision or confidence_level."
+    )
 
 
 def answered_by_threshold(

@@ -154,6 +154,21 @@ def test_confidence_level_with_few_texts_takes_highest_precision():
     assert classifier.threshold_ == confidence[5]
 
 
+@pytest.mark.parametrize(("precision", "level", "n_needed"), [(0.99, 0.95, 299), (0.9, 0.9, 22), (0.5, 0.75, 2)])
+def test_the_number_of_texts_that_a_confidence_level_needs_is_said_and_is_enough(precision, level, n_needed):
+    wanted = {"precision": precision, "confidence_level": level}
+    n = n_needed - 1
+    message = rf"needs at least {n_needed} accepted texts without an error; {n} of {n} accepted texts are right\. Label"
+    with pytest.warns(UserWarning, match=message):
+        on_answers(np.full(n, 0.8), np.full(n, True), **wanted)
+    assert on_answers(np.full(n_needed, 0.8), np.full(n_needed, True), **wanted).coverage_ == 1
+
+
+def test_a_precision_of_one_is_reached_at_no_confidence_level():
+    with pytest.warns(UserWarning, match=r"No number of texts.*9 of 9 accepted.*Lower precision"):
+        on_answers(np.full(9, 0.8), np.full(9, True), precision=1.0, confidence_level=0.5)
+
+
 def test_the_threshold_is_of_texts_that_the_classifier_was_not_fitted_on():
     classifier = RejectClassifier(LOGISTIC, precision=0.9, cv=4).fit(X, WORDS)
     proba = cross_val_predict(LOGISTIC, X, WORDS, cv=4, method="predict_proba")
