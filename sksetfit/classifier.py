@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable
 from numbers import Integral, Real
 from typing import Any, Literal, Self
@@ -423,7 +424,12 @@ class SetFitClassifier(CallbackSupportMixin, HeadOnEmbeddings, BaseEstimator):
             classifier = clone(self)  # of its own, whatever the scorer does to it
             classifier.set_params(early_stopping=False, verbose=0, **TORCH)
             classifier.__dict__.update(self._fitted_attributes(params, state.result(), scored_on, train))
-            return float(scorer(classifier, texts, y))
+            with warnings.catch_warnings():
+                if state.losses:  # the first score has warned of these texts
+                    warnings.filterwarnings(
+                        "ignore", r"\d+ of \d+ distinct texts consist mostly of tokens", UserWarning
+                    )
+                return float(scorer(classifier, texts, y))
 
         of_scores = (self.head, self.multi_target_strategy, self.class_weight, self.scoring, code_of(self.scoring))
         key = (texts, y.tolist(), self.n_iter_no_change, of_scores)

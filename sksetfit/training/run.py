@@ -109,7 +109,7 @@ def _train(
         loss = head_loss.added_to(loss, indicator, weights, body.n_dimensions).float().to(body.device)
     if config.verbose:
         with_head = head_loss is not None
-        lines = described(plan, config, body, windows, n_classes, label_texts, with_head=with_head)
+        lines = described(plan, config, body, windows, data.targets.classes, label_texts, with_head=with_head)
         print("\n".join(f"[sksetfit] {line}" for line in lines))
         callbacks = [*callbacks, ProgressBar()]
     some = [windows.tokens[windows.rows[text].start] for text in _one_of_each_class(indicator)]
