@@ -204,7 +204,8 @@ def described(
         *(names_only if config.max_steps == "auto" and plan.n_steps == 0 else []),
         f"{len(windows.rows)} distinct texts{f' in {len(classes)} classes, label texts included' * bool(len(classes))}, "
         f"{windows.plan(body.long_texts, body.max_seq_length)}: {plan.n_steps} tuning "
-        f"step{'s' * (plan.n_steps != 1)} of at most {plan.batch_size} texts{' with the loss of the head' * with_head} in "
+        f"step{'s' * (plan.n_steps != 1)} "
+        f"of at most {plan.batch_size} texts{' with the loss of the head' * with_head} in "
         f"{plan.precision} on {body.device}, about {_expected_seconds(body, tokens, plan)} s without loading and head",
         f"learning_rate={plan.learning_rate:.3g}" + (f' ("auto" for {kind})' if config.learning_rate == "auto" else ""),
     ]
