@@ -196,15 +196,15 @@ def described(
     tokens = [windows.tokens[rows.start] for rows in windows.rows[: plan.batch_size]]
     kind = f"{body.transformer.config.hidden_size} dimensions" if body.has_layers else "static embeddings"
     names_only = ['max_steps="auto": all texts are made of class names, the body is left as it is']
+    in_classes = f" in {len(classes)} classes, label texts included"
     prompt = [f"each text begins with the model's own prompt {body.prompt!r}"] if body.prompt else []
     return [
         *(prompt if config.prompt is None else []),
         _described_label_texts(config, label_texts, classes),
         *_reason_of_passes(plan),
         *(names_only if config.max_steps == "auto" and plan.n_steps == 0 else []),
-        f"{len(windows.rows)} distinct texts{f' in {len(classes)} classes, label texts included' * bool(len(classes))}, "
-        f"{windows.plan(body.long_texts, body.max_seq_length)}: {plan.n_steps} tuning "
-        f"step{'s' * (plan.n_steps != 1)} "
+        f"{len(windows.rows)} distinct texts{in_classes * bool(len(classes))}, "
+        f"{windows.plan(body.long_texts, body.max_seq_length)}: {plan.n_steps} tuning step{'s' * (plan.n_steps != 1)} "
         f"of at most {plan.batch_size} texts{' with the loss of the head' * with_head} in "
         f"{plan.precision} on {body.device}, about {_expected_seconds(body, tokens, plan)} s without loading and head",
         f"learning_rate={plan.learning_rate:.3g}" + (f' ("auto" for {kind})' if config.learning_rate == "auto" else ""),
