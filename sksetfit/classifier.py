@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Callable
 from numbers import Integral, Real
 from typing import Any, Literal, Self
@@ -237,6 +236,8 @@ class SetFitClassifier(CallbackSupportMixin, HeadOnEmbeddings, BaseEstimator):
     validation_scores_: NDArray[np.float64]
     validation_steps_: NDArray[np.int64]
 
+    _warns = True  # of texts that cannot be read, at predictions
+
     _parameter_constraints: dict[str, Any] = {
         **ENCODER_CONSTRAINTS,
         "head": "no_validation",  # check_head says more
@@ -423,13 +424,10 @@ class SetFitClassifier(CallbackSupportMixin, HeadOnEmbeddings, BaseEstimator):
         def score(state: TrainingState) -> float:
             classifier = clone(self)  # of its own, whatever the scorer does to it
             classifier.set_params(early_stopping=False, verbose=0, **TORCH)
-            classifier.__dict__.update(self._fitted_attributes(params, state.result(), scored_on, train))
-            with warnings.catch_warnings():
-                if state.losses:  # the first score has warned of these texts
-                    warnings.filterwarnings(
-                        "ignore", r"\d+ of \d+ distinct texts consist mostly of tokens", UserWarning
-                    )
-                return float(scorer(classifier, texts, y))
+            attributes = self._fitted_attributes(params, state.result(), scored_on, train)
+            warns = {"_warns": not state.losses}  # the first score warns of the texts for all of them
+            classifier.__dict__.update(attributes | warns)
+            return float(scorer(classifier, texts, y))
 
         of_scores = (self.head, self.multi_target_strategy, self.class_weight, self.scoring, code_of(self.scoring))
         key = (texts, y.tolist(), self.n_iter_no_change, of_scores)
@@ -461,6 +459,9 @@ class SetFitClassifier(CallbackSupportMixin, HeadOnEmbeddings, BaseEstimator):
             "validation_scores_": result.validation_scores,
             "head_": head,
         }
+
+    def _embeddings(self, encoder: SetFitEncoder, texts: list[str]) -> NDArray[np.float32]:
+        return encode_texts(encoder, texts, self, report=self._warns)
 
     def _new_head(self, data: TrainingData, seed: Any) -> Any:
         """Return an unfitted head for these texts."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -127,9 +126,7 @@ def _fit_copy(
     answer: Callable[[Any, Any], Answers],
 ) -> Answers:
     params = _check_method_params(X, params, indices=train)
-    with warnings.catch_warnings():  # of a label that is constant in all rows, as the fit on all of them warns
-        warnings.filterwarnings("ignore", r"Column .* of y is [01] in all \d+ rows", UserWarning)
-        copy.fit(_safe_indexing(X, train), _safe_indexing(y, train), **params)
+    copy.fit(_safe_indexing(X, train), _safe_indexing(y, train), **params)
     return answer(copy, _safe_indexing(X, held_out))
 
 

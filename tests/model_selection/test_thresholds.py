@@ -566,14 +566,6 @@ def test_labels_that_are_all_on_one_row_are_refused(y):
         MultiLabelThresholdClassifier(BASE).fit(X, y)
 
 
-def test_a_constant_label_is_warned_of_once_by_the_estimator(tiny_classifier):
-    texts, topics = make_texts(4)
-    y = pd.get_dummies(pd.Series(topics)).astype(int).assign(none=0)
-    with pytest.warns(UserWarning, match="'none'") as caught:
-        MultiLabelThresholdClassifier(tiny_classifier.set_params(max_steps=0), cv=2, random_state=0).fit(texts, y)
-    assert [str(warning.message).startswith("Column 'none' of y is 0 in all 12") for warning in caught] == [False, True]
-
-
 @pytest.mark.parametrize("form", [np.asarray, np.ndarray.tolist, lambda y: pd.Series(y.tolist())])
 @pytest.mark.parametrize("cv", ["prefit", 2])
 def test_labels_of_a_fitted_estimator_are_kept_if_y_has_no_names(form, cv, tiny_classifier):
