@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple, Self
 
@@ -216,10 +217,10 @@ def _described_label_texts(config: TrainingConfig, label_texts: dict[Any, list[s
     candidates = candidate_label_texts(config.label_texts, classes)
     if config.label_texts is None or (candidates and not label_texts):  # left out: that has been said
         return "no label texts"
-    lacking: dict[str, list[Any]] = {}
+    lacking: defaultdict[str, list[Any]] = defaultdict(list)
     for label in classes.tolist():
         if label not in candidates:
-            lacking.setdefault(_reason_of_no_text(config.label_texts, label), []).append(label)
+            lacking[_reason_of_no_text(config.label_texts, label)].append(label)
     if _NUMBERS in lacking:
         return f"no label texts: {_NUMBERS}"
     n_texts, n_classes = sum(map(len, label_texts.values())), len(label_texts)
