@@ -23,7 +23,15 @@ from sksetfit.encoder import (
 )
 from sksetfit.heads.default import LogisticRegressionHead
 from sksetfit.heads.on_embeddings import HeadOnEmbeddings
-from sksetfit.heads.strategies import STRATEGIES, Strategy, build_head, check_head, check_head_takes_weights, fit_head
+from sksetfit.heads.strategies import (
+    STRATEGIES,
+    Strategy,
+    build_head,
+    check_head,
+    check_head_class_weight,
+    check_head_takes_weights,
+    fit_head,
+)
 from sksetfit.heads.torch_head import TorchHead
 from sksetfit.heads.torch_head_loss import TorchHeadLoss, check_torch_head
 from sksetfit.inputs.label_texts import label_rows
@@ -228,6 +236,8 @@ class SetFitClassifier(CallbackSupportMixin, HeadOnEmbeddings, BaseEstimator):
     validation_scores_: NDArray[np.float64]
     validation_steps_: NDArray[np.int64]
 
+    _warns = True  # of texts that cannot be read, at predictions
+
     _parameter_constraints: dict[str, Any] = {
         **ENCODER_CONSTRAINTS,
         "head": "no_validation",  # check_head says more
@@ -351,6 +361,7 @@ class SetFitClassifier(CallbackSupportMixin, HeadOnEmbeddings, BaseEstimator):
             sample_weight=data.weights is not None,
             class_weight=self.class_weight,
         )
+        check_head_class_weight(self.head, data.targets.classes.tolist(), multi_label=data.targets.multi_label)
         params = {name: getattr(self, name) for name in ENCODER_PARAMS}
         params["random_state"] = fixed_seed(self.random_state)
         initial_body = warm_start_body(params, getattr(self, "encoder_", None))
@@ -413,7 +424,9 @@ class SetFitClassifier(CallbackSupportMixin, HeadOnEmbeddings, BaseEstimator):
         def score(state: TrainingState) -> float:
             classifier = clone(self)  # of its own, whatever the scorer does to it
             classifier.set_params(early_stopping=False, verbose=0, **TORCH)
-            classifier.__dict__.update(self._fitted_attributes(params, state.result(), scored_on, train))
+            attributes = self._fitted_attributes(params, state.result(), scored_on, train)
+            warns = {"_warns": not state.losses}  # the first score warns of the texts for all of them
+            classifier.__dict__.update(attributes | warns)
             return float(scorer(classifier, texts, y))
 
         of_scores = (self.head, self.multi_target_strategy, self.class_weight, self.scoring, code_of(self.scoring))
@@ -446,6 +459,9 @@ class SetFitClassifier(CallbackSupportMixin, HeadOnEmbeddings, BaseEstimator):
             "validation_scores_": result.validation_scores,
             "head_": head,
         }
+
+    def _embeddings(self, encoder: SetFitEncoder, texts: list[str]) -> NDArray[np.float32]:
+        return encode_texts(encoder, texts, self, report=self._warns)
 
     def _new_head(self, data: TrainingData, seed: Any) -> Any:
         """Return an unfitted head for these texts."""

@@ -322,6 +322,7 @@ class SetFitEncoder(
         attributes = fitted_attributes(params, result, data)
         for report in reports:
             report.end_fit(attributes)
+        self.__dict__.pop("class_count_", None)  # of an earlier fit with labels
         self.__dict__.update(attributes)  # only now: a fit that fails or is interrupted changes nothing
         return self
 
@@ -356,7 +357,7 @@ class SetFitEncoder(
 
     @property
     def _reads_y(self) -> bool:
-        return self.max_steps != 0 or self.label_texts is not None
+        return self.max_steps != 0 or bool(self.label_texts)
 
     @property
     def _n_features_out(self) -> int:

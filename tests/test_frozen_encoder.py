@@ -35,6 +35,19 @@ def test_fit_needs_no_labels(frozen):
     assert frozen.word_counts_.shape == (3,)
 
 
+def test_a_fit_without_labels_drops_what_one_with_labels_had_counted(tiny_encoder):
+    tiny_encoder.set_params(max_steps=1).fit(X, Y)
+    assert hasattr(tiny_encoder, "class_count_")
+    tiny_encoder.set_params(max_steps=0, label_texts=None).fit(X)
+    assert not hasattr(tiny_encoder, "class_count_")
+
+
+def test_an_empty_dict_of_label_texts_needs_no_labels_either(frozen):
+    expected = clone(frozen).fit(X).transform(X)
+    np.testing.assert_array_equal(frozen.set_params(label_texts={}).fit(X).transform(X), expected)
+    assert not get_tags(frozen).target_tags.required
+
+
 @pytest.mark.parametrize("y", [SCORES, SCORES.reshape(-1, 1), np.full(len(X), np.nan), ["one"] * len(X)])
 def test_fit_does_not_read_y(frozen, y):
     expected = clone(frozen).fit(X).transform(X)

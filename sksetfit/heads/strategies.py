@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import numpy as np
@@ -12,10 +13,12 @@ from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.multioutput import ClassifierChain, MultiOutputClassifier
+from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils.validation import has_fit_parameter
 
 from sksetfit.heads.default import LogisticRegressionHead, resolve
+from sksetfit.inputs.labels import check_labels_known, plain_keys
 
 Strategy = Literal["one-vs-rest", "multi-output", "classifier-chain"]
 STRATEGIES: dict[Strategy, type[BaseEstimator]] = {
@@ -46,6 +49,20 @@ def check_head(head: Any) -> None:
         is_default = isinstance(head, LogisticRegressionHead)
         resolved = head if is_default else resolve(clone(head), multi_label=False, n_texts=2, n_classes=2)
         resolved._validate_params()  # noqa: SLF001
+
+
+def check_head_class_weight(head: BaseEstimator | None, classes: list[Any], *, multi_label: bool) -> None:
+    """Raise ValueError if a dict of class weights, of a head or of the last step of its `Pipeline`, names other labels.
+
+    scikit-learn notices it in the fit of the head, after the tuning. For multi-label targets the classes are 0 and 1.
+    """
+    while isinstance(head, Pipeline):
+        head = head.steps[-1][1]
+    class_weight = None if head is None else head.get_params().get("class_weight")
+    if not isinstance(class_weight, Mapping):
+        return
+    name = "class_weight of the head" + ", which for several labels per text gets 0 and 1 of each label," * multi_label
+    check_labels_known(plain_keys(class_weight), [0, 1] if multi_label else classes, name)
 
 
 def is_multi_label(head: Any) -> bool:

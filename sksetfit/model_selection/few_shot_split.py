@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Iterator
 from numbers import Integral
 from typing import Any
@@ -22,6 +21,7 @@ from sklearn.utils.validation import _num_samples
 
 from sksetfit.inputs.targets import Targets, check_targets
 from sksetfit.inputs.texts import local_random_state, short_repr
+from sksetfit.utils.warn import warn_caller
 
 Rows = NDArray[np.intp]
 
@@ -142,7 +142,7 @@ class FewShotSplit(BaseShuffleSplit):
         """
         self._check_parameters()
         if groups is not None:
-            warnings.warn(f"The groups parameter is ignored by {type(self).__name__}", UserWarning, stacklevel=2)
+            warn_caller(f"The groups parameter is ignored by {type(self).__name__}")
         targets = check_targets(y, _num_samples(X))
         return self._draw(targets.indicator, self._wanted(targets))
 

@@ -23,7 +23,8 @@ def single_label_splits(
     Raises
     ------
     ValueError
-        If no class has enough texts for the folds, or a split leaves a single class to fit on, unless ``is_fitted``.
+        If no class has enough texts for the folds, a split names no rows or others than those of ``y``, or leaves a
+        single class to fit on, unless ``is_fitted``.
     """
     if isinstance(cv, str):
         return []
@@ -39,10 +40,21 @@ def single_label_splits(
                 f"cv={n_folds} folds need {n_folds} texts of some class, and the most frequent one has {n_most}. "
                 f"{advice}, or fit the estimator first and pass cv='prefit' and other texts."
             )
-    splits = list(splitter.split(X, targets.y, **params))
+    counts = dict(zip(targets.classes.tolist(), targets.indicator.sum(axis=0).tolist(), strict=True))
+    try:
+        given = list(splitter.split(X, targets.y, **params))
+    except ValueError as error:
+        if not isinstance(splitter, StratifiedShuffleSplit) or splitter is cv:
+            raise
+        least = -(-100 * len(counts) // len(targets.y)) / 100
+        advice = f"Take a cv from {least} to {1 - least:g}, or a number of folds, e.g. cv=2"
+        raise ValueError(
+            f"cv={cv} cannot split y, which has {short_repr(counts)}. "
+            f"{advice if min(counts.values()) > 1 else 'Label at least two texts of each class'}. ({error})"
+        ) from error
+    splits = _checked_splits(given, len(targets.y), is_fitted=is_fitted)
     for i, (train, _) in enumerate([] if is_fitted else splits):
         if len(left := np.unique(targets.y[train])) < 2:
-            counts = dict(zip(targets.classes.tolist(), targets.indicator.sum(axis=0).tolist(), strict=True))
             raise ValueError(
                 f"Split {i} of cv leaves {len(train)} texts to fit on, all of class {short_repr(left[0])}: y has "
                 f"{short_repr(counts)}. Label at least two texts of each class and take stratified splits, e.g. cv=2, "
@@ -61,7 +73,7 @@ def multi_label_splits(
     Raises
     ------
     ValueError
-        If it is not, or all labels have too few rows.
+        If it is not, all labels have too few rows, or a split names no rows or others than those of ``y``.
     """
     few = targets.constant
     if isinstance(cv, str):
@@ -75,13 +87,40 @@ def multi_label_splits(
         if few.all():
             raise ValueError(message_of_few(targets.classes))
         parts = np.unique(part_of[~only]) if isinstance(size, Integral) else [1]
-        splits = [(np.flatnonzero(only | (part_of != i)), np.flatnonzero(~only & (part_of == i))) for i in parts]
+        given = [(np.flatnonzero(only | (part_of != i)), np.flatnonzero(~only & (part_of == i))) for i in parts]
     else:
-        splits = list(check_cv(cv).split(X, y, **params))
+        given = list(check_cv(cv).split(X, y, **params))
+    splits = _checked_splits(given, len(targets.y), is_fitted=False)
     for i, (train, _) in enumerate(splits):
         _check_both(targets, ~targets.constant, train, f"that split {i} fits on")
     _check_both(targets, ~few, np.concatenate([held_out for _, held_out in splits]), "that are held out")
     return splits, few
+
+
+def _checked_splits(splits: list[Any], n_rows: int, *, is_fitted: bool) -> Splits:
+    """Return the splits as row numbers; only what is fitted already may have none to fit on."""
+    if not splits:
+        raise ValueError("cv gives no split. Give a number of folds, e.g. cv=5, or a list of at least one split.")
+    checked = [(_row_numbers(train), _row_numbers(held_out)) for train, held_out in splits]
+    for i, split in enumerate(checked):
+        for rows, use in zip(split, ("fits on", "holds out"), strict=True):
+            if not len(rows) and not (is_fitted and use == "fits on"):
+                raise ValueError(
+                    f"Split {i} of cv {use} no rows. Give splits with rows on both sides, e.g. cv=5, or fit the "
+                    f"estimator first and pass cv='prefit' and other rows."
+                )
+            if len(wrong := rows[(rows < 0) | (rows >= n_rows)]):
+                raise ValueError(
+                    f"Split {i} of cv {use} row {wrong[0]}, and y has the rows 0 to {n_rows - 1}. Make the splits of "
+                    f"the same rows: cv=list(splitter.split(X, y))."
+                )
+    return checked
+
+
+def _row_numbers(rows: Any) -> Rows:
+    """Return the numbers of rows that an iterable of splits may hold as a mask."""
+    rows = np.asarray(rows)
+    return np.flatnonzero(rows) if rows.dtype == bool else rows.astype(np.intp)
 
 
 def message_of_few(labels: NDArray[Any]) -> str:

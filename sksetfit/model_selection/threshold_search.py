@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import betaincinv
 
-from sksetfit.plotting.risk_coverage import answered_by_threshold
+from sksetfit.utils.warn import warn_caller
 
 Indicator = NDArray[np.bool_]
 Probabilities = NDArray[np.float64]
@@ -74,14 +74,37 @@ def confidence_threshold(
             i = np.flatnonzero(reached)[-1]
         else:
             i = np.flatnonzero(precisions == precisions.max())[-1]
-            wanted = f"precision={precision}" + (f" at confidence_level={confidence_level}" if confidence_level else "")
-            bound = f", which is at least {sure[i]:.3f} at this level," if confidence_level else ""
-            warnings.warn(
+            wanted, bound, advice = f"precision={precision}", "", "Label more texts, or lower precision."
+            if alpha is not None:
+                wanted += f" at confidence_level={confidence_level}"
+                bound = f", which is at least {sure[i]:.3f} at this level,"
+                counts = f"{n_right[i]} of {n_answered[i]} accepted texts are right"
+                advice = _advice(wanted, counts, precision, alpha)
+            warn_caller(
                 f"No threshold reaches {wanted} on the held-out texts. The one of the highest precision is taken: "
-                f"{precisions[i]:.3f}{bound} at coverage {coverages[i]:.3f}.",
-                UserWarning,
-                stacklevel=3,
+                f"{precisions[i]:.3f}{bound} at coverage {coverages[i]:.3f}. {advice}"
             )
     # Where all are answered, so shall be those of which it is less sure than of any of these.
     threshold = thresholds[i] if n_answered[i] < len(right) else 0.0
     return float(threshold), float(coverages[i]), float(precisions[i])
+
+
+def _advice(wanted: str, counts: str, precision: float, alpha: float) -> str:
+    """Say how many right answers have a lower bound, ``alpha ** (1 / n)`` without an error, that is the precision."""
+    if precision == 1:
+        return f"No number of texts reaches {wanted}; {counts}. Lower precision, or set confidence_level to None."
+    n_needed = math.ceil(math.log(alpha) / math.log(precision))
+    return (
+        f"{wanted} needs at least {n_needed} accepted texts without an error; {counts}. Label more texts, or lower "
+        f"precision or confidence_level."
+    )
+
+
+def answered_by_threshold(
+    confidence: NDArray[np.floating], right: NDArray[np.bool_]
+) -> tuple[NDArray[np.floating], NDArray[np.intp], NDArray[np.intp]]:
+    """Return all thresholds, the highest first, how many texts each answers and how many of these answers are right."""
+    order = np.argsort(-confidence, kind="stable")
+    confidence, n_right = confidence[order], np.cumsum(right[order], dtype=np.intp)
+    last = np.flatnonzero(np.append(confidence[1:] != confidence[:-1], True))  # those that are as sure go together
+    return confidence[last], last + 1, n_right[last]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from numbers import Integral, Real
 from typing import Any, Self
@@ -22,6 +22,7 @@ from sksetfit.model_selection.held_out import HeldOutMixin, label_probabilities
 from sksetfit.model_selection.scoring import check_scorer
 from sksetfit.model_selection.splits import message_of_few, multi_label_splits
 from sksetfit.model_selection.threshold_search import Probabilities, smoothed_thresholds
+from sksetfit.utils.warn import warn_caller
 
 
 class MultiLabelThresholdClassifier(HeldOutMixin, BaseEstimator):
@@ -171,13 +172,13 @@ class MultiLabelThresholdClassifier(HeldOutMixin, BaseEstimator):
         X, y = indexable(X, y)
         known = self._classes_before()
         y = y if known is None else align_columns(y, known, "y")
-        targets = _check_multi_label(y, _num_samples(X))
-        y = targets.y if column_names(y) is None else y  # a column of rows is a matrix to no other estimator
+        targets = _named_by(known, _check_multi_label(y, _num_samples(X)))
+        y = _as_numbers(y, targets.y)
         routed = process_routing(self, "fit", **params)
         rng = local_random_state(self.random_state)
         splits, few = multi_label_splits(self.cv, X, y, targets, rng, **routed.splitter.split)
         if few.any():
-            warnings.warn(message_of_few(targets.classes[few]), UserWarning, stacklevel=2)
+            warn_caller(message_of_few(targets.classes[few]))
         answer = partial(label_probabilities, n_labels=len(targets.classes))
         estimator, rows, (probabilities,) = self._fit_and_answer(X, y, splits, routed.estimator.fit, answer)
         # The scorer's function alone: it is called for hundreds of decisions on the same probabilities.
@@ -261,6 +262,24 @@ class MultiLabelThresholdClassifier(HeldOutMixin, BaseEstimator):
         tags.target_tags.single_output = False
         tags.target_tags.multi_output = True
         return tags
+
+
+def _named_by(known: Any, targets: Targets) -> Targets:
+    """Return the targets with the labels of the fitted estimator, where these are words, one for each column."""
+    words = known is not None and all(isinstance(label, str) for label in known)
+    return replace(targets, classes=np.asarray(known)) if words and len(known) == len(targets.classes) else targets
+
+
+def _as_numbers(y: Any, values: NDArray[np.int64]) -> Any:
+    """Return the values, in a frame of the kind and the columns of ``y`` if that is one of them.
+
+    Other estimators do not read the objects, booleans or lists that `check_targets` does.
+    """
+    names = column_names(y)
+    if names is None or len(names) != values.shape[1]:
+        return values
+    make = getattr(type(y), "from_pydict", type(y))  # pyarrow's
+    return make(dict(zip(names, values.T, strict=True)))
 
 
 def _check_multi_label(y: Any, n_rows: int) -> Targets:

@@ -11,6 +11,7 @@ from sklearn.utils._optional_dependencies import check_matplotlib_support
 
 from sksetfit.inputs.targets import target_array
 from sksetfit.inputs.texts import column_names, short_repr
+from sksetfit.model_selection.threshold_search import answered_by_threshold
 from sksetfit.plotting.axes import AxesMixin
 
 if TYPE_CHECKING:
@@ -168,7 +169,7 @@ class RiskCoverageDisplay(AxesMixin):
         ImportError
             If matplotlib is not installed.
         ValueError
-            If the arrays do not fit together.
+            If the arrays do not fit together, or some columns of a frame are named by labels and others are not.
         """
         check_matplotlib_support(f"{cls.__name__}.from_predictions")
         names = column_names(y_proba) or []
@@ -177,8 +178,7 @@ class RiskCoverageDisplay(AxesMixin):
         if labels is None:
             labels = names if set(names) >= set(y_true.tolist()) else np.unique(y_true)
         columns = column_or_1d(target_array(labels, name="labels"))
-        if set(names) == set(columns.tolist()):
-            y_proba = y_proba[:, [names.index(label) for label in columns.tolist()]]
+        y_proba = _in_order(y_proba, names, columns.tolist())
         if len(columns) != y_proba.shape[1]:
             raise ValueError(
                 f"y_proba must have a column for each of the {len(columns)} labels, got {y_proba.shape[1]}: "
@@ -233,11 +233,15 @@ class RiskCoverageDisplay(AxesMixin):
         return area if name is None else f"{name} ({area})"
 
 
-def answered_by_threshold(
-    confidence: NDArray[np.floating], right: NDArray[np.bool_]
-) -> tuple[NDArray[np.floating], NDArray[np.intp], NDArray[np.intp]]:
-    """Return all thresholds, the highest first, how many texts each answers and how many of these answers are right."""
-    order = np.argsort(-confidence, kind="stable")
-    confidence, n_right = confidence[order], np.cumsum(right[order], dtype=np.intp)
-    last = np.flatnonzero(np.append(confidence[1:] != confidence[:-1], True))  # those that are as sure go together
-    return confidence[last], last + 1, n_right[last]
+def _in_order(y_proba: NDArray[np.floating], names: list[Any], labels: list[Any]) -> NDArray[np.floating]:
+    """Return the columns in the order of the labels, if they are named by them."""
+    if set(names) == set(labels):
+        return y_proba[:, [names.index(label) for label in labels]]
+    is_numbered = names == list(range(len(names)))  # as pandas does where there are no names
+    if not is_numbered and not set(names).isdisjoint(labels):
+        raise ValueError(
+            f"y_proba must have one column of the name of each label, or no such name: got the columns "
+            f"{short_repr(names)} and the labels {short_repr(labels)}. Rename the columns, or pass an array and "
+            f"labels, the label of each column."
+        )
+    return y_proba

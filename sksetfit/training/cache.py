@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from threading import Lock
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from sksetfit.body.model import Body
 from sksetfit.body.saving.state import body_from_state
 from sksetfit.inputs.unread import UnreadTexts
+from sksetfit.utils.warn import warn_caller
 
 MOST_RECENT_BYTES = 2**25  # of embeddings: those of 20,000 texts in 384 dimensions
 
@@ -75,10 +75,8 @@ def cached_call(memory: Any, key: str, compute: Callable[[], tuple[Any, bool]]) 
             return computed[0]
         if started:
             raise
-        warnings.warn(
+        warn_caller(
             f"memory={memory!r} cannot be used ({type(error).__name__}: {error}): what was tuned is not kept.",
-            UserWarning,
-            stacklevel=2,
         )
         return compute()[0]
 

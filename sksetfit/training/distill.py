@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import os
-import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -30,6 +29,7 @@ from sksetfit.training.loop import run_steps
 from sksetfit.training.plan import STATIC_LEARNING_RATE, Plan, steps_for
 from sksetfit.training.sampler import balanced_batches
 from sksetfit.utils.memory import trim_memory
+from sksetfit.utils.warn import warn_caller
 
 # Vectors of tokens take a higher rate and more passes, which cost next to nothing.
 PASSES, LEARNING_RATE = 3, 5e-4
@@ -97,7 +97,7 @@ def _same_tokens(
     unread = UnreadTexts()
     unread.add(texts, windows.unknown, windows.cut)
     if unread.message is not None:
-        warnings.warn(unread.message, UserWarning, stacklevel=2)
+        warn_caller(unread.message)
     if model is None:
         return windows.tokens, teacher.encode_tokens(windows.tokens)
     if model == STATIC:

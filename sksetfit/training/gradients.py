@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 
 import numpy as np
@@ -15,6 +14,7 @@ from sksetfit.body.contexts import autocast, is_out_of_memory
 from sksetfit.body.model import Body
 from sksetfit.body.packing import split_by_length
 from sksetfit.body.windows import Tokens
+from sksetfit.utils.warn import warn_caller
 
 # Tokens per micro-batch, with any padding. A processor is quickest with what fits its caches, a GPU wants many.
 MICRO_BATCH_TOKENS, MICRO_BATCH_TOKENS_ELSEWHERE = 768, 16384
@@ -76,11 +76,9 @@ class Gradients:
                     raise
             self._shrink_micro_batches(loss)  # outside of `except`: the error holds what was computed
         if self._max_tokens < before:
-            warnings.warn(
+            warn_caller(
                 f"Out of memory on {self._body.device} while tuning: it goes on with at most {self._max_tokens} tokens "
                 f"at once, which takes longer. A smaller max_seq_length or batch_size needs less.",
-                UserWarning,
-                stacklevel=2,
             )
         return value
 

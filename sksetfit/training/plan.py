@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple, Self
 
@@ -13,7 +14,8 @@ from numpy.typing import NDArray
 from sksetfit.body.model import Body
 from sksetfit.body.saving.export import check_openvino
 from sksetfit.body.windows import Tokens, Windows
-from sksetfit.inputs.texts import check_texts
+from sksetfit.inputs.label_texts import candidate_label_texts
+from sksetfit.inputs.texts import check_texts, short_repr
 
 # Eight passes over a few hundred texts, which read no more than 150 batches of 24, where the frozen body confuses the
 # classes. Where three passes are less than the least steps, as at eight texts of ten classes, more steps lose a point.
@@ -25,6 +27,8 @@ WARM_SHARE = 3  # of the steps of a fresh fit are enough to go on from a body th
 MIN_BATCH_SIZE, MAX_BATCH_SIZE = 24, 64
 LEARNING_RATE, WIDTH = 1e-4, 384  # the rate that measured best on all-MiniLM-L6-v2, and the width of its embeddings
 STATIC_LEARNING_RATE = 3e-3  # of static embeddings whose vectors, one per token, have a root mean square length of 1
+
+_NUMBERS = "the labels are numbers"
 
 
 def batch_size_of(n_classes: int) -> int:
@@ -184,28 +188,55 @@ def described(
     config: TrainingConfig,
     body: Body,
     windows: Windows,
-    n_classes: int,
+    classes: NDArray[Any],
     label_texts: dict[Any, list[str]],
     *,
     with_head: bool,
 ) -> list[str]:
     """Return lines that say what is going to be tuned on what, and about how long it takes."""
-    n_label_texts = sum(map(len, label_texts.values()))
     tokens = [windows.tokens[rows.start] for rows in windows.rows[: plan.batch_size]]
     kind = f"{body.transformer.config.hidden_size} dimensions" if body.has_layers else "static embeddings"
     names_only = ['max_steps="auto": all texts are made of class names, the body is left as it is']
+    in_classes = f" in {len(classes)} classes, label texts included"
     prompt = [f"each text begins with the model's own prompt {body.prompt!r}"] if body.prompt else []
     return [
         *(prompt if config.prompt is None else []),
-        f"{n_label_texts} label texts of {len(label_texts)} classes take part" if label_texts else "no label texts",
+        _described_label_texts(config, label_texts, classes),
         *_reason_of_passes(plan),
         *(names_only if config.max_steps == "auto" and plan.n_steps == 0 else []),
-        f"{len(windows.rows)} distinct texts{f' in {n_classes} classes, label texts included' * bool(n_classes)}, "
-        f"{windows.plan(body.long_texts, body.max_seq_length)}: {plan.n_steps} tuning steps of at most "
-        f"{plan.batch_size} texts{' with the loss of the head' if with_head else ''} in {plan.precision} on "
-        f"{body.device}, about {_expected_seconds(body, tokens, plan)} s without loading and head",
+        f"{len(windows.rows)} distinct texts{in_classes * bool(len(classes))}, "
+        f"{windows.plan(body.long_texts, body.max_seq_length)}: {plan.n_steps} tuning step{'s' * (plan.n_steps != 1)} "
+        f"of at most {plan.batch_size} texts{' with the loss of the head' * with_head} in "
+        f"{plan.precision} on {body.device}, about {_expected_seconds(body, tokens, plan)} s without loading and head",
         f"learning_rate={plan.learning_rate:.3g}" + (f' ("auto" for {kind})' if config.learning_rate == "auto" else ""),
     ]
+
+
+def _described_label_texts(config: TrainingConfig, label_texts: dict[Any, list[str]], classes: NDArray[Any]) -> str:
+    """Return how many label texts take part, and which labels have none for which reason."""
+    candidates = candidate_label_texts(config.label_texts, classes)
+    if config.label_texts is None or (candidates and not label_texts):  # left out: that has been said
+        return "no label texts"
+    lacking: defaultdict[str, list[Any]] = defaultdict(list)
+    for label in classes.tolist():
+        if label not in candidates:
+            lacking[_reason_of_no_text(config.label_texts, label)].append(label)
+    if _NUMBERS in lacking:
+        return f"no label texts: {_NUMBERS}"
+    n_texts, n_classes = sum(map(len, label_texts.values())), len(label_texts)
+    taken = (
+        f"label texts: {n_texts}, of {n_classes} class{'es' * (n_classes != 1)}" if label_texts else "no label texts"
+    )
+    return "; ".join([taken, *(f"none of {short_repr(of)[1:-1]} ({reason})" for reason, of in lacking.items())])
+
+
+def _reason_of_no_text(label_texts: Any, label: Any) -> str:
+    if label_texts != "auto":
+        return "not in label_texts"
+    if not isinstance(label, str):
+        return _NUMBERS
+    has_word = bool(candidate_label_texts("auto", np.array([label])))
+    return "differ by a number, case or punctuation only" if has_word else "no word"
 
 
 def _reason_of_passes(plan: Plan) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import warnings
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, Protocol
@@ -31,6 +30,7 @@ from sksetfit.training.losses import Anchors, contrastive_loss
 from sksetfit.training.plan import TrainingConfig, described, leave_one_out_accuracy, plan_of
 from sksetfit.training.sampler import balanced_batches
 from sksetfit.utils.memory import trim_memory
+from sksetfit.utils.warn import warn_caller
 
 N_CLASSES_CHECKED = 8  # for embeddings that have become equal
 MAX_FROZEN_TEXTS = 512  # of all classes alike, on which "auto" scores names and body; more cost time and say no more
@@ -109,7 +109,7 @@ def _train(
         loss = head_loss.added_to(loss, indicator, weights, body.n_dimensions).float().to(body.device)
     if config.verbose:
         with_head = head_loss is not None
-        lines = described(plan, config, body, windows, n_classes, label_texts, with_head=with_head)
+        lines = described(plan, config, body, windows, data.targets.classes, label_texts, with_head=with_head)
         print("\n".join(f"[sksetfit] {line}" for line in lines))
         callbacks = [*callbacks, ProgressBar()]
     some = [windows.tokens[windows.rows[text].start] for text in _one_of_each_class(indicator)]
@@ -169,7 +169,7 @@ def _train_cached(
         raise ValueError(f"memory={config.memory!r} holds something else under the key of this tuning: clear it.")
     body = LazyBody(**result.body, device=chosen_device(config.device))
     for message in () if is_new else result.warnings:
-        warnings.warn(message, UserWarning, stacklevel=2)
+        warn_caller(message)
     curves: Any = (result.loss_curve, result.validation_steps, result.validation_scores)
     curves = map(np.array, curves)  # copies, of what may be mapped from the memory's file
     return TrainingResult(body, result.label_texts, result.plan, *curves)
@@ -181,7 +181,7 @@ def _warn_of_unread(texts: list[str], windows: Windows, indicator: NDArray[np.bo
     unread.add(texts[:n_own], [text for text in windows.unknown if text < n_own], windows.cut)
     messages = tuple(filter(None, [unread.message, same_tokens_message(texts, windows.keys(), indicator)]))
     for message in messages:
-        warnings.warn(message, UserWarning, stacklevel=2)
+        warn_caller(message)
     return messages
 
 

@@ -3,13 +3,25 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import clone
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.model_selection import KFold, cross_val_score
 from sklearn.naive_bayes import GaussianNB
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from conftest import make_texts
-from sksetfit import SetFitClassifier, SetFitEncoder, TorchHead, dump, load, read_setfit, write_setfit
+from sksetfit import (
+    LogisticRegressionHead,
+    SetFitClassifier,
+    SetFitEncoder,
+    TorchHead,
+    dump,
+    load,
+    read_setfit,
+    write_setfit,
+)
 
 X, TOPICS = make_texts(6)
 Y = pd.get_dummies(pd.Series(TOPICS)).astype(int)  # food, music, sport
@@ -126,3 +138,30 @@ def test_forests_answer_constant_labels(tiny_model):
     with pytest.warns(UserWarning, match=WARNING):
         classifier = frozen(tiny_model, head=RandomForestClassifier(5, random_state=0)).fit(X, NONE_FIRST)
     np.testing.assert_array_equal(classifier.predict_proba(X)[:, [0, 3]], [[0, 1]] * len(X))
+
+
+WEIGHTED = [LogisticRegression(), LogisticRegressionHead(), TorchHead(), RandomForestClassifier(n_estimators=2)]
+
+
+@pytest.mark.parametrize("head", [*WEIGHTED, make_pipeline(StandardScaler(), LogisticRegression())])
+@pytest.mark.parametrize(
+    ("y", "class_weight", "message"),
+    [
+        (TOPICS, {"fod": 2.0}, r"class_weight of the head names .*\['fod'\]. Did you mean 'food'\? .*'music', 'sport'"),
+        (Y, {"food": 2.0}, r"which for several labels per text gets 0 and 1 of each label, names .*\['food'\]"),
+    ],
+)
+def test_class_weights_of_a_head_are_checked_before_a_model_is_loaded(head, y, class_weight, message):
+    name = next(name for name in head.get_params() if name.endswith("class_weight"))
+    classifier = SetFitClassifier("no-such-model", head=clone(head).set_params(**{name: class_weight}))
+    with pytest.raises(ValueError, match=message):
+        classifier.fit(X, y)
+
+
+@pytest.mark.parametrize("head", WEIGHTED)
+@pytest.mark.parametrize(
+    ("y", "class_weight"), [(TOPICS, {"food": 2.0}), (TOPICS, dict.fromkeys([*Y, "art"], 2)), (Y, {1: 3})]
+)
+def test_class_weights_of_a_head_may_name_some_labels_or_more_than_all(tiny_model, head, y, class_weight):
+    head = clone(head).set_params(class_weight=class_weight)
+    assert len(frozen(tiny_model, head=head).fit(X, y).predict(X)) == len(X)

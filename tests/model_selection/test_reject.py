@@ -20,6 +20,7 @@ from sklearn.model_selection import (
     GridSearchCV,
     GroupKFold,
     KFold,
+    PredefinedSplit,
     ShuffleSplit,
     StratifiedKFold,
     cross_val_predict,
@@ -151,6 +152,21 @@ def test_confidence_level_with_few_texts_takes_highest_precision():
     with pytest.warns(UserWarning, match=message):
         classifier = on_answers(confidence, right, precision=0.9, confidence_level=0.9)
     assert classifier.threshold_ == confidence[5]
+
+
+@pytest.mark.parametrize(("precision", "level", "n_needed"), [(0.99, 0.95, 299), (0.9, 0.9, 22), (0.5, 0.75, 2)])
+def test_the_number_of_texts_that_a_confidence_level_needs_is_said_and_is_enough(precision, level, n_needed):
+    wanted = {"precision": precision, "confidence_level": level}
+    n = n_needed - 1
+    message = rf"needs at least {n_needed} accepted texts without an error; {n} of {n} accepted texts are right\. Label"
+    with pytest.warns(UserWarning, match=message):
+        on_answers(np.full(n, 0.8), np.full(n, True), **wanted)
+    assert on_answers(np.full(n_needed, 0.8), np.full(n_needed, True), **wanted).coverage_ == 1
+
+
+def test_a_precision_of_one_is_reached_at_no_confidence_level():
+    with pytest.warns(UserWarning, match=r"No number of texts.*9 of 9 accepted.*Lower precision"):
+        on_answers(np.full(9, 0.8), np.full(9, True), precision=1.0, confidence_level=0.5)
 
 
 def test_the_threshold_is_of_texts_that_the_classifier_was_not_fitted_on():
@@ -419,7 +435,18 @@ def test_what_is_wrong_is_said_before_any_training(parameters, y, error, match):
         (["a"] * 3 + ["b"] * 3, None, r"cv=5 folds need 5 texts .* has 3. Lower cv to 3"),
         (list("abcd"), None, r"cv=5 folds need 5 texts .* has 1. Label more texts, or fit the estimator first"),
         (["a"] * 5 + ["b"] * 5, KFold(2), r"Split 0 of cv leaves 5 texts to fit on, all of class 'b'"),
-        (["a"] * 9 + ["b"], 0.2, "least populated class"),
+        (["a"] * 9 + ["b"], 0.2, "Label at least two texts of each class.*least populated class"),
+        (
+            list("abc") * 3,
+            0.2,
+            r"cv=0.2 cannot split y.*'c': 3\}. Take a cv from 0.34 to 0.66, or .*cv=2.*test_size = 2",
+        ),
+        (list("abc") * 3, 0.9, r"cv=0.9 cannot split y.* from 0.34 to 0.66"),
+        (list("ab") * 6, [], r"cv gives no split. Give .* cv=5"),
+        (list("ab") * 6, PredefinedSplit([0] * 12), r"Split 0 of cv fits on no rows.*pass cv='prefit'"),
+        (list("ab") * 6, [([0, 1, 2], [])], r"Split 0 of cv holds out no rows"),
+        (list("ab") * 6, [([0, 1], [2]), ([0, 1], [2, 12])], r"Split 1 of cv holds out row 12, .* rows 0 to 11"),
+        (list("ab") * 6, [([0, -13], [2])], r"Split 0 of cv fits on row -13"),
     ],
 )
 @pytest.mark.filterwarnings("ignore:The least populated class")
@@ -430,8 +457,16 @@ def test_splits_that_leave_one_class_are_refused_before_any_training(y, cv, matc
 
 @pytest.mark.parametrize(
     ("y", "cv"),
-    [(["a"] * 9 + ["b"] * 2, 2), (["a"] * 3 + ["b"] * 3, 3), (["a"] * 5 + ["b"] * 5, 2)],
-    ids=["another text of the class", "fewer folds", "stratified splits"],
+    [
+        (["a"] * 9 + ["b"] * 2, 2),
+        (["a"] * 3 + ["b"] * 3, 3),
+        (["a"] * 5 + ["b"] * 5, 2),
+        (list("abc") * 3, 0.34),
+        (list("abc") * 3, 0.66),
+        (list("abc") * 3, 2),
+        (list("ab") * 6, [(np.arange(12) < 6, np.arange(12) >= 6)]),
+    ],
+    ids=["another text", "fewer folds", "stratified", "larger share", "smaller share", "no share", "masks"],
 )
 def test_the_ways_out_of_splits_with_one_class_work(y, cv):
     RejectClassifier(LOGISTIC, coverage=0.8, cv=cv).fit(X[: len(y)], y).predict(X)

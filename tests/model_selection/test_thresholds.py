@@ -7,6 +7,7 @@ from unittest import SkipTest
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 import sklearn
 from scipy import sparse
@@ -20,7 +21,15 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score, fbeta_score, get_scorer, make_scorer
-from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, RepeatedKFold, cross_val_predict, cross_val_score
+from sklearn.model_selection import (
+    GridSearchCV,
+    GroupKFold,
+    KFold,
+    PredefinedSplit,
+    RepeatedKFold,
+    cross_val_predict,
+    cross_val_score,
+)
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.multioutput import ClassifierChain, MultiOutputClassifier
 from sklearn.pipeline import make_pipeline
@@ -557,6 +566,28 @@ def test_labels_that_are_all_on_one_row_are_refused(y):
         MultiLabelThresholdClassifier(BASE).fit(X, y)
 
 
+@pytest.mark.parametrize("form", [np.asarray, np.ndarray.tolist, lambda y: pd.Series(y.tolist())])
+@pytest.mark.parametrize("cv", ["prefit", 2])
+def test_labels_of_a_fitted_estimator_are_kept_if_y_has_no_names(form, cv, tiny_classifier):
+    texts = ["bread soup", "violin drum", "tennis goal", "tennis violin"] * 3
+    y = pd.DataFrame({"sport": [0, 0, 1, 1], "food": [1, 0, 0, 0], "music": [0, 1, 0, 1]}).loc[[0, 1, 2, 3] * 3]
+    fitted = clone(tiny_classifier).set_params(max_steps=0).fit(texts, y)
+    estimator = fitted if cv == "prefit" else FrozenEstimator(fitted)
+    classifier = MultiLabelThresholdClassifier(estimator, cv=cv, smooth=0).fit(texts, form(y.to_numpy()))
+    assert classifier.classes_.tolist() == ["sport", "food", "music"]
+    assert classifier.score(texts, y[["music", "food", "sport"]]) == classifier.score(texts, y)
+
+
+@pytest.mark.parametrize("frame", [pd.DataFrame, pl.from_pandas, pa.Table.from_pandas])
+@pytest.mark.parametrize("dtype", [object, bool])
+def test_the_estimator_gets_the_numbers_of_a_frame(frame, dtype):
+    expected = MultiLabelThresholdClassifier(BASE, cv=2, random_state=0).fit(X, Y)
+    y = frame(pd.DataFrame(Y, columns=list("abcd")).astype(bool).astype(dtype))
+    classifier = MultiLabelThresholdClassifier(BASE, cv=2, random_state=0).fit(X, y)
+    assert classifier.classes_.tolist() == list("abcd")
+    np.testing.assert_array_equal(classifier.thresholds_, expected.thresholds_)
+
+
 @pytest.mark.parametrize("frame", [pd.DataFrame, pl.from_pandas])
 def test_columns_in_another_order_are_found_by_their_names(tiny_model, frame):
     texts, topics = make_texts(8)
@@ -587,6 +618,22 @@ def test_splits_that_lack_a_label_are_refused_before_any_training():
     with pytest.raises(ValueError, match="Label 1 is on 0 of the 10 rows that are held out"):
         MultiLabelThresholdClassifier(Recording(), cv=[(np.arange(20), np.arange(10, 20))]).fit(proba, y)
     assert Recording.seen == []
+
+
+@pytest.mark.parametrize(
+    ("cv", "message"),
+    [
+        ([], "cv gives no split"),
+        (PredefinedSplit([0] * 20), "Split 0 of cv fits on no rows"),
+        ([(np.arange(10), [])], "Split 0 of cv holds out no rows"),
+        ([(np.arange(10), [10, 20])], "Split 0 of cv holds out row 20, and y has the rows 0 to 19"),
+        (0.01, "Split 0 of cv holds out no rows"),
+    ],
+)
+def test_splits_without_rows_or_with_unknown_rows_are_refused_before_any_training(cv, message):
+    proba, y = coarse((20, 2))
+    with pytest.raises(ValueError, match=message):
+        MultiLabelThresholdClassifier(Recording(), cv=cv).fit(proba, y)
 
 
 @pytest.mark.parametrize(("scoring", "hint"), [("f1macro", " Did you mean 'f1_macro'"), ("goodness", "")])

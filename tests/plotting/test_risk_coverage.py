@@ -111,6 +111,22 @@ def test_columns_of_other_names_are_those_of_the_labels_given():
     np.testing.assert_array_equal(display.risk, RiskCoverageDisplay.from_predictions(WORDS[100:], proba).risk)
 
 
+@pytest.mark.parametrize("names", [["spam", "jam", "p2"], ["jam", "spam"]])
+@pytest.mark.parametrize("given", [False, True])
+def test_columns_named_by_some_labels_only_are_refused(names, given):
+    proba = LOGISTIC.predict_proba(X[100:])[:, : len(names)]
+    frame = pd.DataFrame(proba, columns=names)
+    with pytest.raises(ValueError, match=r"got the columns \['.* and the labels \['ham', 'jam', 'spam'\]") as error:
+        RiskCoverageDisplay.from_predictions(WORDS[100:], frame, labels=LOGISTIC.classes_ if given else None)
+    assert str(names) in str(error.value)
+
+
+def test_numbered_columns_are_paired_by_position():
+    proba, y = LOGISTIC.predict_proba(X[100:]), Y[100:] + 1
+    display = RiskCoverageDisplay.from_predictions(y, pd.DataFrame(proba))
+    np.testing.assert_array_equal(display.risk, RiskCoverageDisplay.from_predictions(y, proba).risk)
+
+
 def test_a_reject_classifier_stands_on_its_own_curve():
     classifier = RejectClassifier(LOGISTIC, coverage=0.6, cv="prefit").fit(X[100:], WORDS[100:])
     display = RiskCoverageDisplay.from_estimator(classifier, X[100:], WORDS[100:])

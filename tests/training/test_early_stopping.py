@@ -325,3 +325,11 @@ def test_scoring_texts_are_balanced_sample(monkeypatch):
     assert sorted(few.targets.y) == sorted(["food", "music", "sport"] * 4)
     monkeypatch.setattr("sksetfit.training.callbacks.MAX_SCORING_TEXTS", 24)
     assert len(some_of_each_class(check_training_data(X, Y)).texts) == 24
+
+
+def test_unknown_tokens_of_validation_texts_are_warned_of_once(stopping):
+    unknown = [f"{text} {'☃ ' * 20}" for text in X_VAL]
+    with pytest.warns(UserWarning, match="15 of 15 distinct texts consist mostly of tokens") as caught:
+        classifier = stopping.set_params(max_steps=3, n_iter_no_change=3).fit(X, Y, X_val=unknown, y_val=Y_VAL)
+    assert len(classifier.validation_scores_) > 2
+    assert len(caught) == 1

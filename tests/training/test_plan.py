@@ -19,6 +19,7 @@ from sksetfit.training.plan import (
 )
 
 TEXTS, LABELS = ["bread", "cheese", "piano", "violin"], ["food", "food", "music", "music"]
+ALIKE = "differ by a number, case or punctuation only"
 
 
 @pytest.mark.parametrize(
@@ -161,3 +162,26 @@ def test_scorers_see_planned_rate_and_batch_size(static_folder):
     stopping = SetFitClassifier(static_folder, early_stopping=True, scoring=scorer, max_steps=2, random_state=0)
     stopping.fit(TEXTS, LABELS)
     assert set(seen) == {(stopping.learning_rate_, stopping.encoder_.batch_size_)}
+
+
+@pytest.mark.parametrize(
+    ("labels", "label_texts", "line"),
+    [
+        (["food", "music"], "auto", "label texts: 6, of 2 classes"),
+        (["food", "R&D"], "auto", "label texts: 3, of 1 class; none of 'R&D' (no word)"),
+        (["food", "R&D"], {"food": "a meal"}, "label texts: 1, of 1 class; none of 'R&D' (not in label_texts)"),
+        (["A", "B"], "auto", "no label texts; none of 'A', 'B' (no word)"),
+        (["top 1", "top 2"], "auto", f"no label texts; none of 'top 1', 'top 2' ({ALIKE})"),
+        ([0, 1], "auto", "no label texts: the labels are numbers"),
+        (["food", "R&D"], None, "no label texts"),
+    ],
+)
+@pytest.mark.parametrize("n_steps", [1, 2])
+def test_verbose_says_which_labels_have_no_label_texts_and_why(
+    labels, label_texts, line, n_steps, tiny_encoder, capsys, monkeypatch
+):
+    monkeypatch.setattr("sksetfit.training.run.names_are_informative", lambda *_: True)
+    tiny_encoder.set_params(label_texts=label_texts, max_steps=n_steps, verbose=1).fit(TEXTS, np.repeat(labels, 2))
+    printed = capsys.readouterr().out
+    assert f"[sksetfit] {line}\n" in printed
+    assert f": {n_steps} tuning step{'' if n_steps == 1 else 's'} of at most" in printed
