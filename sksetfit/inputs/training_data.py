@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +14,7 @@ from sksetfit.inputs.labels import check_labels_known, plain_keys
 from sksetfit.inputs.targets import Targets, align_columns, as_labels, target_array, targets_of
 from sksetfit.inputs.templates import names_only
 from sksetfit.inputs.texts import check_texts, column_names, short_repr
+from sksetfit.utils.warn import warn_caller
 
 Weights = NDArray[np.float64]
 SIZES_OF_WEIGHTS = 1e-15, 1e15  # beyond which products and sums in float32 are none any more
@@ -213,11 +213,9 @@ def unlabelled_data(X: Any) -> TrainingData:
 
 def _warn_of_constant(targets: Targets) -> None:
     for label, value in zip(targets.classes[targets.constant], targets.indicator[0, targets.constant], strict=True):
-        warnings.warn(
+        warn_caller(
             f"Column {short_repr(label)} of y is {int(value)} in all {len(targets.indicator)} rows (those of weight 0 "
-            f"aside). It is predicted as {int(value)} for every text. Drop the column or add texts with another value.",
-            UserWarning,
-            stacklevel=4,
+            f"aside). It is predicted as {int(value)} for every text. Drop the column or add texts with another value."
         )
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sksetfit.inputs.texts import short_repr
+from sksetfit.utils.warn import warn_caller
 
 # Shares of the distinct texts. Large data sets have a few texts of emoji, and a few labelled differently that differ
 # in case only: 0.01 and 0.08 % of them at most in eight public sets, read by MiniLM.
@@ -57,7 +57,7 @@ class UnreadTexts:
         if verbose and self.n_cut:
             print(f"[sksetfit] {self.n_cut} of {self.n_texts} distinct texts are cut: the model reads less than all")
         if self.message is not None:
-            warnings.warn(self.message, UserWarning, stacklevel=5)
+            warn_caller(self.message)
 
 
 def same_tokens_message(
