@@ -44,6 +44,10 @@ X_train, X_test, y_train, y_test = train_test_split(X, y, train_size=n_train, ra
 learnable = y_train.sum().between(4, n_train - 4)
 if not learnable.all():
     print(f"left out, with fewer than 4 texts to learn from: {', '.join(y.columns[~learnable])}")
+if learnable.sum() < 2:
+    raise SystemExit(
+        "--data: this script needs two labels or more with at least 4 texts each among those to learn from."
+    )
 y_train, y_test = y_train.loc[:, learnable], y_test.loc[:, learnable]
 print(f"{n_train} texts to learn from, {len(X_test)} to be tested on, {learnable.sum()} labels")
 

@@ -8,8 +8,8 @@ from few choices and ``memory`` make it cheap: a trial whose body was tuned befo
 """
 
 # %%
-# Sixteen labelled texts of each class to search on, the rest to test on. Classes that have fewer give all they have;
-# those of a single text, which cannot be in both folds of the search, are left out.
+# Sixteen labelled texts of each class are for the search, or two thirds if most classes have fewer than 24. The
+# others are for the test. Classes of a single text are left out, because it cannot be in both folds of the search.
 # ``--verbose`` shows a line per trial.
 
 import tempfile
@@ -21,7 +21,7 @@ import numpy as np
 import optuna
 from optuna.distributions import CategoricalDistribution, FloatDistribution
 from optuna_integration import OptunaSearchCV
-from own_data import example_parser, read_texts
+from own_data import example_parser, n_to_train, read_texts
 from sklearn.model_selection import StratifiedKFold
 
 from sksetfit import FewShotSplit, SetFitClassifier
@@ -31,7 +31,7 @@ parser.add_argument("--trials", type=int, default=10, help="how many candidates 
 parser.add_argument("--verbose", action="store_true", help="show what Optuna logs")
 options = parser.parse_args()
 X, y = (column.to_numpy() for column in read_texts(options, at_least=2))
-train, test = next(FewShotSplit(16, too_few="take_all", random_state=0).split(X, y))
+train, test = next(FewShotSplit(n_to_train(y, 16, at_least=2), too_few="take_all", random_state=0).split(X, y))
 print(f"{len(train)} texts of {len(np.unique(y))} classes to search on, {len(test)} to test on")
 
 optuna.logging.set_verbosity(optuna.logging.INFO if options.verbose else optuna.logging.WARNING)
