@@ -19,7 +19,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import optuna
-from optuna.distributions import CategoricalDistribution, FloatDistribution
+from optuna.distributions import CategoricalDistribution
 from optuna_integration import OptunaSearchCV
 from own_data import example_parser, n_to_train, read_texts
 from sklearn.model_selection import StratifiedKFold
@@ -41,18 +41,18 @@ warnings.filterwarnings("ignore", message="`optuna.terminator`", category=Future
 # %%
 # The space
 # ---------
-# Few values for what decides the body, so that several trials share one, and any value for the head. The first trial is
-# given and near the defaults, so that what is found is no worse than it on the same folds.
+# Few values for what decides the body, so that several trials share one. ``"auto"`` is the default of both parameters,
+# and the first trial has it, so the best score is no worse than that of the defaults on the same folds.
 #
 # The defaults are fitted first, to compare with. That also shows what cannot be fitted at all, such as a ``--model``
 # that is not there: ``OptunaSearchCV`` takes a ValueError for a trial of no score and goes on.
 
 space = {
-    "learning_rate": CategoricalDistribution([5e-5, 1e-4, 2e-4]),
-    "head__C": FloatDistribution(0.1, 100, log=True),
+    "learning_rate": CategoricalDistribution(["auto", 5e-5, 2e-4]),
+    "head__C": CategoricalDistribution(["auto", 0.1, 1, 10, 100]),
 }
 study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(n_startup_trials=5, seed=0))
-study.enqueue_trial({"learning_rate": 1e-4, "head__C": 20.0})
+study.enqueue_trial({"learning_rate": "auto", "head__C": "auto"})
 
 cv = StratifiedKFold(n_splits=2, shuffle=True, random_state=0)
 with tempfile.TemporaryDirectory() as folder:
