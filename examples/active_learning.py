@@ -100,12 +100,23 @@ def read_data(options: argparse.Namespace) -> Data:
     if options.largest is not None:
         tickets = tickets[tickets[options.label].isin(tickets[options.label].value_counts().index[: options.largest])]
     if options.test is None:
+        tickets = of_labels(tickets, options.label, at_least=3)  # a third is to test on
         pool, test = train_test_split(tickets, test_size=1 / 3, stratify=tickets[options.label], random_state=0)
     else:
         pool, test = tickets, read_texts(options.test, options.text, options.label)
         test = test[test[options.label].isin(pool[options.label])]
     parts = [part[column].to_numpy(dtype=object) for part in (pool, test) for column in (options.text, options.label)]
     return Data(*parts)
+
+
+def of_labels(tickets: pd.DataFrame, label: str, *, at_least: int) -> pd.DataFrame:
+    """Return the texts of labels that have enough of them, two labels or more."""
+    counts = tickets[label].value_counts()
+    if rare := counts.index[counts < at_least].tolist():
+        print(f"left out, with fewer than {at_least} texts: {', '.join(rare)}")
+    if len(counts) - len(rare) < 2:
+        raise SystemExit(f"--data: this script needs two labels or more with at least {at_least} texts each.")
+    return tickets[~tickets[label].isin(rare)]
 
 
 def read_texts(path: Path, text: str, label: str) -> pd.DataFrame:
@@ -120,15 +131,17 @@ def read_texts(path: Path, text: str, label: str) -> pd.DataFrame:
 def checked(data: Data, first: int, last: int) -> Data:
     """Return the data if there are enough texts for these labels per class."""
     counts = pd.Series(data.pool_labels).value_counts()
+    most = len(data.pool) // len(counts)
     if counts.min() < first:
         raise SystemExit(
             f"{counts.idxmin()!r} has {counts.min()} texts to choose from, and the start takes {first} of each label. "
-            f"Leave out small labels by --largest, or start with fewer: --labels-per-class 2 {last}."
+            f"Leave out small labels by --largest, or start with fewer: --labels-per-class "
+            f"{counts.min()} {min(last, most)}."
         )
     if last * len(counts) > len(data.pool) or last < first:
         raise SystemExit(
             f"--labels-per-class {first} {last} must rise and end within the {len(data.pool)} texts of {len(counts)} "
-            f"labels that there are to choose from: at {len(data.pool) // len(counts)} or below."
+            f"labels that there are to choose from: at {most} or below."
         )
     return data
 

@@ -36,7 +36,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
-from own_data import example_parser, need_column, read_table, read_texts, with_commas
+from own_data import example_parser, n_to_train, need_column, read_table, read_texts, with_commas
 from tqdm import tqdm
 
 from sksetfit import FewShotSplit, RejectClassifier, SetFitClassifier, dump, load
@@ -245,7 +245,7 @@ def join(parts: list[Path], file: Path, suffix: str) -> None:
 def train(options: argparse.Namespace) -> None:
     """Train on eight texts of each class, and keep the classifier beside the output."""
     X, y = read_texts(options)
-    few, _ = next(FewShotSplit(8, n_splits=1, too_few="take_all", random_state=0).split(X, y))
+    few, _ = next(FewShotSplit(n_to_train(y, 8), n_splits=1, too_few="take_all", random_state=0).split(X, y))
     print(f"training on {len(few)} texts of {y.nunique()} classes; --trained {options.trained} uses it again")
     dump(SetFitClassifier(options.model, random_state=0).fit(X.iloc[few], y.iloc[few]), options.trained)
 

@@ -6,6 +6,7 @@ Every example takes ``--data FILE.csv --text COLUMN --label COLUMN`` and, where 
 from __future__ import annotations
 
 import argparse
+import math
 import warnings
 from pathlib import Path
 from typing import Any
@@ -115,11 +116,42 @@ def read_table(options: argparse.Namespace, *, label_needed: bool = True) -> pd.
 
 
 def read_texts(options: argparse.Namespace, *, at_least: int = 1) -> tuple[pd.Series, pd.Series]:
-    """Return the texts and their labels, a Series each, without the classes that have fewer texts than ``at_least``."""
+    """Return the texts and their labels, a Series each, without the classes that have fewer texts than ``at_least``.
+
+    Raises
+    ------
+    SystemExit
+        If fewer than two classes are left, or the file cannot be read.
+    """
     table = read_table(options)
     counts = table[options.label].value_counts()
     if rare := counts.index[counts < at_least].tolist():
         few = "a single text" if at_least == 2 else f"fewer than {at_least} texts"
         print(f"left out, with {few}: {', '.join(map(str, rare))}")
         table = table[~table[options.label].isin(rare)]
+    if table[options.label].nunique() < 2:
+        needed = "texts" if at_least == 1 else f"at least {at_least} texts each"
+        raise SystemExit(f"--data: this script needs two classes or more with {needed}.")
     return table[options.text], table[options.label]
+
+
+def n_to_train(y: Any, n_per_class: int, *, at_least: int = 1) -> int:
+    """Return how many texts of each class to train on, so that others are left to test on.
+
+    Two thirds of the texts of the median class, but at most ``n_per_class`` and no fewer than ``at_least``.
+
+    Raises
+    ------
+    SystemExit
+        If fewer than two classes have more than ``at_least`` texts.
+    """
+    counts = pd.Series(y).value_counts()
+    if (counts > at_least).sum() < 2:
+        raise SystemExit(f"--data: this script needs two classes or more with at least {at_least + 1} texts each.")
+    return min(n_per_class, max(at_least, int(counts.median() * 2 / 3)))
+
+
+def n_to_test(y: pd.Series, n_per_class: int) -> int:
+    """Return three tenths of the number of texts, or all that are left if ``n_per_class`` of each are trained on."""
+    n_left = len(y) - y.value_counts().clip(upper=n_per_class).sum()
+    return int(min(math.ceil(0.3 * len(y)), n_left))

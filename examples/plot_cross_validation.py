@@ -7,15 +7,18 @@ more texts. :class:`~sksetfit.FewShotSplit` draws the samples for the tools of s
 :class:`~sksetfit.SetFitClassifier` is compared with its frozen body and with word counts.
 """
 
-# %% Three classifiers and three splits ---------------------------------- Each split trains on eight texts of each
-# class and tests on three tenths of all texts. ``max_steps=0`` freezes the body. ``memory`` caches the body of a split
-# for the second part. If there is time, use five splits or more.
+# %%
+# Three classifiers and three splits
+# ----------------------------------
+# Each split trains on eight texts of each class, or on two thirds if most classes have fewer than 12, and tests on
+# three tenths of all texts. ``max_steps=0`` freezes the body. ``memory`` caches the body of a split for the second
+# part. If there is time, use five splits or more.
 
 import tempfile
 
 import matplotlib.pyplot as plt
 import pandas as pd
-from own_data import example_parser, read_texts
+from own_data import example_parser, n_to_test, n_to_train, read_texts
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import LearningCurveDisplay, cross_validate
@@ -25,7 +28,8 @@ from sksetfit import FewShotSplit, SetFitClassifier
 
 options = example_parser(__doc__).parse_args()
 X, y = read_texts(options)
-cv = FewShotSplit(n_per_class=8, n_splits=3, test_size=0.3, too_few="take_all", random_state=0)
+n_most = n_to_train(y, 8, at_least=4)
+cv = FewShotSplit(n_most, n_splits=3, test_size=n_to_test(y, n_most), too_few="take_all", random_state=0)
 
 folder = tempfile.TemporaryDirectory()
 classifiers = {
@@ -56,8 +60,11 @@ ax.plot(accuracy.columns, accuracy.T, "o-", color="C0", alpha=0.5)
 ax.set(ylabel="Accuracy", title="One line per split")
 plt.show()
 
-# %% Would more texts help? ---------------------- The first rows of :class:`~sksetfit.FewShotSplit` are balanced: the
-# first quarter has two texts of each class, the first half four. The bands are ± one standard deviation.
+# %%
+# Would more texts help?
+# ----------------------
+# The first rows of :class:`~sksetfit.FewShotSplit` are balanced: of eight texts per class, the first quarter has two of
+# each class, the first half four. The bands are ± one standard deviation.
 
 fig, ax = plt.subplots(figsize=(6, 4), layout="constrained")
 for place, (name, clf) in enumerate(classifiers.items()):

@@ -7,7 +7,7 @@ training, the loss with the scores of early stopping, and the confusion matrix.
 """
 
 import matplotlib.pyplot as plt
-from own_data import example_parser, read_texts
+from own_data import example_parser, n_to_train, read_texts
 from sklearn.metrics import ConfusionMatrixDisplay
 from sklearn.model_selection import train_test_split
 
@@ -18,8 +18,9 @@ X, y = read_texts(options)
 X, y = X.to_numpy(), y.to_numpy()
 
 # %%
-# Eight texts of each class are for training, or all of a smaller class; at most 300 of the others are plotted.
-train, rest = next(FewShotSplit(n_per_class=8, too_few="take_all", random_state=0).split(X, y))
+# Eight texts of each class are for training, or two thirds if most classes have fewer than 12. At most 300 of the
+# others are plotted.
+train, rest = next(FewShotSplit(n_to_train(y, 8, at_least=2), too_few="take_all", random_state=0).split(X, y))
 test = rest if len(rest) <= 300 else train_test_split(rest, train_size=300, random_state=0)[0]
 
 # %%

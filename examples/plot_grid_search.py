@@ -8,8 +8,8 @@ and counts the trained bodies and the fits.
 """
 
 # %%
-# Sixteen labelled texts of each class to search on, the rest to test on. Classes that have fewer give all they have;
-# those of a single text, which cannot be in both folds of the search, are left out.
+# Sixteen labelled texts of each class are for the search, or two thirds if most classes have fewer than 24. The
+# others are for the test. Classes of a single text are left out, because it cannot be in both folds of the search.
 
 import tempfile
 from pathlib import Path
@@ -17,7 +17,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from own_data import example_parser, read_texts
+from own_data import example_parser, n_to_train, read_texts
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC
@@ -26,18 +26,19 @@ from sksetfit import FewShotSplit, SetFitClassifier
 
 options = example_parser(__doc__).parse_args()
 X, y = (column.to_numpy() for column in read_texts(options, at_least=2))
-train, test = next(FewShotSplit(16, too_few="take_all", random_state=0).split(X, y))
+train, test = next(FewShotSplit(n_to_train(y, 16, at_least=5), too_few="take_all", random_state=0).split(X, y))
 print(f"{len(train)} texts of {len(np.unique(y))} classes to search on, {len(test)} to test on")
 
 # %%
 # The grid
 # --------
 # ``learning_rate`` decides what body is tuned, ``head__C`` and ``head`` what is fitted on its embeddings. The default
-# head, logistic regression, need not be built for ``head__C``. In a list of grids, each part has its own parameters.
+# head, logistic regression, need not be built for ``head__C``; ``"auto"`` is the default C. In a list of grids, each
+# part has its own parameters.
 
 rates = [3e-5, 1e-4, 3e-4]
 grid = [
-    {"learning_rate": rates, "head__C": [0.1, 1, 10, 100]},
+    {"learning_rate": rates, "head__C": ["auto", 1, 10, 100]},
     {"learning_rate": rates, "head": [KNeighborsClassifier(), SVC(C=10)]},
 ]
 cv = StratifiedKFold(n_splits=2, shuffle=True, random_state=0)

@@ -39,11 +39,17 @@ print(f"{len(y)} texts, {y.shape[1]} labels, {y.to_numpy().sum(axis=1).mean():.2
 # The texts to learn from are drawn as they come, not so many of each label: thresholds suit data in which labels are as
 # frequent as they were in training. Labels that are too rare to be held out and learned at once are left out.
 
+if len(X) < 16:
+    raise SystemExit("--data: this script needs 16 texts or more.")
 n_train = min(160, len(X) // 2)
 X_train, X_test, y_train, y_test = train_test_split(X, y, train_size=n_train, random_state=0)
 learnable = y_train.sum().between(4, n_train - 4)
 if not learnable.all():
     print(f"left out, with fewer than 4 texts to learn from: {', '.join(y.columns[~learnable])}")
+if learnable.sum() < 2:
+    raise SystemExit(
+        "--data: this script needs two labels or more with at least 4 texts each among those to learn from."
+    )
 y_train, y_test = y_train.loc[:, learnable], y_test.loc[:, learnable]
 print(f"{n_train} texts to learn from, {len(X_test)} to be tested on, {learnable.sum()} labels")
 

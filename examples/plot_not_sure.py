@@ -36,7 +36,8 @@ X_later, X_test, y_later, y_test = train_test_split(X[rest], y[rest], test_size=
 print(f"{len(np.unique(y))} classes")
 print(f"{len(X_train)} training texts, {len(X_later)} labelled later, {len(X_test)} test texts")
 
-# %% ``fit`` finds the threshold by cross-validation. With ``cv=3`` it trains three bodies, each on two thirds of the
+# %%
+# ``fit`` finds the threshold by cross-validation. With ``cv=3`` it trains three bodies, each on two thirds of the
 # texts, chooses the threshold on their out-of-fold predictions, and trains a fourth body on all texts. If no threshold
 # reaches the precision, it warns and uses the closest one; the warning is printed below.
 
@@ -46,10 +47,13 @@ with warnings.catch_warnings(record=True) as caught:
         SetFitClassifier(options.model, random_state=0), precision=options.precision, cv=3, random_state=0
     ).fit(X_train, y_train)
 
-# %% Are the probabilities calibrated? --------------------------------- Of the predictions with a probability of 0.8,
-# eight in ten should be correct. With eight texts per class the accuracy is often higher than the mean probability. A
-# temperature is one number that divides all logits. It changes the probabilities but no predicted class. It is fitted
-# on the texts that were labelled later; a few texts are not enough (:doc:`/probabilities`).
+# %%
+# Are the probabilities calibrated?
+# ---------------------------------
+# Of the predictions with a probability of 0.8, eight in ten should be correct. With eight texts per class the accuracy
+# is often higher than the mean probability. A temperature is one number that divides all logits. It changes the
+# probabilities but no predicted class. It is fitted on the texts that were labelled later; a few texts are not enough
+# (:doc:`/probabilities`).
 
 clf = sure.estimator_
 scaled = CalibratedClassifierCV(FrozenEstimator(clf), method="temperature", cv=2).fit(X_later, y_later)
@@ -76,7 +80,9 @@ plt.show()
 # %%
 # Above the dotted line the classifier is underconfident, below it is overconfident.
 #
-# Reject uncertain predictions ---------------------------- The threshold is chosen by counting correct and wrong
+# Reject uncertain predictions
+# ----------------------------
+# The threshold is chosen by counting correct and wrong
 # predictions, so it needs no calibrated probabilities. With few texts the counts are noisy: 19 of 20 correct are 0.95,
 # and the lowest good threshold is an optimistic choice. In the measurements of :doc:`/decisions`, a target of 0.9 was
 # reached on new texts in 6 of 18 samples, and the mean was 0.87. The opposite happens too: a few wrong predictions
@@ -115,7 +121,8 @@ for text, answer, guess in zip(
 ):
     print(f"{answer} ({guess}?): {text[:70]}")
 
-# %% The curve shows the error rate at every threshold: the more texts are accepted, the less confident they are. The
+# %%
+# The curve shows the error rate at every threshold: the more texts are accepted, the less confident they are. The
 # points are the three thresholds.
 
 display = RiskCoverageDisplay.from_estimator(clf, X_test, y_test, name="test texts", color="#0072B2")

@@ -8,8 +8,8 @@ from few choices and ``memory`` make it cheap: a trial whose body was tuned befo
 """
 
 # %%
-# Sixteen labelled texts of each class to search on, the rest to test on. Classes that have fewer give all they have;
-# those of a single text, which cannot be in both folds of the search, are left out.
+# Sixteen labelled texts of each class are for the search, or two thirds if most classes have fewer than 24. The
+# others are for the test. Classes of a single text are left out, because it cannot be in both folds of the search.
 # ``--verbose`` shows a line per trial.
 
 import tempfile
@@ -19,9 +19,9 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import optuna
-from optuna.distributions import CategoricalDistribution, FloatDistribution
+from optuna.distributions import CategoricalDistribution
 from optuna_integration import OptunaSearchCV
-from own_data import example_parser, read_texts
+from own_data import example_parser, n_to_train, read_texts
 from sklearn.model_selection import StratifiedKFold
 
 from sksetfit import FewShotSplit, SetFitClassifier
@@ -31,7 +31,7 @@ parser.add_argument("--trials", type=int, default=10, help="how many candidates 
 parser.add_argument("--verbose", action="store_true", help="show what Optuna logs")
 options = parser.parse_args()
 X, y = (column.to_numpy() for column in read_texts(options, at_least=2))
-train, test = next(FewShotSplit(16, too_few="take_all", random_state=0).split(X, y))
+train, test = next(FewShotSplit(n_to_train(y, 16, at_least=2), too_few="take_all", random_state=0).split(X, y))
 print(f"{len(train)} texts of {len(np.unique(y))} classes to search on, {len(test)} to test on")
 
 optuna.logging.set_verbosity(optuna.logging.INFO if options.verbose else optuna.logging.WARNING)
@@ -41,18 +41,18 @@ warnings.filterwarnings("ignore", message="`optuna.terminator`", category=Future
 # %%
 # The space
 # ---------
-# Few values for what decides the body, so that several trials share one, and any value for the head. The first trial is
-# given and near the defaults, so that what is found is no worse than it on the same folds.
+# Few values for what decides the body, so that several trials share one. ``"auto"`` is the default of both parameters,
+# and the first trial has it, so the best score is no worse than that of the defaults on the same folds.
 #
 # The defaults are fitted first, to compare with. That also shows what cannot be fitted at all, such as a ``--model``
 # that is not there: ``OptunaSearchCV`` takes a ValueError for a trial of no score and goes on.
 
 space = {
-    "learning_rate": CategoricalDistribution([5e-5, 1e-4, 2e-4]),
-    "head__C": FloatDistribution(0.1, 100, log=True),
+    "learning_rate": CategoricalDistribution(["auto", 5e-5, 2e-4]),
+    "head__C": CategoricalDistribution(["auto", 0.1, 1, 10, 100]),
 }
 study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(n_startup_trials=5, seed=0))
-study.enqueue_trial({"learning_rate": 1e-4, "head__C": 20.0})
+study.enqueue_trial({"learning_rate": "auto", "head__C": "auto"})
 
 cv = StratifiedKFold(n_splits=2, shuffle=True, random_state=0)
 with tempfile.TemporaryDirectory() as folder:

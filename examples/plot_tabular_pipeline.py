@@ -18,7 +18,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pandas as pd
-from own_data import example_parser, need_column, read_table
+from own_data import example_parser, n_to_test, n_to_train, need_column, read_table
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
@@ -42,6 +42,7 @@ if options.data is None:
     table["device"] = tags["mobile"].map({0: "desktop", 1: "mobile"})
 
 y = table[options.label]
+n_most = n_to_train(y, 8, at_least=2)
 for name in options.columns or []:
     need_column(table, "--columns", name, options.data)
 columns = table[options.columns] if options.columns else table.drop(columns=[options.text, options.label])
@@ -83,9 +84,10 @@ models["text alone"] = make_pipeline(ColumnTransformer([text]), LogisticRegressi
 # %%
 # Compare
 # -------
-# Each split trains on eight rows of each class and tests on three tenths of the rows.
+# Each split trains on eight rows of each class, or on two thirds if most classes have fewer than 12, and tests on
+# three tenths of all rows.
 
-cv = FewShotSplit(n_per_class=8, n_splits=5, test_size=0.3, too_few="take_all", random_state=0)
+cv = FewShotSplit(n_most, n_splits=5, test_size=n_to_test(y, n_most), too_few="take_all", random_state=0)
 scores = pd.DataFrame({name: cross_val_score(model, table, y, cv=cv) for name, model in models.items()})
 n_tunings = len(list(Path(folder.name).rglob("output.pkl")))
 folder.cleanup()

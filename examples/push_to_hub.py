@@ -33,7 +33,7 @@ from pathlib import Path
 import numpy as np
 from huggingface_hub import HfApi, get_token
 from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
-from own_data import example_parser, read_texts
+from own_data import example_parser, n_to_train, read_texts
 
 from sksetfit import FewShotSplit, SetFitClassifier, dump, load, model_card, push_to_hub
 
@@ -78,7 +78,7 @@ def main(arguments: list[str] | None = None) -> None:
         check_sign_in()
 
     X, y = read_texts(options)
-    train, test = next(FewShotSplit(n_per_class=8, too_few="take_all", random_state=0).split(X, y))
+    train, test = next(FewShotSplit(n_to_train(y, 8), too_few="take_all", random_state=0).split(X, y))
     clf = SetFitClassifier(options.model, random_state=0).fit(X.iloc[train], y.iloc[train])
     X_test, y_test = X.iloc[test], y.iloc[test]
     print(f"trained on {len(train)} texts, {clf.score(X_test, y_test):.1%} of {len(test)} test texts are right")

@@ -14,7 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from own_data import example_parser, read_texts
+from own_data import example_parser, n_to_train, read_texts
 
 from sksetfit import FewShotSplit, SetFitClassifier, dump, load
 
@@ -34,9 +34,10 @@ def main() -> None:
         return
 
     X, y = read_texts(options)
-    train, test = next(FewShotSplit(n_per_class=8, too_few="take_all", random_state=1).split(X, y))
+    n_most = n_to_train(y, 8)
+    train, test = next(FewShotSplit(n_most, too_few="take_all", random_state=1).split(X, y))
     X_train, y_train, X_test, y_test = X[train], y[train], X[test], y[test]
-    print(f"{len(train)} training texts, up to 8 of each of {y.nunique()} classes; {len(test)} test texts\n")
+    print(f"{len(train)} training texts, up to {n_most} of each of {y.nunique()} classes; {len(test)} test texts\n")
 
     start = time.perf_counter()
     clf = SetFitClassifier(options.model, random_state=0, verbose=1).fit(X_train, y_train)

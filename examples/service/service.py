@@ -249,13 +249,13 @@ def create_app(
 def train(options: argparse.Namespace, file: Path) -> None:
     """Train on eight texts of each class, find on others when it is sure enough, and keep it."""
     try:
-        from own_data import read_texts
+        from own_data import n_to_train, read_texts
     except ModuleNotFoundError:
         raise SystemExit(
             "To train, copy examples/own_data.py beside service.py; or name a file that sksetfit.dump wrote."
         ) from None
     X, y = read_texts(options)
-    split = FewShotSplit(8, n_splits=1, too_few="take_all", random_state=options.seed)
+    split = FewShotSplit(n_to_train(y, 8), n_splits=1, too_few="take_all", random_state=options.seed)
     few, others = next(split.split(X, y))
     print(f"training on {len(few)} texts of {y.nunique()} classes ...", flush=True)
     classifier = SetFitClassifier(options.model, random_state=options.seed).fit(X.iloc[few], y.iloc[few])

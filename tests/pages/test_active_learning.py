@@ -107,3 +107,15 @@ def test_the_largest_labels_and_a_file_of_test_texts_are_taken(example, file, ti
 def test_what_cannot_be_measured_is_said_before_anything_is_fitted(example, arguments, options, message):
     with pytest.raises(SystemExit, match=message):
         example.main([*arguments, *options])
+
+
+def test_the_advice_for_a_small_file_works(example, tiny_model, tmp_path, capsys):
+    texts, topics = make_texts(10)
+    file = tmp_path / "small.csv"
+    pd.DataFrame({"words": [*texts, "ten"], "topic": [*topics, "rare"]}).to_csv(file, index=False)
+    options = ["--data", str(file), "--text", "words", "--label", "topic", "--model", tiny_model]
+    with pytest.raises(SystemExit, match=r"start with fewer: --labels-per-class \d+ \d+\.$") as ended:
+        example.main(options)
+    assert "left out, with fewer than 3 texts: rare" in capsys.readouterr().out
+    advice = str(ended.value).rstrip(".").split()[-3:]
+    assert len(example.main([*options, *advice, "--strategies", "random"]))

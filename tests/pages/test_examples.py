@@ -83,6 +83,30 @@ def test_a_class_of_a_single_text_does_not_stand_in_the_way(script, own_data, ru
     assert ("left out, with a single text: single" in capsys.readouterr().out) == (script == "plot_grid_search.py")
 
 
+SCRIPTS = [
+    *(script.name for script in PICTURED),
+    "active_learning.py",
+    "ticket_project/train.py",
+]
+
+
+@pytest.mark.parametrize("sizes", [[10, 10, 10, 10, 1], [2, 2]], ids=str)
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_a_small_file_is_enough_or_one_line_says_what_is_needed(script, sizes, tmp_path, tiny_model, run_here):
+    topics = [f"topic {name}" for name, size in zip("abcde", sizes, strict=False) for _ in range(size)]
+    texts = [f"{topic}, text {i}" for i, topic in enumerate(topics)]
+    table = pd.DataFrame({"words": texts, "topic": topics, "length": [len(text) for text in texts]})
+    table.to_csv(tmp_path / "small.csv", index=False)
+    options = ["--data", str(tmp_path / "small.csv"), "--text", "words", "--label", "topic", "--model", tiny_model]
+    message = ""
+    try:
+        run_here(script, options)
+    except SystemExit as ended:
+        message = str(ended)
+    assert bool(message) == (len(topics) == 4 or script in {"plot_not_sure.py", "active_learning.py"})
+    assert re.fullmatch(r"|--data: this script needs (two|\d+) \w+ or more.*|.* start with fewer: .*", message)
+
+
 def test_the_quickstart_answers_other_data_and_a_fresh_process_agrees(own_data, run_here, capfd):
     run_here("quickstart.py", own_data)
     printed = capfd.readouterr().out

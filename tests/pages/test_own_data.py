@@ -140,3 +140,36 @@ def test_an_example_that_loads_a_file_takes_no_model(own_data, capsys):
 def test_a_file_that_is_not_there_is_named(own_data):
     with pytest.raises(SystemExit, match=r"--data: there is no file nowhere\.csv"):
         own_data.read_texts(options_of(own_data, "--data", "nowhere.csv"))
+
+
+@pytest.mark.parametrize(
+    ("sizes", "n_train", "n_test"),
+    [
+        ([50, 50, 50], 8, 45),
+        ([20, 20, 3], 8, 13),
+        ([12, 12], 8, 8),
+        ([10, 10, 10, 10, 1], 6, 13),
+        ([3, 3], 2, 2),
+        ([2, 2, 100], 1, 32),
+    ],
+    ids=str,
+)
+def test_some_texts_are_left_to_test_on(own_data, sizes, n_train, n_test):
+    y = pd.Series([str(label) for label, size in enumerate(sizes) for _ in range(size)])
+    assert own_data.n_to_train(y, 8) == n_train
+    assert own_data.n_to_test(y, n_train) == n_test
+
+
+@pytest.mark.parametrize(("sizes", "least"), [([1, 30], 1), ([5, 5], 5), ([30], 1)], ids=str)
+def test_too_few_texts_to_train_and_test_on_are_told_in_one_line(own_data, sizes, least):
+    y = [str(label) for label, size in enumerate(sizes) for _ in range(size)]
+    with pytest.raises(SystemExit, match=f"two classes or more with at least {least + 1} texts each.$"):
+        own_data.n_to_train(y, 8, at_least=least)
+
+
+def test_two_classes_must_be_left(own_data, tmp_path):
+    (tmp_path / "own.csv").write_text("text,category\na,x\nb,x\nc,y\n")
+    options = options_of(own_data, "--data", tmp_path / "own.csv")
+    assert len(own_data.read_texts(options)[0]) == 3
+    with pytest.raises(SystemExit, match="needs two classes or more with at least 2 texts each"):
+        own_data.read_texts(options, at_least=2)
