@@ -105,8 +105,8 @@ def fit_head(
     The labels that are ``constant`` among the texts are not learned: the answer is that of the first row.
     """
     wrapped = type(head) in STRATEGIES.values()
-    y_fitted = y[:, ~constant] if wrapped else y
-    y_fitted = y_fitted.ravel() if type(head) is OneVsRestClassifier and y_fitted.shape[1] == 1 else y_fitted
+    y_fitted = y[:, ~constant] if wrapped and y.ndim == 2 else y
+    y_fitted = y_fitted.ravel() if type(head) is OneVsRestClassifier and y_fitted.shape[1:] == (1,) else y_fitted
     if weights is None:
         head.fit(embeddings, y_fitted)
     elif wrapped:

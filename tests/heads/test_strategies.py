@@ -7,6 +7,7 @@ from sklearn.base import clone
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.model_selection import KFold, cross_val_score
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -165,3 +166,11 @@ def test_class_weights_of_a_head_are_checked_before_a_model_is_loaded(head, y, c
 def test_class_weights_of_a_head_may_name_some_labels_or_more_than_all(tiny_model, head, y, class_weight):
     head = clone(head).set_params(class_weight=class_weight)
     assert len(frozen(tiny_model, head=head).fit(X, y).predict(X)) == len(X)
+
+
+@pytest.mark.parametrize("sample_weight", [None, np.linspace(1, 2, 12)])
+def test_one_vs_rest_is_a_head_for_one_label_per_text(tiny_classifier, sample_weight):
+    X, y = make_texts(4)
+    clf = tiny_classifier.set_params(head=OneVsRestClassifier(LogisticRegression()), max_steps=1)
+    assert set(clf.fit(X, y, sample_weight=sample_weight).predict(X)) <= set(y)
+    assert clf.predict_proba(X).shape == (12, 3)
