@@ -29,6 +29,7 @@ import numpy as np
 import psutil
 import pytest
 import torch
+from joblib.externals.loky import get_reusable_executor
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
@@ -276,6 +277,7 @@ def around(folder):
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """An empty folder that is the current one and the one for temporary files."""
+    get_reusable_executor(reuse=True).shutdown()  # idle processes of other tests would end at any time
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     return tmp_path
