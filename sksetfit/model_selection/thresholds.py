@@ -16,7 +16,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, RealNotInt, St
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, _raise_for_params, process_routing
 from sklearn.utils.validation import _check_method_params, _num_samples, check_is_fitted, indexable
 
-from sksetfit.inputs.targets import Targets, align_columns, check_targets
+from sksetfit.inputs.targets import Targets, align_columns, target_array, targets_of
 from sksetfit.inputs.texts import column_names, local_random_state
 from sksetfit.model_selection.held_out import HeldOutMixin, label_probabilities
 from sksetfit.model_selection.scoring import check_scorer
@@ -273,7 +273,7 @@ def _named_by(known: Any, targets: Targets) -> Targets:
 def _as_numbers(y: Any, values: NDArray[np.int64]) -> Any:
     """Return the values, in a frame of the kind and the columns of ``y`` if that is one of them.
 
-    Other estimators do not read the objects, booleans or lists that `check_targets` does.
+    Other estimators do not read the objects, booleans or lists that `target_array` does.
     """
     names = column_names(y)
     if names is None or len(names) != values.shape[1]:
@@ -283,11 +283,10 @@ def _as_numbers(y: Any, values: NDArray[np.int64]) -> Any:
 
 
 def _check_multi_label(y: Any, n_rows: int) -> Targets:
-    one_column = getattr(y, "shape", (n_rows, None))[1:] == (1,)
-    targets = None if one_column else check_targets(y, n_rows)
-    if targets is None or not targets.multi_label:
+    values = target_array(y, n_rows, warn=False)
+    if values.ndim == 1:
         raise ValueError(
             "y must be an indicator matrix of several labels, got one label per row. For two classes there is "
             "sklearn.model_selection.TunedThresholdClassifierCV; MultiLabelBinarizer makes a matrix of lists of labels."
         )
-    return targets
+    return targets_of(values, column_names(y))

@@ -566,7 +566,10 @@ def test_labels_that_are_all_on_one_row_are_refused(y):
         MultiLabelThresholdClassifier(BASE).fit(X, y)
 
 
-@pytest.mark.parametrize("form", [np.asarray, np.ndarray.tolist, lambda y: pd.Series(y.tolist())])
+@pytest.mark.parametrize(
+    "form",
+    [np.asarray, np.ndarray.tolist, lambda y: pd.Series(y.tolist()), lambda y: pd.DataFrame({"row": y.tolist()})],
+)
 @pytest.mark.parametrize("cv", ["prefit", 2])
 def test_labels_of_a_fitted_estimator_are_kept_if_y_has_no_names(form, cv, tiny_classifier):
     texts = ["bread soup", "violin drum", "tennis goal", "tennis violin"] * 3
