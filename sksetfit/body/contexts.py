@@ -14,7 +14,7 @@ from transformers.utils import logging
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:
-    """Tell whether an error of torch says that the device's memory is full; each device has words of its own."""
+    """Tell whether an error of torch says that the device's memory is full; the wording differs between devices."""
     words = ("out of memory", "can't allocate memory", "not enough memory")
     return isinstance(error, torch.OutOfMemoryError) or any(word in str(error) for word in words)
 

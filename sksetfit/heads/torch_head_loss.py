@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.class_weight import compute_class_weight
 
-from sksetfit.inputs.labels import plain_keys
 from sksetfit.inputs.targets import Targets
 from sksetfit.training.callbacks import code_of
 
@@ -103,7 +102,6 @@ def _class_weights(
 ) -> NDArray[np.float64]:
     """Return the weight that its class gives to each row."""
     classes, codes = np.unique(labels, return_inverse=True)
-    class_weight = plain_keys(class_weight) if isinstance(class_weight, dict) else class_weight
     weights: NDArray[np.float64] = compute_class_weight(
         class_weight, classes=classes, y=labels, sample_weight=sample_weight
     )

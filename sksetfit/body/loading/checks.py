@@ -133,7 +133,7 @@ def probe_texts(loaded: SentenceTransformer) -> list[str]:
 
 
 def probe_embeddings(loaded: SentenceTransformer, prompt: str, max_seq_length: int) -> NDArray[np.float32]:
-    """Return what sentence-transformers makes of `probe_texts`, each of them in a batch of its own."""
+    """Return what sentence-transformers makes of `probe_texts`, one text per batch."""
     if isinstance(loaded[0], StaticEmbedding):
         side = (loaded[0].tokenizer.truncation or {"direction": "right"})["direction"]
         loaded[0].tokenizer.enable_truncation(max_seq_length, direction=side)
