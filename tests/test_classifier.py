@@ -226,3 +226,14 @@ def test_a_list_of_150_classes_is_learnt(tiny_classifier):
     assert len(fitted.classes_) == 150
     assert fitted.predict_proba(X[:3]).shape == (3, 150)
     assert fitted.score(X, y) > 0.5
+
+
+def test_predictions_of_many_texts_are_those_of_each(fitted):
+    texts = [f"{text} {i}" for i in range(75) for text in make_texts(10, seed=2)[0]]  # more than are read at once
+    texts += texts[:100]
+    proba = fitted.predict_proba(texts)
+    assert proba.shape == (2350, 3)
+    np.testing.assert_array_equal(proba[:100], proba[2250:])
+    some = [0, 1999, 2000, 2249]
+    np.testing.assert_allclose(proba[some], fitted.predict_proba([texts[i] for i in some]), atol=1e-5)
+    np.testing.assert_array_equal(fitted.predict(texts), fitted.classes_[proba.argmax(axis=1)])

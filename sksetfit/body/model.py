@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from sksetfit.body.contexts import autocast, is_out_of_memory, threads
 from sksetfit.body.packing import packed_states, quick_attention, rounded_up, split_by_length, use_packing
 from sksetfit.body.windows import Tokens, Windows, is_mostly_unknown, split_into_windows, unknown_token
+from sksetfit.inputs.texts import distinct
 from sksetfit.inputs.unread import UnreadTexts
 
 # Tokens per prediction batch, with any padding. A processor is quickest with what fits its caches, a GPU wants many.
@@ -259,7 +260,7 @@ class Body(nn.Module):
                 unread.add(part, windows.unknown, windows.cut)
             of_windows = self.encode_tokens(windows.tokens, precision)
             embeddings[start : start + ENCODED_AT_ONCE] = windows.means(of_windows, normalize=self.normalizes)
-        return embeddings[rows]
+        return embeddings if len(once) == len(texts) else embeddings[rows]
 
     @torch.inference_mode()
     def encode_tokens(self, tokens: Tokens, precision: str = "float32") -> NDArray[np.float32]:
@@ -289,12 +290,6 @@ class Body(nn.Module):
             torch.cuda.empty_cache()
         half = len(tokens) // 2
         return np.concatenate([self._encode_part(tokens[:half]), self._encode_part(tokens[half:])])
-
-
-def distinct(texts: Sequence[str]) -> tuple[list[str], list[int] | slice]:
-    """Return each text once, and the rows of their embeddings that those of all texts are; without a copy, if all."""
-    place = {text: row for row, text in enumerate(dict.fromkeys(texts))}
-    return list(place), slice(None) if len(place) == len(texts) else [place[text] for text in texts]
 
 
 def n_positions(transformer: Any) -> int | None:
