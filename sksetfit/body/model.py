@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal
 from uuid import uuid4
+from weakref import WeakValueDictionary
 
 import numpy as np
 import torch
@@ -91,6 +92,7 @@ class Body(nn.Module):
         self.packs = self.has_layers and use_packing(transformer)
         self.n_long_texts = 0  # among those that it was tuned on: of more than max_seq_length tokens
         self.exports: dict[str, Any] = {}  # what OpenVINO made of it, by precision; never saved
+        self._arrays: WeakValueDictionary[str, NDArray[np.float32]] = WeakValueDictionary()
         self.name = uuid4().hex  # of this body and no other, though it be tuned alike
         self.wanted_device: Any = None  # the parameter that it was last placed by
         self.eval()
@@ -216,9 +218,17 @@ class Body(nn.Module):
         embeddings: Tensor = features[EMBEDDING]
         return embeddings.float()
 
+    def array_of(self, name: str, tensor: Tensor) -> NDArray[np.float32]:
+        """Return the array of a weight: the same one as long as somebody has it."""
+        array = self._arrays.get(name)
+        if array is None or (self.device.type == "cpu" and array.ctypes.data != tensor.data_ptr()):
+            array = self._arrays[name] = tensor.cpu().numpy()
+        return array
+
     def weights_changed(self) -> None:
         """Forget what was made of the weights before: exports, and the name under which embeddings are cached."""
         self.exports.clear()
+        self._arrays.clear()
         self.name = uuid4().hex
 
     def copy_of_weights(self) -> dict[str, Tensor]:
