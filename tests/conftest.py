@@ -27,7 +27,7 @@ TOPICS = {
 }
 
 
-def write_tiny_model(folder):
+def write_tiny_model(folder, more_words=(), n_tokens=64):
     """Write a Sentence Transformer of 2 layers and 32 dimensions that knows letters and the words of the topics."""
     import torch
     from sentence_transformers import SentenceTransformer
@@ -35,10 +35,10 @@ def write_tiny_model(folder):
     from transformers import BertConfig, BertModel, BertTokenizerFast
 
     letters = [*string.ascii_lowercase, *string.digits, *string.punctuation]
-    words = [word for topic in TOPICS.values() for word in topic]
+    words = [*(word for topic in TOPICS.values() for word in topic), *more_words]
     pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters, *(f"##{letter}" for letter in letters), *words]
     (folder / "vocab.txt").write_text("\n".join(pieces))
-    BertTokenizerFast(vocab=str(folder / "vocab.txt"), model_max_length=64).save_pretrained(folder)
+    BertTokenizerFast(vocab=str(folder / "vocab.txt"), model_max_length=n_tokens).save_pretrained(folder)
     with torch.random.fork_rng():
         torch.manual_seed(0)
         config = BertConfig(
@@ -47,7 +47,7 @@ def write_tiny_model(folder):
             num_hidden_layers=2,
             num_attention_heads=2,
             intermediate_size=64,
-            max_position_embeddings=64,
+            max_position_embeddings=n_tokens,
             initializer_range=0.2,
         )
         BertModel(config).save_pretrained(folder)

@@ -123,6 +123,7 @@ def test_an_example_with_pictures_runs_on_the_tickets(script):
     assert run_alone(script)
 
 
+@pytest.mark.slow
 @pytest.mark.real_weights
 def test_quickstart_beats_frozen_model():
     printed = run_alone("quickstart.py")
