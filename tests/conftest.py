@@ -1,5 +1,7 @@
 """A tiny Sentence Transformer with random weights, so that the tests run offline and in seconds."""
 
+import copy
+import functools
 import importlib.util
 import os
 import shutil
@@ -106,12 +108,45 @@ def load_example(name):
     return module
 
 
+def reading_once(folder):
+    """Return a `load_body` that reads this folder once and gives copies: reading takes as long as five steps."""
+    import torch
+
+    from sksetfit.body.loading.load import load_body
+
+    read = functools.cache(functools.partial(load_body, folder))
+
+    def load(model, **options):
+        if os.fspath(model) != folder:
+            return load_body(model, **options)
+        with torch.inference_mode(False):
+            return copy.deepcopy(read(**options))
+
+    return load
+
+
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory):
-    """The folder of the tiny model."""
+    """The folder of the tiny model, of which fits get copies unless a test uses `reading_anew`."""
+    from sksetfit.training import distill, run
+
     folder = tmp_path_factory.mktemp("tiny-model")
     write_tiny_model(folder)
-    return str(folder)
+    load = reading_once(str(folder))
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (run, distill):
+            patch.setattr(module, "load_body", load)
+        yield str(folder)
+
+
+@pytest.fixture
+def reading_anew(tiny_model, monkeypatch):
+    """Let each fit read the tiny model, in tests of what reading does."""
+    from sksetfit.body.loading.load import load_body
+    from sksetfit.training import distill, run
+
+    for module in (run, distill):
+        monkeypatch.setattr(module, "load_body", load_body)
 
 
 def make_texts(n_per_class, seed=0, topics=tuple(TOPICS)):

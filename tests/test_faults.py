@@ -47,6 +47,7 @@ from test_estimator_checks import answers, assert_same, assert_untouched, surrou
 TEXTS, LABELS = make_texts(8)
 KINDS = [SetFitClassifier, SetFitEncoder]
 PARAMETERS = {"max_steps": 4, "learning_rate": 1e-2, "random_state": 0}
+pytestmark = pytest.mark.usefixtures("reading_anew")
 
 
 @pytest.fixture(params=KINDS)
