@@ -2,6 +2,7 @@
 
 import copy
 import functools
+import gc
 import importlib.util
 import os
 import shutil
@@ -95,6 +96,12 @@ def write_tiny_model_of_kind(tiny_model, folder, kind, **values):
         **tokens,
     ).save_pretrained(folder)
     write_tiny_transformer(kind, folder, n_layers=2, **values)
+
+
+def pytest_collection_finish(session):
+    """Let Python's collector not look again through what is imported, each time that it or a test calls it."""
+    gc.collect()
+    gc.freeze()
 
 
 def load_example(name):
