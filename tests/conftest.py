@@ -156,6 +156,12 @@ def reading_anew(tiny_model, monkeypatch):
         monkeypatch.setattr(module, "load_body", load_body)
 
 
+@pytest.fixture(autouse=True)
+def _reading_anew_in_tests_of_bodies(request):
+    if "body" in request.path.parts:
+        request.getfixturevalue("reading_anew")
+
+
 def make_texts(n_per_class, seed=0, topics=tuple(TOPICS)):
     """Return texts of three to eight words of one topic each, and the topics."""
     rng = np.random.RandomState(seed)

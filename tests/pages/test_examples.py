@@ -48,6 +48,8 @@ def run_here(tmp_path, monkeypatch):
     """Call with a script and its options; return how many pictures it made."""
     monkeypatch.syspath_prepend(EXAMPLES)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sksetfit.training.plan.MIN_STEPS", 3)  # the tiny model need not learn from what a script fits
+    monkeypatch.setattr("sksetfit.training.plan.MAX_STEPS", 3)
     plt.switch_backend("agg")
 
     def run(script, options):
