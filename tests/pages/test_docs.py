@@ -1,7 +1,8 @@
 """Every block of Python in the README and on the pages of docs/ runs, and the pages make a site without a warning.
 
-`make test` runs the pages on a tiny model in the place of the default model, `make test-all` on its real weights as
-well. Blocks that begin with "# setfit" are code of setfit, which test_coming_from_setfit.py runs.
+`make test` runs the pages on a tiny model in the place of the default model. `make test-all` runs them on its real
+weights as well, and makes the site. Blocks that begin with "# setfit" are code of setfit, which
+test_coming_from_setfit.py runs.
 """
 
 import os
@@ -79,6 +80,7 @@ def test_links_between_pages_lead_somewhere(page):
         assert (page.parent / target).exists(), target
 
 
+@pytest.mark.slow
 def test_the_pages_make_a_site_without_a_warning(tmp_path):
     pytest.importorskip("sphinx_gallery", reason="the group docs is not installed")
     command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-d", tmp_path / "trees", ROOT / "docs"]
