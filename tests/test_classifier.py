@@ -153,7 +153,7 @@ def test_a_head_and_its_parameters_are_set_in_one_call(tiny_classifier):
 @pytest.mark.parametrize("strategy", ["one-vs-rest", "multi-output", "classifier-chain"])
 def test_several_labels_per_text_by_each_strategy(tiny_classifier, strategy, as_y):
     X, indicator = two_topics_per_text()
-    classifier = tiny_classifier.set_params(multi_target_strategy=strategy, max_steps=60)
+    classifier = tiny_classifier.set_params(multi_target_strategy=strategy, max_steps=30)
     classifier.fit(X, as_y(indicator))
     X_new, expected = two_topics_per_text(seed=1)
     predictions, probabilities = classifier.predict(X_new), classifier.predict_proba(X_new)
