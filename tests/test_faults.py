@@ -258,6 +258,15 @@ def break_at(place, error, monkeypatch):
     assert len(calls) == n_calls, f"{place} is no place of a fit any more"
 
 
+class Frozen(int):
+    """A number of objects left to no collection, equal to that before unless it has grown or fallen to zero."""
+
+    def __eq__(self, before):
+        return bool(self) == bool(before) and int(self) <= int(before)  # an object of them may be freed at any time
+
+    __hash__ = int.__hash__
+
+
 def around(folder):
     """Return what a caller has set up, and what the process holds of the system."""
     process = psutil.Process()
@@ -268,7 +277,7 @@ def around(folder):
         "descriptors": process.num_fds(),
         "print options": np.get_printoptions(),
         "locale": locale.setlocale(locale.LC_ALL),
-        "collector": (gc.isenabled(), gc.get_threshold(), gc.get_freeze_count()),
+        "collector": (gc.isenabled(), gc.get_threshold(), Frozen(gc.get_freeze_count())),
         "interpreter": (sys.getrecursionlimit(), sys.getswitchinterval(), sys.excepthook, threading.excepthook),
         "torch's libraries": (torch.backends.mkldnn.enabled, torch.backends.cuda.matmul.allow_tf32),
         "torch's attention": (torch.backends.cuda.flash_sdp_enabled(), torch.backends.cuda.math_sdp_enabled()),
