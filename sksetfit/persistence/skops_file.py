@@ -138,7 +138,7 @@ def load(file: str | os.PathLike[str], *, trusted: Iterable[str] | None = None, 
         The file; or, with ``revision``, the name ``"owner/name"`` of a repository on the Hub.
     trusted : iterable of str or None, default=None
         Full names of further types that the file may hold: those of other packages, and those of scikit-learn whose
-        compiled code can crash on bad data, such as trees, support vector machines and nearest neighbours. `dump`
+        arrays or patterns are not checked, such as trees, support vector machines and text vectorizers. `dump`
         names them. What is named here is not checked: look at its code, and at where the file is from.
     revision : str or None, default=None
         Which commit of the repository to read, as `push_to_hub` gave it. A branch or a tag will do as well, but may be
