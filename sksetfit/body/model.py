@@ -72,12 +72,6 @@ class Body(nn.Module):
         direction = (tokenizer.truncation or {"direction": "right"})["direction"]
         tokenizer.no_padding()
         tokenizer.no_truncation()
-        alone = tokenizer.encode(prompt)
-        if prompt and len(alone.ids) >= max_seq_length:
-            raise ValueError(
-                f"prompt is {len(alone.ids)} tokens long and leaves nothing of the {max_seq_length} tokens that are "
-                f"read to the text. Shorten it or raise max_seq_length."
-            )
         tokenizer.enable_truncation(max_seq_length, direction=direction)
         self.tokenizer = tokenizer
         self.transformer = transformer
@@ -86,8 +80,7 @@ class Body(nn.Module):
         self.max_seq_length = max_seq_length
         self.direction = direction  # from which side a text is read
         self.prompt = prompt
-        # In tokens, without the special one that closes a text where there is one.
-        self.prompt_length = len(alone.ids) - sum(alone.special_tokens_mask[-1:]) if prompt else 0
+        self._prompt_lengths = {"": 0, prompt: self._count(prompt)}
         self.unknown_token = unknown_token(tokenizer)
         self.packs = self.has_layers and use_packing(transformer)
         self.n_long_texts = 0  # among those that it was tuned on: of more than max_seq_length tokens
@@ -115,6 +108,28 @@ class Body(nn.Module):
             if isinstance(module, Pooling) or (isinstance(module, Dense) and module.module_output_name == EMBEDDING):
                 n_dimensions = module.get_embedding_dimension()
         return n_dimensions
+
+    @property
+    def prompt_length(self) -> int:
+        """In tokens, without the special one that closes a text where there is one.
+
+        A prompt that was set later, as that of a file, is counted at its first use.
+        """
+        if self.prompt not in self._prompt_lengths:
+            self._prompt_lengths[self.prompt] = self._count(self.prompt)
+        return self._prompt_lengths[self.prompt]
+
+    def _count(self, prompt: str) -> int:
+        """Return the length of a prompt; raise ValueError if it leaves nothing of what is read to a text."""
+        if not prompt:
+            return 0
+        alone = self.tokenizer.encode(prompt)  # of all its tokens, as many as are read
+        if len(alone.ids) >= self.max_seq_length:
+            raise ValueError(
+                f"prompt takes all of the {self.max_seq_length} tokens that are read, and leaves nothing to the text. "
+                f"Shorten it or raise max_seq_length."
+            )
+        return len(alone.ids) - sum(alone.special_tokens_mask[-1:])
 
     @property
     def normalizes(self) -> bool:

@@ -14,7 +14,9 @@ from sentence_transformers.sentence_transformer.modules import Pooling, StaticEm
 from sksetfit.body.contexts import autocast
 from sksetfit.body.model import Body
 from sksetfit.body.saving.architectures import describe
+from sksetfit.body.saving.forms import MisfitError
 from sksetfit.body.saving.state import TOLERANCE
+from sksetfit.body.saving.tokenizer_forms import checked_tokenizer
 
 _PLAIN_TEXT = {"method": "forward", "method_output_name": "last_hidden_state"}
 _ROPE_BY_LENGTH = {"dynamic", "longrope"}
@@ -89,6 +91,20 @@ def check_savable(loaded: SentenceTransformer, transformer: Any, tail: Sequence[
         )
     if not all(parameter.isfinite().all() for parameter in loaded.parameters()):
         raise ValueError(f"model={model!r} has weights that are not finite. Fetch or save it again.")
+
+
+def check_tokenizer(body: Body, model: str) -> None:
+    """Refuse a tokenizer that could not be built again.
+
+    Raises
+    ------
+    ValueError
+        If it could not.
+    """
+    try:
+        checked_tokenizer(body.tokenizer.to_str(), body.transformer.config.vocab_size, body.max_seq_length)
+    except MisfitError as error:
+        raise ValueError(f"model={model!r} cannot be used: its {error}, and could not be saved.") from None
 
 
 def _weights_not_loaded(transformer: Any) -> list[str]:

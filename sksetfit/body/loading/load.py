@@ -19,6 +19,7 @@ from sksetfit.body.loading.checks import (
     check_parts,
     check_positions,
     check_savable,
+    check_tokenizer,
     probe_embeddings,
     probe_texts,
 )
@@ -171,6 +172,7 @@ def _as_body(loaded: SentenceTransformer, model: str, max_seq_length: int | None
         max_seq_length=length,
         prompt=prompt,
     )
+    check_tokenizer(body, model)
     check_embeddings(body, probe_texts(loaded), expected, model)
     find_whether_padding_is_read(body)
     return body
@@ -192,6 +194,7 @@ def _as_static_body(loaded: SentenceTransformer, model: str, max_seq_length: int
             raise ValueError(f"it would read {length} tokens of a text, where 1 to {MOST_TOKENS} are possible.")
         expected = probe_embeddings(loaded, prompt, length)
         body = StaticBody(tokenizer, table, tail, pad_token_id=0, max_seq_length=length, prompt=prompt)
+        check_tokenizer(body, model)
         if body.encode(["", "a text"]).shape[1] < 1:
             raise ValueError("its embeddings have no dimension.")
     except Exception as error:  # whatever modules that do not fit together raise

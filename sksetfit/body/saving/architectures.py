@@ -7,22 +7,17 @@ or address is ever taken from a description.
 from __future__ import annotations
 
 import inspect
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import torch
 from sentence_transformers.sentence_transformer.modules import Dense, Dropout, LayerNorm, Normalize, Pooling
-from tokenizers import Tokenizer
 from torch import nn
 from transformers import AutoConfig, AutoModel, PretrainedConfig, PreTrainedModel, T5EncoderModel
 
+from sksetfit.body.saving.config_forms import ACTIVATIONS, Shapes, config_fields, static_form, tail_form
+from sksetfit.body.saving.forms import MisfitError, misfit, one_of, record
 from sksetfit.body.static import STATIC, TokenTable
-
-_MOST_LAYERS, _MOST_MODULES, _MOST = 200, 16, 10**8
-_MPNET_BUCKETS = 32  # of distances, as many as its code takes whatever its config says
-_MOST_SPECIAL = 32  # tokens that a tokenizer adds to each text, and to each piece of a long one; known ones add 1 to 3
-_MOST_GROWTH = 100  # times the length of a text, by what a tokenizer puts in the place of characters
 
 _TRANSFORMERS = frozenset(
     {
@@ -61,40 +56,20 @@ _UNDECLARED: dict[str, frozenset[str]] = {
     ),
 }
 _OF_THE_FOLDER = {"_name_or_path", "architectures", "dtype", "transformers_version"}  # that a config was read from
-_KINDS_WITH_BUCKETS = {"mpnet", "t5"}  # of distances between tokens
-_FUNCTIONS = frozenset(
-    {
-        *("gelu", "gelu_10", "gelu_accurate", "gelu_fast", "gelu_new", "gelu_python", "gelu_pytorch_tanh"),
-        *("leaky_relu", "linear", "mish", "quick_gelu", "relu", "relu2", "relu6", "sigmoid", "silu", "swish", "tanh"),
-    }
-)
-_ACTIVATIONS: dict[str, type[nn.Module]] = {
-    kind.__name__: kind for kind in (nn.Tanh, nn.Identity, nn.ReLU, nn.GELU, nn.SiLU, nn.Sigmoid)
-}
-_TAIL: dict[str, tuple[type[nn.Module], frozenset[str]]] = {
-    "Pooling": (Pooling, frozenset({"embedding_dimension", "pooling_mode", "include_prompt"})),
-    "Dropout": (Dropout, frozenset({"dropout"})),
-    "LayerNorm": (LayerNorm, frozenset({"dimension"})),
-    "Normalize": (Normalize, frozenset({"module_input_name", "module_output_name"})),
+_ACTIVATIONS: dict[str, type[nn.Module]] = {name: getattr(nn, name) for name in ACTIVATIONS}
+_TAIL: dict[str, tuple[type[nn.Module], tuple[str, ...]]] = {
+    "Pooling": (Pooling, ("embedding_dimension", "pooling_mode", "include_prompt")),
+    "Dropout": (Dropout, ("dropout",)),
+    "LayerNorm": (LayerNorm, ("dimension",)),
+    "Normalize": (Normalize, ("module_input_name", "module_output_name")),
     "Dense": (
         Dense,
-        frozenset(
-            {
-                "in_features",
-                "out_features",
-                "bias",
-                "activation_function",
-                "module_input_name",
-                "module_output_name",
-                "use_residual",
-            }
+        (
+            *("in_features", "out_features", "bias", "activation_function", "module_input_name"),
+            *("module_output_name", "use_residual"),
         ),
     ),
 }
-
-
-class BodyStateError(ValueError):
-    """What describes a saved body cannot be right."""
 
 
 def describe(transformer: nn.Module, tail: Iterable[nn.Module]) -> dict[str, Any]:
@@ -105,12 +80,55 @@ def describe(transformer: nn.Module, tail: Iterable[nn.Module]) -> dict[str, Any
     ValueError
         If it could not be built again.
     """
-    return {"transformer": _describe_transformer(transformer), "tail": [_module_config(module) for module in tail]}
+    modules = list(tail)
+    parts = {"transformer": _describe_transformer(transformer), "tail": [_module_config(module) for module in modules]}
+    shapes = [tuple(tensor.shape) for each in (transformer, *modules) for tensor in each.state_dict().values()]
+    try:
+        check_description(parts, shapes, listed_only=False)
+    except MisfitError as error:
+        raise ValueError(f"a body whose {error} could not be saved.") from None
+    return parts
 
 
 def is_listed(transformer: Any) -> bool:
     """Tell whether the transformer is of a kind that a file may hold."""
     return transformer.config.model_type in _TRANSFORMERS | {STATIC}
+
+
+def check_description(parts: dict[str, Any], shapes: Shapes, *, listed_only: bool = True) -> None:
+    """Compare what `describe` returns with its form and with the shapes of the tensors that are there.
+
+    Parameters
+    ----------
+    parts : dict
+    shapes : collection of tuple of int
+    listed_only : bool, default=True
+        Whether the transformer must be of a listed kind. A description of another kind names its class, and must not
+        come from a file.
+
+    Raises
+    ------
+    MisfitError
+        If `describe` cannot have returned that for such tensors.
+    """
+    tail_form(shapes)(parts["tail"], "tail")
+    description = parts["transformer"]
+    if "class" in description and not listed_only:
+        return
+    kind = description.get("model_type")
+    one_of(STATIC, *sorted(_TRANSFORMERS))(kind, "transformer.model_type")
+    if kind == STATIC:
+        static_form(shapes)(description, "transformer")
+        return
+    declared = _config_keys(type(AutoConfig.for_model(kind)))
+    fields = {key: form for key, form in config_fields(kind, shapes).items() if key in declared}
+    record(fields | {"model_type": one_of(kind)}, fields)(description, "transformer")
+    n_built = description.get("num_hidden_groups", 1) * description.get("inner_group_num", 1)
+    if n_built > len(shapes):
+        raise misfit("number of layers of all groups", n_built, f"below that of tensors, {len(shapes)}")
+    distance = description.get("relative_attention_max_distance", 128)
+    if kind == "t5" and description.get("relative_attention_num_buckets", 32) >= distance:
+        raise misfit("transformer.relative_attention_max_distance", distance, "above the number of buckets")
 
 
 def _describe_transformer(transformer: Any) -> dict[str, Any]:
@@ -124,10 +142,11 @@ def _describe_transformer(transformer: Any) -> dict[str, Any]:
             raise ValueError(f"a transformer of type {kind!r} is not part of the package transformers.")
         own = {key: value for key, value in written.items() if key not in _OF_THE_FOLDER}
         return {"model_type": kind, "class": type(transformer), "config": own}
-    values = {key: written[key] for key in sorted(_config_keys(type(config))) if key in written}
-    if fault := _fault(values):
-        raise ValueError(f"a transformer whose config's {fault} could not be saved.")
-    return {"model_type": kind} | values
+    declared = _config_keys(type(config)) & written.keys()
+    # A later version of transformers may declare more. What has its default there is built again without it.
+    defaults = type(config)().to_dict() if declared - config_fields(kind, ()).keys() else {}
+    known = {key for key in declared if key in config_fields(kind, ()) or written[key] != defaults.get(key)}
+    return {"model_type": kind} | {key: written[key] for key in sorted(known)}
 
 
 def _config_keys(kind: type[PretrainedConfig]) -> set[str]:
@@ -137,83 +156,19 @@ def _config_keys(kind: type[PretrainedConfig]) -> set[str]:
     return declared | _UNDECLARED.get(kind.model_type, frozenset())
 
 
-def build_empty(description: dict[str, Any], n_tensors: int, *, listed_only: bool = True) -> Any:
-    """Build the described transformer or static embeddings; on the device "meta" this takes no memory.
+def build_empty(description: dict[str, Any]) -> Any:
+    """Build the transformer or table of tokens that is described, with weights of no meaning.
 
-    A description of another kind than the listed ones names its class, and must not come from a file.
+    On the device "meta" this takes no memory. `check_description` must have accepted the description.
     """
-    kind = description.get("model_type")
-    if not listed_only and "class" in description:
+    kind = description["model_type"]
+    if kind == STATIC:
+        return TokenTable(torch.empty(description["vocab_size"], description["hidden_size"]))
+    if "class" in description:
         build = description["class"]
         return build(build.config_class.from_dict(description["config"]))
-    if kind != STATIC:
-        config = build_config(description, n_tensors)
-        return _ENCODERS[kind](config) if kind in _ENCODERS else AutoModel.from_config(config)
-    names, sizes = ["model_type", "vocab_size", "hidden_size"], list(description.values())[1:]
-    if list(description) != names or not all(type(size) is int and 0 < size <= _MOST for size in sizes):
-        raise BodyStateError(f"The saved body's table of tokens is described by {description}; expected are {names}.")
-    return TokenTable(torch.empty(*sizes))
-
-
-def build_config(description: dict[str, Any], n_tensors: int) -> PretrainedConfig:
-    """Build the config of the transformer that is described, whose weights are said to be so many tensors."""
-    kind = description.get("model_type")
-    if kind not in _TRANSFORMERS:
-        raise BodyStateError(
-            f"The saved body has a transformer of unknown type {kind!r}; known are {sorted(_TRANSFORMERS)}."
-        )
-    empty = AutoConfig.for_model(kind)
-    values = {key: value for key, value in description.items() if key != "model_type"}
-    unknown = set(values) - _config_keys(type(empty))
-    if unknown:
-        raise BodyStateError(
-            f"The saved body has config keys that a {kind} transformer does not have: {sorted(unknown)}."
-        )
-    if fault := _fault(values):
-        raise BodyStateError(f"The saved body's {fault}.")
-    config = AutoConfig.for_model(kind, **values)
-    # Before the layers are built, which a claim of millions would never end.
-    n_layers = n_built = config.num_hidden_layers
-    if kind == "albert":  # whose layers share the weights of groups
-        n_built = config.num_hidden_groups * config.inner_group_num
-    if n_layers > _MOST_LAYERS or n_built > n_tensors:
-        raise BodyStateError(f"The saved body claims {n_layers} layers and has {n_tensors} tensors.")
-    if kind in _KINDS_WITH_BUCKETS:
-        _check_buckets(kind, config)
-    return config
-
-
-def _check_buckets(kind: str, config: Any) -> None:
-    """Refuse numbers of buckets for the distances between tokens that attention would look beyond."""
-    n_buckets = config.relative_attention_num_buckets
-    if kind == "mpnet" and n_buckets < _MPNET_BUCKETS:
-        raise BodyStateError(f"The saved body has {n_buckets} buckets of distances; an MPNet reads {_MPNET_BUCKETS}.")
-    if kind == "t5" and not 4 <= n_buckets < config.relative_attention_max_distance:
-        raise BodyStateError(
-            f"The saved body has {n_buckets} buckets of distances up to {config.relative_attention_max_distance}; a T5 "
-            f"takes at least 4, and less than the distance."
-        )
-
-
-def _fault(value: Any, key: str = "") -> str:
-    """Return what is wrong with a config or with the value of its key, nothing if it is plain and in bounds."""
-    if isinstance(value, (list, tuple)):
-        return next(filter(None, (_fault(item, key) for item in value)), "")
-    if isinstance(value, dict):
-        odd = [name for name in value if not isinstance(name, str)]
-        return f"{key!r} has the key {odd[0]!r}" if odd else next(filter(None, map(_fault, value.values(), value)), "")
-    if not (value is None or isinstance(value, (bool, int, float, str))):
-        return f"{key!r} holds a {type(value).__name__}"
-    least, most = (0, 1) if key == "partial_rotary_factor" else (-_MOST, _MOST)  # a share, that makes an array
-    if isinstance(value, (int, float)) and not least <= value <= most:
-        return f"{key!r} is {value}"
-    if key == "is_causal" and not isinstance(value, (bool, type(None))):
-        return f"{key!r} is {value!r}, which is neither true nor false"
-    # For some names transformers imports a package.
-    is_function = key.endswith(("act", "activation", "feed_forward_proj"))
-    if isinstance(value, str) and is_function and value.removeprefix("gated-") not in _FUNCTIONS:
-        return f"{key!r} is {value!r}, which is none of {sorted(_FUNCTIONS)}"
-    return ""
+    config = AutoConfig.for_model(kind, **{key: value for key, value in description.items() if key != "model_type"})
+    return _ENCODERS[kind](config) if kind in _ENCODERS else AutoModel.from_config(config)
 
 
 def _module_config(module: nn.Module) -> dict[str, Any]:
@@ -223,75 +178,15 @@ def _module_config(module: nn.Module) -> dict[str, Any]:
     config = {key: getattr(module, key) for key in sorted(_TAIL[kind][1]) if hasattr(module, key)}
     if "activation_function" in config:
         config["activation_function"] = type(config["activation_function"]).__name__
-        if config["activation_function"] not in _ACTIVATIONS:
-            raise ValueError(
-                f"a module with the activation {config['activation_function']} could not be saved; activations that "
-                f"can: {sorted(_ACTIVATIONS)}."
-            )
     return {"kind": kind} | config
 
 
 def build_tail(descriptions: list[dict[str, Any]]) -> list[nn.Module]:
-    """Build the modules behind the transformer that are described."""
-    if len(descriptions) > _MOST_MODULES:
-        raise BodyStateError(f"The saved body claims {len(descriptions)} modules behind its transformer.")
-    return [_build_module(description) for description in descriptions]
-
-
-def _build_module(description: dict[str, Any]) -> nn.Module:
-    kind = description.get("kind")
-    if kind not in _TAIL:
-        raise BodyStateError(f"The saved body has a module of unknown kind {kind!r}; known are {sorted(_TAIL)}.")
-    build, keys = _TAIL[kind]
-    config = {key: value for key, value in description.items() if key != "kind"}
-    if unknown := set(config) - keys:
-        raise BodyStateError(f"The saved body has config keys that {kind} does not have: {sorted(unknown)}.")
-    if "activation_function" in config:
-        activation = config["activation_function"]
-        if activation not in _ACTIVATIONS:
-            raise BodyStateError(
-                f"The saved body names an unknown activation {activation!r}; known are {sorted(_ACTIVATIONS)}."
-            )
-        config["activation_function"] = _ACTIVATIONS[activation]()
-    return build(**config)
-
-
-def build_tokenizer(description: str, vocab_size: int, max_seq_length: int) -> Tokenizer:
-    """Build a tokenizer that is in proportion to the vocabulary and to the texts that it will be given."""
-    most = 1_000_000 + 500 * vocab_size  # the largest known take 130 characters per token
-    if len(description) > most:
-        raise BodyStateError(
-            f"The saved body's tokenizer takes {len(description)} characters for {vocab_size} tokens; expected are at "
-            f"most {most}."
-        )
-    if (growth := _growth(json.loads(description).get("normalizer"))) > _MOST_GROWTH:
-        raise BodyStateError(f"The saved body's tokenizer would make texts up to {growth} times as long.")
-    if _repeats_texts(json.loads(description).get("post_processor")):
-        raise BodyStateError("The saved body's tokenizer reads each text more than once, or not at all.")
-    tokenizer = Tokenizer.from_str(description)
-    if (n_special := tokenizer.num_special_tokens_to_add(False)) >= min(max_seq_length, _MOST_SPECIAL):
-        raise BodyStateError(
-            f"The saved body's tokenizer adds {n_special} tokens to texts of at most {max_seq_length}."
-        )
-    return tokenizer
-
-
-def _repeats_texts(post_processor: Any) -> bool:
-    """Return whether a template, also within a sequence of processors, holds a text other than once."""
-    if not isinstance(post_processor, Mapping):
-        return False
-    if post_processor.get("type") == "TemplateProcessing":
-        pieces = [piece for piece in post_processor.get("single") or () if "Sequence" in piece]
-        return [piece["Sequence"].get("id") for piece in pieces] != ["A"]
-    return any(map(_repeats_texts, post_processor.get("processors") or ()))
-
-
-def _growth(normalizer: Any) -> int:
-    """Return how many times longer a normalizer can make a text, as far as replacements can be read."""
-    growth = 1
-    if isinstance(normalizer, Mapping):
-        for key in ("content", "prepend"):
-            growth *= max(1, len(str(normalizer.get(key) or "")))
-        for part in normalizer.get("normalizers") or ():
-            growth *= _growth(part)
-    return growth
+    """Build the modules behind the transformer that are described, as `check_description` has accepted them."""
+    modules = []
+    for description in descriptions:
+        config = {key: value for key, value in description.items() if key != "kind"}
+        if "activation_function" in config:
+            config["activation_function"] = _ACTIVATIONS[config["activation_function"]]()
+        modules.append(_TAIL[description["kind"]][0](**config))
+    return modules

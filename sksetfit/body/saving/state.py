@@ -12,41 +12,47 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from sksetfit.body.contexts import building
-from sksetfit.body.model import MOST_TOKENS, Body, n_positions
-from sksetfit.body.saving.architectures import (
-    BodyStateError,
-    build_empty,
-    build_tail,
-    build_tokenizer,
-    describe,
-    is_listed,
-)
+from sksetfit.body.model import MOST_OF_PROMPT, MOST_TOKENS, Body, n_positions
+from sksetfit.body.saving import limits
+from sksetfit.body.saving.architectures import build_empty, build_tail, check_description, describe, is_listed
+from sksetfit.body.saving.forms import Form, MisfitError, either, integer, misfit, one_of, record, text
+from sksetfit.body.saving.tokenizer_forms import checked_tokenizer
 from sksetfit.body.static import StaticBody, TokenTable
 
 # To change the form of the state: raise FORMAT, and let body_from_state read the old number too.
 FORMAT = 3
-_MOST_STATES = 10**8  # tokens of a prompt times units of a layer
-_MOST_SCORES = 5 * 10**7  # of attention for one text; all-mpnet-base-v2 computes 3 million at most
 TOLERANCE = 1e-4  # of a number of an embedding, relative to the largest; float32 rounds to a hundredth of it
 _OF_DISTANCES = 8  # matrices of the size of the scores that hold the distances between tokens, at most
 _KEEPING_SCORES = {"deberta-v2", "mpnet", "t5"}  # whose attention has all scores of a text at once
 _FORMAT_BEFORE_WINDOWS = 2  # it lacks these, because long texts were always cut
 _BEFORE_WINDOWS = {"long_texts": "truncate", "n_long_texts": 0}
-_FIELDS: dict[str, type] = {
-    "format": int,
-    "transformer": dict,
-    "tail": list,
-    "tokenizer": str,
-    "pad_token_id": int,
-    "max_seq_length": int,
-    "long_texts": str,
-    "n_long_texts": int,
-    "prompt": str,
-    "weights": dict,
+_TEXTS = ("", "a text")  # whose embeddings tell whether the parts of a body fit together
+
+
+def _any_value(value: Any, name: str) -> None:
+    """Accept what is checked elsewhere."""
+
+
+_FIELDS: dict[str, Form] = {
+    "format": one_of(FORMAT, _FORMAT_BEFORE_WINDOWS),
+    "transformer": either((dict, _any_value)),
+    "tail": either((list, _any_value)),
+    "tokenizer": either((str, _any_value)),
+    "pad_token_id": integer(0, limits.MOST_POSITIONS),
+    "max_seq_length": integer(1, MOST_TOKENS),
+    "long_texts": one_of("truncate", "windows"),
+    "n_long_texts": integer(0, limits.MOST_COUNT),
+    "prompt": text(MOST_OF_PROMPT),
+    "weights": either((dict, _any_value)),
 }
+
+
+class BodyStateError(ValueError):
+    """What describes a saved body cannot be right."""
 
 
 def check_listed(body: Body) -> None:
@@ -100,11 +106,12 @@ def body_from_state(state: dict[str, Any], device: torch.device, *, listed_only:
     BodyStateError
         If the state is not one that `body_to_state` can have made.
     """
-    state = _checked_fields(state)
     try:
-        return _build(state, listed_only=listed_only).to(device)
+        return _build(_checked(state, listed_only=listed_only)).to(device)
     except BodyStateError:
         raise
+    except MisfitError as error:
+        raise BodyStateError(f"The saved body's {error}.") from error
     except BaseException as error:
         # The libraries raise what they like at a config or tokenizer of no sense; an error of Rust's is no Exception.
         if not (isinstance(error, Exception) or type(error).__name__ == "PanicException"):
@@ -112,34 +119,28 @@ def body_from_state(state: dict[str, Any], device: torch.device, *, listed_only:
         raise BodyStateError(f"The saved body is damaged: {type(error).__name__}: {error}") from error
 
 
-def _checked_fields(state: Any) -> dict[str, Any]:
-    """Return the state, with the fields that an older format lacks."""
-    found = state.get("format") if isinstance(state, dict) else type(state).__name__
-    if type(found) is not int or found not in {FORMAT, _FORMAT_BEFORE_WINDOWS}:
-        raise BodyStateError(
-            f"The saved body has format {found!r}; this version of sksetfit reads formats {_FORMAT_BEFORE_WINDOWS} and "
-            f"{FORMAT}."
-        )
-    fields = _FIELDS.keys() - (_BEFORE_WINDOWS.keys() if found == _FORMAT_BEFORE_WINDOWS else set())
-    if state.keys() != fields:
-        raise BodyStateError(
-            f"The saved body is damaged: missing {sorted(fields - state.keys())}, "
-            f"unexpected {sorted(map(str, state.keys() - fields))}."
-        )
+def _checked(state: Any, *, listed_only: bool) -> dict[str, Any]:
+    """Return a state of this form and of this version's format."""
+    is_old = isinstance(state, dict) and state.get("format") == _FORMAT_BEFORE_WINDOWS
+    record({key: form for key, form in _FIELDS.items() if not is_old or key not in _BEFORE_WINDOWS})(state, "state")
+    shapes = [_shape(array, name) for name, array in state["weights"].items()]
+    check_description(state, shapes, listed_only=listed_only)
     completed: dict[str, Any] = _BEFORE_WINDOWS | state
-    for name, kind in _FIELDS.items():
-        if type(completed[name]) is not kind:
-            raise BodyStateError(
-                f"The saved body's {name} must be of type {kind.__name__}, got {type(completed[name]).__name__}."
-            )
     return completed
 
 
+def _shape(array: Any, name: str) -> tuple[int, ...]:
+    if not isinstance(array, np.ndarray):
+        raise misfit(f"tensor {name!r}", type(array).__name__, "an array")
+    shape: tuple[int, ...] = array.shape
+    return shape
+
+
 @torch.inference_mode(False)  # what is built under it can never be tuned
-def _build(state: dict[str, Any], *, listed_only: bool) -> Body:
+def _build(state: dict[str, Any]) -> Body:
     with building(), torch.device("meta"):  # no memory is taken before names and shapes are known to fit
         tail = build_tail(state["tail"])
-        empty = build_empty(state["transformer"], len(state["weights"]), listed_only=listed_only)
+        empty = build_empty(state["transformer"])
     weights = _checked_weights(state["weights"], nn.ModuleDict({"transformer": empty, "tail": nn.ModuleList(tail)}))
     own = _part(weights, "transformer.")
     with building():
@@ -149,16 +150,16 @@ def _build(state: dict[str, Any], *, listed_only: bool) -> Body:
         module.load_state_dict(_part(weights, f"tail.{i}."), assign=True)
     _check_numbers(state, transformer)
     body = (StaticBody if is_static else Body)(
-        build_tokenizer(state["tokenizer"], empty.config.vocab_size, state["max_seq_length"]),
+        Tokenizer.from_str(checked_tokenizer(state["tokenizer"], empty.config.vocab_size, state["max_seq_length"])),
         transformer,
         tail,
         pad_token_id=state["pad_token_id"],
         max_seq_length=state["max_seq_length"],
-        prompt=state["prompt"],
     )
     body.long_texts, body.n_long_texts = state["long_texts"], state["n_long_texts"]
-    _check_probe(body)
-    body.encode(["", "a text"])  # which tells whether all of it fits together
+    _check_states(body)
+    body.encode(_TEXTS)  # which tells whether all of it fits together
+    body.prompt = state["prompt"]  # only now, so that no text of the file is tokenised before it is used
     find_whether_padding_is_read(body)
     return body
 
@@ -187,7 +188,7 @@ def rebuilt_transformer(transformer: Any) -> Any:
     """
     description, weights = describe(transformer, [])["transformer"], transformer.state_dict()
     with building(), torch.device("meta"):
-        empty = build_empty(description, len(weights), listed_only=False)
+        empty = build_empty(description)
     if empty.state_dict().keys() != weights.keys():
         differing = sorted(empty.state_dict().keys() ^ weights.keys())
         raise ValueError(f"its config does not describe its weights {differing[:3]}.")
@@ -201,33 +202,20 @@ def rebuilt_transformer(transformer: Any) -> Any:
 
 
 def _check_numbers(state: dict[str, Any], transformer: Any) -> None:
-    if state["long_texts"] not in {"truncate", "windows"}:
-        raise BodyStateError(
-            f"The saved body's long_texts must be 'truncate' or 'windows', got {state['long_texts']!r}."
-        )
-    if state["n_long_texts"] < 0:
-        raise BodyStateError(f"The saved body's n_long_texts is {state['n_long_texts']}.")
-    vocab_size, reads = transformer.config.vocab_size, n_positions(transformer)
-    if not 0 <= state["pad_token_id"] < vocab_size:
-        raise BodyStateError(f"The saved body pads with token {state['pad_token_id']} of {vocab_size}.")
-    if not 0 < state["max_seq_length"] <= (reads or MOST_TOKENS):
-        raise BodyStateError(
-            f"The saved body's max_seq_length is {state['max_seq_length']}, and its transformer reads {reads} tokens."
-        )
+    vocab_size, length = transformer.config.vocab_size, state["max_seq_length"]
+    integer(0, vocab_size - 1)(state["pad_token_id"], "pad_token_id")
+    integer(1, n_positions(transformer) or MOST_TOKENS)(length, "max_seq_length")
     if transformer.config.model_type in _KEEPING_SCORES:
-        n_matrices = max(transformer.config.num_attention_heads, _OF_DISTANCES)
-        n_scores = n_matrices * state["max_seq_length"] ** 2
-        if n_scores > _MOST_SCORES:
-            raise BodyStateError(f"The saved body's attention would compute {n_scores:,} scores for one text.")
+        n_scores = max(transformer.config.num_attention_heads, _OF_DISTANCES) * length**2
+        integer(1, limits.MOST_SCORES)(n_scores, "number of scores of attention for one text")
 
 
-def _check_probe(body: Body) -> None:
-    """Refuse a prompt that, in a wide transformer, would make the first embeddings take all memory."""
+def _check_states(body: Body) -> None:
+    """Refuse a transformer so wide that the first embeddings would take all memory."""
     table = body.transformer.get_input_embeddings().weight if body.has_layers else body.transformer.weight
-    sizes = [size for weight in body.transformer.parameters() if weight is not table for size in weight.shape]
-    n_tokens = len(body.tokenizer.encode(body.prompt).ids) + 32
-    if n_tokens * max(sizes, default=0) > _MOST_STATES:
-        raise BodyStateError(f"The saved body has a prompt of {n_tokens} tokens and layers of {max(sizes)} units.")
+    widths = [size for weight in body.transformer.parameters() if weight is not table for size in weight.shape]
+    n_tokens = sum(len(encoding.ids) for encoding in body.tokenizer.encode_batch(list(_TEXTS)))
+    integer(0, limits.MOST_STATES)(n_tokens * max(widths, default=0), f"number of states of {n_tokens} tokens")
 
 
 def _checked_weights(weights: Mapping[str, Any], empty: nn.Module) -> dict[str, Tensor]:
