@@ -373,5 +373,5 @@ def test_forged_configs_of_a_t5_are_refused(t5_state, values, message):
 
 def test_a_state_may_not_bring_a_class_of_its_own(t5_state):
     t5_state["transformer"] |= {"model_type": "other", "class": dict, "config": {}}
-    with pytest.raises(ValueError, match="transformer.model_type is 'other'"):
+    with pytest.raises(ValueError, match=r"transformer.model_type is 'other'"):
         body_from_state(t5_state, CPU)
