@@ -30,6 +30,7 @@ EMBEDDING = "sentence_embedding"  # what sentence-transformers' modules call it
 MOST_OF_PROMPT = 2000  # characters; the longest instructions that models want have a few hundred
 MOST_TOKENS = 10**6  # of a text, where a model sets no bound itself
 ENCODED_AT_ONCE = 1000  # texts; a long one has up to a hundred windows, each of which has an embedding
+_FLOAT32_ONLY = {"deberta"}  # in transformers it hides padding by a number that bfloat16 does not have
 TOKENIZED_AT_ONCE = 1000  # texts; what the tokenizer tells of each is many times larger than its token numbers
 
 
@@ -254,6 +255,8 @@ class Body(nn.Module):
         """Resolve "auto": bfloat16 where the processor or GPU multiplies it faster than float32, float32 elsewhere."""
         if precision != "auto":
             return precision
+        if self.transformer.config.model_type in _FLOAT32_ONLY:
+            return "float32"
         quick = False
         if self.device.type == "cuda":
             quick = torch.cuda.is_bf16_supported(including_emulation=False)

@@ -23,6 +23,7 @@ from sksetfit.body.loading.checks import (
     probe_embeddings,
     probe_texts,
 )
+from sksetfit.body.loading.config_files import check_config_files
 from sksetfit.body.loading.source import Source, check_on_hub, find_source, first_line, missing_for_sentencepiece
 from sksetfit.body.model import MOST_TOKENS, Body, n_positions
 from sksetfit.body.saving.architectures import is_listed
@@ -77,9 +78,11 @@ def load_body(
     target = chosen_device(device)
     name = os.fsdecode(model)
     source = find_source(name, revision)
+    if source.is_folder:
+        check_config_files(source.name, name)
     with building(quiet=quiet):
         loaded = _read(source, name).float()
-        prompt = _own_prompt(loaded, for_classification=for_classification) if prompt is None else prompt
+        prompt = _own_prompt(loaded, name, for_classification=for_classification) if prompt is None else prompt
         body = _as_body(loaded, name, max_seq_length, prompt)
         # What wraps the transformer refers to itself, and would keep the weights until Python looks for such circles.
         for part in [name for name, _ in loaded[0].named_children()]:
@@ -203,7 +206,10 @@ def _as_static_body(loaded: SentenceTransformer, model: str, max_seq_length: int
     return body
 
 
-def _own_prompt(loaded: SentenceTransformer, *, for_classification: bool) -> str:
+def _own_prompt(loaded: SentenceTransformer, model: str, *, for_classification: bool) -> str:
     """Return the model's default prompt, or else, if that is wanted, the one that it has for classification."""
     names = [loaded.default_prompt_name] if loaded.default_prompt_name else list(_OWN_PROMPTS) * for_classification
-    return next((loaded.prompts[name] or "" for name in names if name in loaded.prompts), "")
+    prompt = next((loaded.prompts[name] or "" for name in names if name in loaded.prompts), "")
+    if not isinstance(prompt, str):
+        raise ValueError(f"model={model!r} has a prompt that is no text, {prompt!r}. Pass prompt='' or a text.")
+    return prompt

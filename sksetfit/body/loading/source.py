@@ -14,6 +14,7 @@ from huggingface_hub import HfApi, constants, try_to_load_from_cache
 from huggingface_hub.errors import HFValidationError
 from sentence_transformers.util import ORIGINAL_TRANSFORMER_MODELS
 
+from sksetfit.body.loading.config_files import files_in
 from sksetfit.utils.hub_client import TIMEOUT
 
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
@@ -79,7 +80,7 @@ def model_fingerprint(model: str | os.PathLike[str], revision: str | None = None
             HfApi().model_info(source.name, revision=revision, timeout=TIMEOUT).sha if cached is None else cached.name
         )
         return f"{source.name}@{commit}"
-    files = sorted(Path(at, name) for at, _, names in os.walk(source.name, followlinks=True) for name in names)
+    files = files_in(source.name)
     sums = [(path.relative_to(source.name).as_posix(), sha256_of(path)) for path in files]
     for path in files:
         if path.name == _ADAPTER and (base := json.loads(path.read_bytes()).get("base_model_name_or_path")):
