@@ -1,0 +1,79 @@
+"""The changed file of a seed and a number: what is changed, and whether its checksums are those of the change."""
+
+import copy
+import json
+from dataclasses import dataclass
+from random import Random
+
+from forging import packed
+from fuzzing.changes.archive import change_members, other_bytes, other_directory
+from fuzzing.changes.arrays import change_head_arrays, change_header, change_weights
+from fuzzing.changes.body import change_config, change_fields, change_sizes, change_tail
+from fuzzing.changes.nodes import change_attributes, change_estimators, change_nodes, change_types
+from fuzzing.changes.tokenizer import change_tokenizer
+
+# Each with how often it is drawn.
+CHANGES = {
+    change_tokenizer: 10,
+    change_config: 8,
+    change_sizes: 6,
+    change_tail: 4,
+    change_fields: 3,
+    change_attributes: 8,
+    change_estimators: 4,
+    change_head_arrays: 6,
+    change_weights: 3,
+    change_header: 3,
+    change_types: 4,
+    change_nodes: 4,
+}
+SHARE_OF_ARCHIVES, SHARE_UNSIGNED, SHARE_OF_SEVERAL = 0.1, 0.15, 0.15
+
+
+@dataclass
+class Draft:
+    """What a change gets: the description and the members of a file, to be changed in place."""
+
+    schema: dict
+    members: dict[str, bytes]
+    rng: Random
+
+
+@dataclass(frozen=True)
+class Case:
+    """A changed file."""
+
+    kind: str
+    content: bytes
+    signed: bool
+
+
+def changed(members, seed, index):
+    """Return the case of a seed and a number, made of the members of a file, the old checksums among them."""
+    rng = Random(f"{seed} {index}")
+    old = dict(members)
+    checksums = old.pop("sha256.json")
+    if rng.random() < SHARE_OF_ARCHIVES:
+        return _changed_archive(old, checksums, rng)
+    draft = Draft(json.loads(old.pop("schema.json")), old, rng)
+    several = rng.random() < SHARE_OF_SEVERAL
+    changes = rng.choices(list(CHANGES), CHANGES.values(), k=rng.choice([2, 3, 4]) if several else 1)
+    for change in changes:
+        try:
+            change(draft)
+        except (AttributeError, KeyError, IndexError, LookupError, TypeError, ValueError, OverflowError):
+            if not several:
+                raise  # else an earlier change took away what this one looks for
+    kind = "several" if several else changes[0].__name__.removeprefix("change_").replace("_", " ")
+    new = draft.members | {"schema.json": json.dumps(draft.schema).encode()}
+    if rng.random() < SHARE_UNSIGNED:
+        return Case(kind, packed(new | {"sha256.json": checksums}, sealed=False), signed=False)
+    return Case(kind, packed(new), signed=True)
+
+
+def _changed_archive(members, checksums, rng):
+    if rng.random() < 0.5:
+        return Case("members", change_members(copy.copy(members), rng), signed=True)
+    content = packed(members | {"sha256.json": checksums}, sealed=False)
+    change = rng.choice([other_bytes, other_directory])
+    return Case("bytes", change(content, rng), signed=False)
