@@ -11,10 +11,11 @@ from fuzzing.changes.arrays import change_head_arrays, change_header, change_wei
 from fuzzing.changes.body import change_config, change_fields, change_sizes, change_tail
 from fuzzing.changes.nodes import change_attributes, change_estimators, change_nodes, change_types
 from fuzzing.changes.tokenizer import change_tokenizer
+from fuzzing.changes.values import with_double_key
 
 # Each with how often it is drawn.
 CHANGES = {
-    change_tokenizer: 10,
+    change_tokenizer: 14,
     change_config: 8,
     change_sizes: 6,
     change_tail: 4,
@@ -27,7 +28,7 @@ CHANGES = {
     change_types: 4,
     change_nodes: 4,
 }
-SHARE_OF_ARCHIVES, SHARE_UNSIGNED, SHARE_OF_SEVERAL = 0.1, 0.15, 0.15
+SHARE_OF_ARCHIVES, SHARE_UNSIGNED, SHARE_OF_SEVERAL, SHARE_DOUBLE = 0.1, 0.15, 0.15, 0.01
 
 
 @dataclass
@@ -65,7 +66,10 @@ def changed(members, seed, index):
             if not several:
                 raise  # else an earlier change took away what this one looks for
     kind = "several" if several else changes[0].__name__.removeprefix("change_").replace("_", " ")
-    new = draft.members | {"schema.json": json.dumps(draft.schema).encode()}
+    schema = json.dumps(draft.schema)
+    if rng.random() < SHARE_DOUBLE:
+        schema = with_double_key(rng, schema)
+    new = draft.members | {"schema.json": schema.encode()}
     if rng.random() < SHARE_UNSIGNED:
         return Case(kind, packed(new | {"sha256.json": checksums}, sealed=False), signed=False)
     return Case(kind, packed(new), signed=True)

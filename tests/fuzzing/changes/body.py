@@ -14,6 +14,11 @@ TAIL = [
     {"kind": "Pooling", "embedding_dimension": 32, "pooling_mode": "mean", "include_prompt": True},
     {"kind": "Dense", "in_features": 32, "out_features": 32, "bias": True, "activation_function": "Tanh"},
 ]
+FILLED = [  # with the arrays that they want
+    ({"kind": "LayerNorm", "dimension": 32}, {"norm.weight": (32,), "norm.bias": (32,)}),
+    (TAIL[4] | {"use_residual": True}, {"linear.weight": (32, 32), "linear.bias": (32,)}),
+    (TAIL[4] | {"out_features": 5, "bias": False, "module_input_name": "token_embeddings"}, {"linear.weight": (5, 32)}),
+]
 MODES = ["cls", "lasttoken", "max", "mean", "mean_sqrt_len_tokens", "weightedmean", "mean+max", ["cls", "mean"]]
 NAMES = ["sentence_embedding", "token_embeddings", "attention_mask", "input_ids", "a"]
 SMALL = [1, 2, 3, 4, 5, 8, 16, 31, 33, 64, 100, 172, 300]
@@ -24,14 +29,15 @@ def change_config(draft):
     body = body_of(draft.schema)
     config, rng = value_of(body["transformer"]), draft.rng
     declared = AutoConfig.for_model(config["model_type"]).to_dict() if config["model_type"] in CONFIG_MAPPING else {}
-    what = rng.random()
-    key = rng.choice(sorted(config)) if what < 0.75 or not declared else rng.choice(sorted(declared))
-    if what > 0.95:
-        del config[rng.choice(sorted(config))]
-    elif isinstance(config.get(key), (list, dict)) and rng.random() < 0.7:
-        change_json(rng, config[key])
-    else:
-        config[key] = other(rng, config.get(key, declared.get(key, 0)))
+    for _ in range(rng.choice([1, 1, 1, 2, 3])):
+        what = rng.random()
+        key = rng.choice(sorted(config)) if what < 0.75 or not declared else rng.choice(sorted(declared))
+        if what > 0.95:
+            config.pop(key, None)
+        elif isinstance(config.get(key), (list, dict)) and rng.random() < 0.7:
+            change_json(rng, config[key])
+        else:
+            config[key] = other(rng, config.get(key, declared.get(key, 0)))
     body["transformer"] = node_of(config)
 
 
@@ -40,11 +46,13 @@ def change_tail(draft):
     body, rng = body_of(draft.schema), draft.rng
     tail = value_of(body["tail"])
     what = rng.random()
-    if what < 0.25:
-        tail.insert(rng.randrange(len(tail) + 1), dict(rng.choice(TAIL)))
+    if what < 0.2:
+        _append(draft, body, tail, rng.choice(FILLED))
     elif what < 0.35:
+        tail.insert(rng.randrange(len(tail) + 1), dict(rng.choice(TAIL)))
+    elif what < 0.4:
         tail[:] = tail * rng.choice([0, 2, 20])
-    elif what < 0.45:
+    elif what < 0.5:
         rng.shuffle(tail)
     elif tail:
         module = rng.choice(tail)
@@ -52,6 +60,19 @@ def change_tail(draft):
         known = {"pooling_mode": MODES, "module_input_name": NAMES, "module_output_name": NAMES}
         module[key] = rng.choice(known[key]) if key in known else other(rng, module.get(key))
     body["tail"] = node_of(tail)
+
+
+def _append(draft, body, tail, module):
+    """Append a module with arrays of the shapes that it wants."""
+    description, shapes = module
+    weights = dict(body["weights"]["content"])
+    for i, (name, shape) in enumerate(shapes.items()):
+        file = f"appended{len(tail)}-{i}.npy"
+        draft.members[file] = to_bytes(np.full(shape, 0.1, np.float32))
+        node = {"__class__": "ndarray", "__module__": "numpy", "__loader__": "NdArrayNode", "type": "numpy"}
+        weights[f"tail.{len(tail)}.{name}"] = node | {"file": file, "__id__": file}
+    tail.append(dict(description))
+    _set_weights(body, weights)
 
 
 def change_fields(draft):
@@ -99,10 +120,10 @@ def _shapes(config):
 
 def _fit_weights(draft, body, expected):
     """Give the transformer arrays of these names and shapes; those of its old ones are cut or repeated."""
-    weights = body["weights"]
-    old = {key: node for key, node in weights["content"].items() if key.startswith("transformer.")}
+    weights = body["weights"]["content"]
+    old = {key: node for key, node in weights.items() if key.startswith("transformer.")}
     spare = next(iter(old.values()))
-    kept = {key: node for key, node in weights["content"].items() if key not in old}
+    kept = {key: node for key, node in weights.items() if key not in old}
     for i, (name, shape) in enumerate(expected.items()):
         node = old.get(f"transformer.{name}", spare)
         array = to_array(draft.members[node["file"]])
@@ -111,5 +132,9 @@ def _fit_weights(draft, body, expected):
         kept[f"transformer.{name}"] = node | {"file": file, "__id__": f"fitted{i}"}
     for node in old.values():
         draft.members.pop(node["file"], None)
-    keys = node_of(dict.fromkeys(kept))["key_types"]
-    body["weights"] = weights | {"content": kept, "key_types": keys}
+    _set_weights(body, kept)
+
+
+def _set_weights(body, content):
+    """Let these be the weights of the body."""
+    body["weights"] |= {"content": content, "key_types": node_of(dict.fromkeys(content))["key_types"]}

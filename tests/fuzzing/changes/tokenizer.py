@@ -3,7 +3,18 @@
 import copy
 import json
 
-from fuzzing.changes.values import TEXTS, body_of, change_json, edited, node_of, number, other, value_of
+from fuzzing.changes.values import (
+    TEXTS,
+    body_of,
+    change_json,
+    edited,
+    node_of,
+    number,
+    other,
+    value_of,
+    with_double_key,
+    word,
+)
 
 PATTERNS = [{"String": " "}, {"String": "a"}, {"Regex": r"\s+"}, {"Regex": r"[a-z]"}, {"Regex": "("}, {"String": ""}]
 NORMALIZERS = [
@@ -17,7 +28,7 @@ NORMALIZERS = [
     },
     {"type": "Strip", "strip_left": True, "strip_right": True},
     {"type": "Prepend", "prepend": "▁"},
-    {"type": "Precompiled", "precompiled_charsmap": "AAAA"},
+    *({"type": "Precompiled", "precompiled_charsmap": text} for text in ("", "AAAA", "BAAAAAAAAAAAAA==", "////" * 300)),
     *({"type": "Replace", "pattern": pattern, "content": "b"} for pattern in PATTERNS),
 ]
 BEHAVIORS = ["Removed", "Isolated", "MergedWithPrevious", "MergedWithNext", "Contiguous"]
@@ -75,12 +86,12 @@ def change_tokenizer(draft):
     """Change one part of the tokenizer."""
     body, rng = body_of(draft.schema), draft.rng
     text = value_of(body["tokenizer"])
-    if rng.random() < 0.02:
-        text = edited(rng, text)
-    else:
-        tokenizer = json.loads(text)
+    tokenizer = json.loads(text)
+    for _ in range(rng.choice([1, 1, 1, 2])):
         rng.choice(CHANGES)(tokenizer, rng)
-        text = json.dumps(tokenizer)
+    text = json.dumps(tokenizer)
+    if rng.random() < 0.05:
+        text = rng.choice([edited, with_double_key])(rng, text)
     body["tokenizer"] = node_of(text)
 
 
@@ -123,7 +134,7 @@ def _added_tokens(tokenizer, rng):
     if what < 0.3:
         tokens.append(new)
     elif what < 0.4:
-        tokens.extend(new | {"content": f"{new['content']}{i}", "id": i} for i in range(rng.choice([10, 3000])))
+        tokens.extend(new | {"content": f"{word(rng)}{i}", "id": i} for i in range(rng.choice([10, 100, 3000])))
     elif what < 0.5:
         rng.shuffle(tokens)
     elif tokens:
@@ -137,15 +148,17 @@ def _vocabulary(tokenizer, rng):
     if isinstance(vocabulary, list):
         for _ in range(rng.choice([1, 1, 5])):
             change_json(rng, vocabulary)
+        vocabulary.extend([word(rng), -1.0] for _ in range(rng.choice([0, 0, 1, 50])))
         return
     for _ in range(rng.choice([1, 1, 5, 50])):
-        word, what = rng.choice(list(vocabulary)), rng.random()
+        old, what = rng.choice(list(vocabulary)), rng.random()
         if what < 0.4:
-            vocabulary[word] = number(rng, vocabulary[word])
+            vocabulary[old] = number(rng, vocabulary[old])
         elif what < 0.6:
-            del vocabulary[word]
+            del vocabulary[old]
         else:
-            vocabulary[rng.choice([*TEXTS, edited(rng, word)])] = vocabulary[word] if what < 0.8 else len(vocabulary)
+            new = rng.choice([*TEXTS, edited(rng, old), word(rng)])
+            vocabulary[new] = vocabulary[old] if what < 0.8 else len(vocabulary)
     if rng.random() < 0.1:
         model["vocab"] = rng.choice([{}, [], list(vocabulary), dict.fromkeys(vocabulary, 0), [["a", -1.0]]])
 
@@ -169,7 +182,7 @@ def _options(tokenizer, rng):
     if rng.random() < 0.3:
         model["type"] = rng.choice(["BPE", "WordPiece", "WordLevel", "Unigram"])
     if rng.random() < 0.1:
-        model["vocab"] = [[word, -1.0 * i] for i, word in enumerate(model["vocab"])]
+        model["vocab"] = [[each, -1.0 * i] for i, each in enumerate(model["vocab"])]
 
 
 def _anything(tokenizer, rng):

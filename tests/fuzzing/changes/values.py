@@ -7,22 +7,8 @@ NUMBERS = [
     *(0, 1, -1, 2, 3, 7, 64, 513, 2**15, 2**16, 2**31 - 1, 2**31, 2**32 - 1, 2**32, 2**63 - 1, 2**63, 2**64, 10**30),
     *(10**6, 10**8, 10**8 + 1, -(2**31), -(2**63), 0.5, 1.5, -0.0, 1e-300, 1e300, float("nan"), float("inf"), True),
 ]
-TEXTS = [
-    "",
-    "a",
-    " ",
-    "\x00",
-    "\ud800",
-    "a" * 10_000,
-    "日本",
-    "[UNK]",
-    "{}",
-    "../name",
-    "os.system",
-    "auto",
-    "cpu",
-    "mean",
-]
+TEXTS = ["", "a", " ", "\x00", "\ud800", "a" * 10_000, "日本", "[UNK]", "{}", "../name", "os.system"]
+NAMES = ["auto", "cpu", "meta", "cuda:7", "mps", "bfloat16", "truncate", "openvino", "mean", "predict", "file"]
 OTHERS = [None, True, False, [], {}, [1], [[]], {"a": 1}, ["a", None], "1"]
 
 
@@ -41,7 +27,7 @@ def other(rng, old):
     if isinstance(old, (int, float)):
         return number(rng, int(old) if abs(old) < 1e18 else 0)
     if isinstance(old, str):
-        return rng.choice(TEXTS) if rng.random() < 0.6 else edited(rng, old)
+        return edited(rng, old) if rng.random() < 0.4 else rng.choice([*TEXTS, *NAMES])
     return copy.deepcopy(rng.choice([*OTHERS, *NUMBERS]))
 
 
@@ -49,6 +35,28 @@ def edited(rng, text):
     """Return a text with another, one more or one less character."""
     place = rng.randrange(len(text) + 1)
     return text[:place] + rng.choice(["", chr(rng.randrange(32, 300))]) + text[place + rng.randrange(2) :]
+
+
+def nested(rng, value):
+    """Return a value within many lists."""
+    for _ in range(rng.choice([5, 100, 300])):
+        value = [value]
+    return value
+
+
+def with_double_key(rng, text):
+    """Return JSON in which a key of an object stands twice, with another value the first time."""
+    starts = [i for i, letter in enumerate(text) if letter == "{" and text[i + 1 : i + 2] == '"']
+    if not starts:
+        return text
+    start = rng.choice(starts[:50]) + 1
+    key = text[start : text.index('"', start + 1) + 1]
+    return f"{text[:start]}{key}: {json.dumps(other(rng, {}))}, {text[start:]}"
+
+
+def word(rng):
+    """Return a word, which may be long."""
+    return "".join(rng.choices("abcdefghij", k=rng.choice([1, 2, 5, 100, 10_000])))
 
 
 def places(value, path=()):
@@ -74,7 +82,9 @@ def change_json(rng, whole):
     depth = rng.randint(1, max(map(len, everywhere)))  # or nearly all were tokens of the vocabulary
     *parent, key = rng.choice([path for path in everywhere if len(path) == depth])
     holder, what = at(whole, parent), rng.random()
-    if what < 0.55:
+    if what < 0.02:
+        holder[key] = nested(rng, holder[key])
+    elif what < 0.55:
         holder[key] = other(rng, holder[key])
     elif what < 0.7:
         del holder[key]
