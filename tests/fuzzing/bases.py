@@ -38,7 +38,7 @@ KINDS = [
     *("jina_embeddings_v3", "llama", "mistral", "modernbert", "mpnet", "nomic_bert", "qwen2", "qwen3", "roberta", "t5"),
     "xlm-roberta",
 ]
-TEXTS = ["bread and cheese", "", "tennis goal, medal PIANO! soup " * 30, "日本 🎻 x1", "a\tb\nc", "ab" * 2500]
+TEXTS = ["bread and cheese", "", "tennis goal, medal PIANO! soup " * 30, "日本 🎻 x1", "a\tb\nc", "ab" * 5000]
 X, Y = make_texts(6)
 SEVERAL = np.array([[label == "food", label != "sport"] for label in Y], dtype=int)
 

@@ -1,8 +1,9 @@
 """Changes of the nodes of a description: their types, loaders, identities and content, and those of the head."""
 
 import copy
+import json
 
-from fuzzing.changes.values import OTHERS, TEXTS, change_json, node_of, nodes, other, outside_body, value_of
+from fuzzing.changes.values import NAMES, OTHERS, TEXTS, change_json, node_of, nodes, other, outside_body, value_of
 from sksetfit.persistence.trust import trusted_types
 
 FOREIGN = [
@@ -40,6 +41,8 @@ def change_nodes(draft):
         node["__id__"] = second.get("__id__")
     elif what < 0.55:
         node["file"] = second.get("file", rng.choice([*sorted(draft.members), "none.npy", "../a.npy", None, 5]))
+    elif what < 0.6:
+        node["content"] = json.dumps(rng.choice([*OTHERS, *NAMES]))
     elif what < 0.75:
         new = copy.deepcopy(second)
         node.clear()
