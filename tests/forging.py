@@ -30,7 +30,8 @@ def forge(file, change):
     schema = json.loads(members["schema.json"])
     change(schema)
     members["schema.json"] = json.dumps(schema).encode()
-    file.write_bytes(packed(members))
+    named = {name: content for name, content in members.items() if name.encode() in members["schema.json"]}
+    file.write_bytes(packed({"schema.json": members["schema.json"]} | named))
 
 
 def attributes(node):

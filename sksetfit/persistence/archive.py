@@ -1,6 +1,7 @@
 """The archive that a model is kept in: with checksums when it is written, and checked before anything is built of it.
 
-What it checks is what skops, which reads the archive, leaves unchecked.
+It must have the form that `dump` gives it. What is checked here is what skops, which reads the archive, leaves
+unchecked.
 """
 
 from __future__ import annotations
@@ -9,18 +10,18 @@ import hashlib
 import io
 import json
 import math
-import re
+import struct
 from typing import IO, Any
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo, is_zipfile
 
 import numpy as np
 
+from sksetfit.persistence import limits
+from sksetfit.persistence.schema import check_schema
+
 _CHECKSUMS, _SCHEMA = "sha256.json", "schema.json"
-_MEMBER = re.compile(r"schema\.json|[\w-]+\.(npy|npz|bin)", re.ASCII)  # as skops names them
-# Weights shrink by less than a tenth; what grows twentyfold and beyond this many bytes was made to fill the memory.
-_MOST_EXPANSION, _ALWAYS_ALLOWED = 20, 100_000_000
-# Of a description, beyond what the size of its file allows: bytes, and the commas between its values.
-_MOST_DESCRIPTION, _MOST_COMMAS = 10_000_000, 1_000_000
+_END, _LARGE_END = b"PK\x05\x06", b"PK\x06\x07"  # of an archive, and what stands before it in one above 4 GB
+_KINDS = "biufUSmMV"  # of arrays: truth, numbers of up to 64 bits, texts, times and records
 
 
 def add_checksums(stream: IO[bytes]) -> None:
@@ -30,7 +31,7 @@ def add_checksums(stream: IO[bytes]) -> None:
 
 
 def check_archive(stream: IO[bytes]) -> Any:
-    """Refuse an archive whose checksums differ or that would fill the memory; return what describes the rest.
+    """Refuse an archive that `dump` cannot have written, or whose checksums differ; return its checked description.
 
     One without checksums, because skops alone wrote it, passes without that comparison.
 
@@ -43,51 +44,94 @@ def check_archive(stream: IO[bytes]) -> Any:
         stream.seek(0)
         raise ValueError(_what_it_is(stream.read(2)))
     packed = stream.seek(0, io.SEEK_END)
-    with ZipFile(stream) as archive:
-        _check_members(archive)
-        _check_expansion(archive, packed)
-        if _CHECKSUMS in archive.namelist() and json.loads(archive.read(_CHECKSUMS)) != _checksums(archive):
+    with _opened(stream, limits.MOST_MEMBERS) as archive:
+        unpacked = {member.filename: member.file_size for member in archive.infolist()}
+        _check_sizes(unpacked, packed)
+        if _CHECKSUMS in unpacked and json.loads(archive.read(_CHECKSUMS)) != _checksums(archive):
             raise ValueError("it was changed after it was written: SHA-256 sums differ")
-        _check_content(archive)
-        return json.loads(_description(archive, packed))
+        description = archive.read(_SCHEMA)
+        if description.count(b",") > limits.MOST_COMMAS + packed // 20:
+            raise ValueError(f"the description of its {packed} bytes holds too much")
+        schema = json.loads(description)
+        _check_members(archive, check_schema(schema), packed)
+        return schema
 
 
-def _description(archive: ZipFile, packed: int) -> bytes:
-    """Return what describes the rest, in JSON, unless it would take more memory than all that it describes."""
-    size = archive.getinfo(_SCHEMA).file_size
-    description = archive.read(_SCHEMA) if size <= _MOST_DESCRIPTION + packed else b""
-    if not description or description.count(b",") > _MOST_COMMAS + packed // 20:
-        raise ValueError(f"the description of its {packed} bytes, {size}, holds too much")
-    return description
-
-
-def _check_members(archive: ZipFile) -> None:
+def _opened(stream: IO[bytes], most: int) -> ZipFile:
+    """Open an archive of a bounded number of members, of different names and packed as `dump` packs."""
+    n_bytes, n_end = stream.seek(0, io.SEEK_END), 98
+    stream.seek(max(0, n_bytes - n_end))
+    end = stream.read().rjust(n_end)
+    size, comment = struct.unpack("<L4xH", end[-10:])
+    if is_large := end[56:60] == _LARGE_END:
+        place, (size,) = struct.unpack("<Q", end[64:72]), struct.unpack("<Q", end[40:48])
+    if not end.endswith(_END + end[-18:]) or comment or (is_large and place != (n_bytes - n_end,)):
+        raise ValueError("its end is not as dump writes it")
+    if size > most * limits.DIRECTORY_BYTES:
+        raise ValueError(f"the list of its members has {size} bytes")
+    archive = ZipFile(stream)
     names = archive.namelist()
-    strange = [name for name in names if name != _CHECKSUMS and not _MEMBER.fullmatch(name)]
-    if strange or len(set(names)) < len(names):
-        raise ValueError(f"it has members that no model has: {strange[:3] or 'two of one name'}")
+    if len(names) > most or len(set(names)) < len(names):
+        raise ValueError(f"it has members that no model has: {len(names)}, of {len(set(names))} names")
     for member in archive.infolist():
         if member.compress_type not in {ZIP_STORED, ZIP_DEFLATED}:
             raise ValueError(f"its member {member.filename!r} is packed in a way that is not read")
+    return archive
 
 
-def _check_content(archive: ZipFile) -> None:
+def _check_sizes(unpacked: dict[str, int], packed: int) -> None:
+    _check_expansion(sum(unpacked.values()), packed)
+    if unpacked.get(_CHECKSUMS, 0) > limits.CHECKSUM_BYTES * len(unpacked):
+        raise ValueError(f"its checksums of {len(unpacked)} members would have {unpacked[_CHECKSUMS]} bytes")
+    if unpacked[_SCHEMA] > limits.MOST_DESCRIPTION + packed:
+        raise ValueError(f"the description of its {packed} bytes, {unpacked[_SCHEMA]}, holds too much")
+
+
+def _check_expansion(unpacked: int, packed: int) -> None:
+    if unpacked > limits.ALWAYS_ALLOWED + limits.MOST_EXPANSION * packed:
+        raise ValueError(f"its {packed} bytes would unpack to {unpacked}")
+
+
+def _check_members(archive: ZipFile, described: set[str], packed: int) -> None:
+    """Refuse members that are not described, and those that are not what their names say."""
+    if differing := set(archive.namelist()) - {_CHECKSUMS, _SCHEMA} ^ described:
+        raise ValueError(f"its members are not those of its description: {sorted(differing)[:3]}")
+    unpacked = 0
+    for name in sorted(described):
+        with archive.open(name) as content:
+            if name.endswith(".npy"):
+                _check_array(content, archive.getinfo(name))
+            elif name.endswith(".npz"):
+                with _opened(io.BytesIO(content.read()), limits.MOST_OF_SPARSE) as sparse:
+                    unpacked += sum(member.file_size for member in sparse.infolist())
+                    _check_expansion(unpacked, packed)
+                    _check_sparse(sparse)
+
+
+def _check_sparse(archive: ZipFile) -> None:
     for member in archive.infolist():
         with archive.open(member) as content:
-            if member.filename.endswith(".npy"):
-                _check_array(content, member)
-            elif not member.filename.endswith(".npz") and content.read(2) == b"PK":
-                raise ValueError(f"its member {member.filename!r} is an archive itself")
+            _check_array(content, member)
 
 
 def _check_array(content: IO[bytes], member: ZipInfo) -> None:
-    """Refuse an array that holds objects, or is not as large as it says."""
-    version = np.lib.format.read_magic(content)
-    read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-    shape, _, dtype = read_header[version](content)
+    """Refuse an array that is not as large as it says, or whose values no array has that numpy has made."""
+    if np.lib.format.read_magic(content) != (1, 0):
+        raise ValueError(f"its array {member.filename!r} is of another version than dump writes")
+    shape, _, dtype = np.lib.format.read_array_header_1_0(content)
     n_bytes = math.prod(shape) * dtype.itemsize
-    if dtype.hasobject or dtype.itemsize == 0 or n_bytes != member.file_size - content.tell():
+    is_known = dtype.kind in _KINDS and dtype.subdtype is None and not dtype.hasobject
+    is_number = dtype.kind in "biuf"
+    if (
+        not (is_known and 0 < dtype.itemsize <= (8 if is_number else limits.MOST_ITEM))
+        or n_bytes != member.file_size - content.tell()
+        or math.prod(n for n in shape if n) > max(n_bytes, limits.MOST_EMPTY)
+    ):
         raise ValueError(f"its array {member.filename!r} of {dtype} in shape {shape} is not what the file holds")
+    if dtype.kind in "bU":  # numpy counts the bytes of truth values, and Python knows no other characters
+        units = np.frombuffer(content.read(), np.uint8 if dtype.kind == "b" else f"{dtype.str[0]}u4")
+        if units.max(initial=0) > (1 if dtype.kind == "b" else 0x10FFFF):
+            raise ValueError(f"its array {member.filename!r} of {dtype} has values that none has")
 
 
 def _what_it_is(start: bytes) -> str:
@@ -104,15 +148,3 @@ def _checksums(archive: ZipFile) -> dict[str, str]:
         with archive.open(name) as member:
             sums[name] = hashlib.file_digest(member, "sha256").hexdigest()  # type: ignore[arg-type]
     return sums
-
-
-def _check_expansion(archive: ZipFile, packed: int) -> None:
-    """Refuse a small archive of endless content; sparse arrays are archives within it."""
-    allowed = _ALWAYS_ALLOWED + _MOST_EXPANSION * packed
-    unpacked = sum(member.file_size for member in archive.infolist())
-    for name in archive.namelist():
-        if name.endswith(".npz") and unpacked <= allowed:
-            with ZipFile(io.BytesIO(archive.read(name))) as sparse:
-                unpacked += sum(member.file_size for member in sparse.infolist())
-    if unpacked > allowed:
-        raise ValueError(f"its {packed} bytes would unpack to {unpacked}")

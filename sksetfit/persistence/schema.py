@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-_MOST_NODES = 500_000
+from sksetfit.persistence import limits
+
+# The loaders of skops that read a member of the file, and what it is called.
+_MEMBERS = {"NdArrayNode": "npy", "SparseMatrixNode": "npz", "BytesNode": "bin", "BytearrayNode": "bin"}
+_SCALAR = re.compile(r'["\d-]|(true|false|null|NaN|Infinity)\Z')  # how the JSON of what is no list and no dict starts
+_OLDEST_PROTOCOL = 2  # of skops 0.16, before which there was no file of this package
 
 
-def check_schema(schema: Any) -> None:
-    """Refuse a description that is endless, or whose nodes share what they do not repeat.
+def check_schema(schema: Any) -> set[str]:
+    """Refuse a description that skops cannot have written or that is endless; return the members that it names.
 
     skops writes what an estimator holds in several places in full each time, and reads it once. A forged file that
     does not repeat it can refer to itself, or ten times to what refers ten times to something else, and so on.
@@ -18,35 +24,54 @@ def check_schema(schema: Any) -> None:
     Raises
     ------
     ValueError
-        If it does.
+        If it is refused.
     """
     digests: dict[Any, bytes] = {}
     readers: dict[Any, Any] = {}
+    n_values = 0
 
-    def visit(value: Any, *, named: bool = False) -> bytes:
+    def visit(value: Any, depth: int = 0, *, named: bool = False) -> bytes:
         """Return a digest of a value; ``named`` is what holds nodes under names of any kind, and is none itself."""
+        nonlocal n_values
+        n_values += 1
+        if n_values > limits.MOST_VALUES or depth > limits.MOST_DEPTH:
+            raise ValueError(f"it has more than {limits.MOST_VALUES} values or {limits.MOST_DEPTH} levels")
         if isinstance(value, list):
-            return _digest([visit(item) for item in value])
+            return _digest([visit(item, depth + 1) for item in value])
         if not isinstance(value, dict):
             return _digest(value)
         inner = value.get("__loader__") == "DictNode"
         # One object's arrays may be written several times, under several names.
         own = [key for key in value if named or key not in {"__id__", "file"}]
-        digest = _digest([(key, visit(value[key], named=inner and key == "content")) for key in own])
+        digest = _digest([(key, visit(value[key], depth + 1, named=inner and key == "content")) for key in own])
         if not named:
+            _check_node(value)
             identity = value.get("__id__") or object()  # skops does not remember 0 either
             if digests.get(identity, digest) != digest:
                 raise ValueError(f"two of its nodes have the identity {identity!r} and are not alike")
             digests[identity] = digest
-            if "file" in value:
-                if readers.get(value["file"], identity) != identity:
-                    raise ValueError(f"two of its nodes read the member {value['file']!r}")
-                readers[value["file"]] = identity
-            if len(digests) > _MOST_NODES:
-                raise ValueError(f"it has more than {_MOST_NODES} nodes")
+            if "file" in value and readers.setdefault(value["file"], identity) != identity:
+                raise ValueError(f"two of its nodes read the member {value['file']!r}")
         return digest
 
     visit(schema)
+    if not (type(schema) is dict and type(schema.get("protocol")) is int and schema["protocol"] >= _OLDEST_PROTOCOL):
+        raise ValueError("it has no protocol that dump writes")
+    return set(readers)
+
+
+def _check_node(node: dict[str, Any]) -> None:
+    """Refuse what skops writes otherwise: names of types that are no names, JSON of more than a scalar, members."""
+    names = [node[key] for key in ("__class__", "__module__", "__loader__") if key in node]
+    if not all(isinstance(name, str) and len(name) <= limits.MOST_NAME for name in names):
+        raise ValueError("the name of a type in it is too long, or no text")
+    loader = node.get("__loader__")
+    if loader == "JsonNode" and not (isinstance(node.get("content"), str) and _SCALAR.match(node["content"])):
+        raise ValueError("a value in it is no number, text, True, False or None")
+    if "file" in node and not re.fullmatch(
+        rf"[\w-]+\.{_MEMBERS.get(str(loader), '(?!)')}", str(node["file"]), re.ASCII
+    ):
+        raise ValueError(f"its {loader} is to read the member {str(node['file'])[:100]!r}")
 
 
 def types_in(schema: Any, trusted: Mapping[str, frozenset[str]]) -> set[str]:

@@ -18,7 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sksetfit.persistence.archive import add_checksums, check_archive
 from sksetfit.persistence.dict_keys import dicts_to_lists, lists_to_dicts
-from sksetfit.persistence.schema import check_schema, types_in
+from sksetfit.persistence.schema import types_in
 from sksetfit.persistence.trust import trusted_types
 from sksetfit.utils.files import atomic_write
 from sksetfit.utils.memory import trim_memory
@@ -107,7 +107,10 @@ def write_model(estimator: BaseEstimator, file: str | os.PathLike[str], *, compr
                 "skops cannot write an estimator that holds itself, as metadata requests do (set_fit_request and its "
                 "like). Fit it without them."
             ) from error
-        others = _types_to_name(stream)  # and know that it can be read again
+        try:
+            others = _types_to_name(stream)  # and know that it can be read again
+        except ValueError as error:
+            raise ValueError(f"The estimator cannot be written so that load reads it: {error}.") from error
         if nameless := [name for name in others if "<" in name]:
             raise ValueError(
                 f"The estimator holds {nameless[0]!r}, which no file can hold: it has no name to import it by. Define "
@@ -204,9 +207,7 @@ def load(file: str | os.PathLike[str], *, trusted: Sequence[str] | None = None, 
 
 def _types_to_name(stream: BinaryIO) -> set[str]:
     """Check a file before anything is built of it, and return the types in it that are not taken without question."""
-    schema = check_archive(stream)
-    check_schema(schema)
-    return types_in(schema, trusted_types())
+    return types_in(check_archive(stream), trusted_types())
 
 
 def _opened(file: str | os.PathLike[str], revision: str | None) -> BinaryIO:

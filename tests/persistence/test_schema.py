@@ -69,22 +69,52 @@ def test_a_member_is_read_by_one_node_only(identities):
         check_schema(a_list(9, *(an_array(identity, "x.npy") for identity in identities)))
 
 
-def test_more_nodes_than_any_model_has_are_refused():
+def test_more_values_than_any_model_has_are_refused():
     started = time.process_time()
-    with pytest.raises(ValueError, match="more than 500000 nodes"):
-        check_schema(a_list(1, *({} for _ in range(600_000))))
+    with pytest.raises(ValueError, match="more than 3000000 values"):
+        check_schema(a_list(1, [0] * 3_000_000))
     assert time.process_time() - started < 60
+
+
+@pytest.mark.parametrize("key", ["__class__", "__module__", "__loader__"])
+@pytest.mark.parametrize("name", ["x" * 1001, None, ["x"]])
+def test_a_name_of_a_type_that_is_none_is_refused(key, name):
+    with pytest.raises(ValueError, match="the name of a type in it is too long, or no text"):
+        check_schema(schema_of([1]) | {key: name})
+
+
+@pytest.mark.parametrize("content", ["[1]", "{}", " 1", "", None, 1, "nan", "true false"])
+def test_a_value_that_is_no_scalar_is_refused(content):
+    with pytest.raises(ValueError, match="a value in it is no number, text, True, False or None"):
+        check_schema(schema_of([1]) | {"content": [plain(1) | {"content": content}]})
+
+
+def test_scalars_of_all_kinds_pass():
+    check_schema(schema_of([1, -1.5, 1e300, True, False, None, float("nan"), float("-inf"), "", "[1]"]))
+
+
+@pytest.mark.parametrize("loader", ["ListNode", "ObjectNode", "JsonNode"])
+def test_a_member_that_something_else_than_an_array_reads_is_refused(loader):
+    with pytest.raises(ValueError, match=f"its {loader} is to read the member '1.npy'"):
+        check_schema(schema_of([1]) | {"content": [plain(1) | {"__loader__": loader, "file": "1.npy"}]})
+
+
+@pytest.mark.parametrize("protocol", [None, 1, "2", True])
+def test_a_protocol_that_dump_never_wrote_is_refused(protocol):
+    with pytest.raises(ValueError, match="no protocol that dump writes"):
+        check_schema(schema_of([1]) | {"protocol": protocol})
 
 
 def test_a_label_may_be_called_like_an_identity_or_a_file():
     check_schema(schema_of({"__id__": ["a", "b"], "file": {"__id__": np.arange(3), "file": np.arange(3)}}))
 
 
-def test_content_without_end_in_depth_is_an_error_and_no_crash():
+@pytest.mark.parametrize("depth", [201, 100_000])
+def test_content_without_end_in_depth_is_refused(depth):
     schema = []
-    for _ in range(100_000):
+    for _ in range(depth):
         schema = [schema]
-    with pytest.raises(RecursionError):
+    with pytest.raises(ValueError, match="or 200 levels"):
         check_schema(schema)
 
 

@@ -390,7 +390,7 @@ FORGED = {
         lambda s: add(attributes(s)["encoder_"], "__class__", plain("x")),
         "hide its methods",
     ),
-    "a version that is no text": (lambda s: encoder(s).update(_version=plain([1])), "which version"),
+    "a version that is no text": (lambda s: encoder(s).update(_version=plain(1)), "which version"),
     "an endless version": (lambda s: encoder(s).update(_version=plain("1" * 10**6)), "which version"),
     # the head
     "a head that is no classifier": (
@@ -415,7 +415,7 @@ FORGED = {
         "shape",
     ),
     "a body that is text": (lambda s: encoder(s).update(body=plain("x")), "body must be of type dict"),
-    "quantised weights": (lambda s: add(body(s)["transformer"], "quantization_config", plain({})), "keys"),
+    "quantised weights": (lambda s: add(body(s)["transformer"], "quantization_config", plain("x")), "keys"),
     "a foreign kernel": (
         lambda s: add(body(s)["transformer"], "_attn_implementation", plain("a/b")),
         "keys",
@@ -514,6 +514,14 @@ def test_what_could_not_be_read_again_is_not_written(tiny_encoder, tmp_path):
     with pytest.raises(ValueError, match="a CountVectorizer would read files, as its input='filename' says"):
         dump(columns, tmp_path / "model.skops")
     assert not (tmp_path / "model.skops").exists()
+
+
+def test_what_load_would_refuse_is_not_written(tiny_classifier, tmp_path):
+    classifier = tiny_classifier.set_params(max_steps=0).fit(*make_texts(2))
+    classifier.head_.phase_ = np.array([1 + 1j])
+    with pytest.raises(ValueError, match=r"cannot be written so that load reads it: its array .* of complex128"):
+        dump(classifier, tmp_path / "model.skops")
+    assert not list(tmp_path.iterdir())
 
 
 def test_what_holds_itself_is_refused(tiny_classifier, tmp_path):
