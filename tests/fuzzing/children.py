@@ -21,7 +21,7 @@ from fuzzing.trial import tried
 
 FILE = "changed.skops"
 NAMES = list(BASES)
-MOST_WAITED = 60  # seconds by the clock, for a child that sleeps
+MOST_WAITED = 300  # seconds by the clock, for a child that sleeps or has to wait for others
 MOST_OF_A_CHILD = 200  # cases, because memory that is never given back adds up
 
 
@@ -63,17 +63,18 @@ def _of_a_child(seed, indices, file):
         os.close(reader)
         _try_all(seed, indices, file, writer)
     os.close(writer)
-    begun = None
+    begun, n_done = None, 0
     for line in _lines(reader, child):
         said = json.loads(line)
         if "outcome" in said:
             yield Result(**said)
+            n_done += 1
         begun = None if "outcome" in said else said
     status = os.waitpid(child, 0)[1]
     if begun is not None:
         yield Result(**begun, **_end(status))
     elif status:
-        raise RuntimeError(f"the child failed between cases, with status {status}")
+        raise RuntimeError(f"the child failed to make case {indices[n_done]} of seed {seed}: {_end(status)['told']}")
 
 
 def _lines(reader, child):

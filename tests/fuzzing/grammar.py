@@ -11,7 +11,7 @@ from fuzzing.changes.arrays import change_head_arrays, change_header, change_wei
 from fuzzing.changes.body import change_config, change_fields, change_sizes, change_tail
 from fuzzing.changes.nodes import change_attributes, change_estimators, change_nodes, change_types
 from fuzzing.changes.tokenizer import change_tokenizer
-from fuzzing.changes.values import with_double_key
+from fuzzing.changes.values import nodes, with_double_key
 
 # Each with how often it is drawn.
 CHANGES = {
@@ -28,7 +28,8 @@ CHANGES = {
     change_types: 4,
     change_nodes: 4,
 }
-SHARE_OF_ARCHIVES, SHARE_UNSIGNED, SHARE_OF_SEVERAL, SHARE_DOUBLE = 0.1, 0.15, 0.15, 0.01
+SHARE_OF_ARCHIVES, SHARE_UNSIGNED, SHARE_OF_SEVERAL = 0.1, 0.15, 0.15
+SHARE_DOUBLE, SHARE_IN_ORDER = 0.01, 0.9
 
 
 @dataclass
@@ -65,6 +66,8 @@ def changed(members, seed, index):
         except (AttributeError, KeyError, IndexError, LookupError, TypeError, ValueError, OverflowError):
             if not several:
                 raise  # else an earlier change took away what this one looks for
+    if rng.random() < SHARE_IN_ORDER:
+        _put_in_order(draft)
     kind = "several" if several else changes[0].__name__.removeprefix("change_").replace("_", " ")
     schema = json.dumps(draft.schema)
     if rng.random() < SHARE_DOUBLE:
@@ -73,6 +76,16 @@ def changed(members, seed, index):
     if rng.random() < SHARE_UNSIGNED:
         return Case(kind, packed(new | {"sha256.json": checksums}, sealed=False), signed=False)
     return Case(kind, packed(new), signed=True)
+
+
+def _put_in_order(draft):
+    """Let the members be those that the nodes name, and only nodes of members share an identity."""
+    everything = nodes(draft.schema)
+    named = {str(node.get("file")) for node in everything}
+    draft.members = {name: content for name, content in draft.members.items() if name in named}
+    for node in everything:
+        if "file" not in node:
+            node.pop("__id__", None)
 
 
 def _changed_archive(members, checksums, rng):
