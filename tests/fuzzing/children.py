@@ -66,6 +66,8 @@ def _of_a_child(seed, indices, file):
     begun, n_done = None, 0
     for line in _lines(reader, child):
         said = json.loads(line)
+        if "failed" in said:  # to make a case: a fault of the changes
+            raise RuntimeError(f"case {indices[n_done]} of seed {seed}: {said['failed']}")
         if "outcome" in said:
             yield Result(**said)
             n_done += 1
@@ -110,8 +112,7 @@ def _try_all(seed, indices, file, writer):
             _write(writer, said)
             _write(writer, said | tried(file, base(name), signed=case.signed))
     except BaseException:
-        traceback.print_exc(file=sys.stdout)
-        sys.stdout.flush()
+        _write(writer, {"failed": traceback.format_exc()})
         os._exit(1)
     os._exit(0)
 

@@ -21,7 +21,8 @@ _watched = [False]
 def prepare():
     """Make this process one that may crash: without a dump of its memory, and without a word."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # Rust says there what its errors say again
+    for stream in (1, 2):  # models may say something, and Rust says what its errors say again
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
     sys.dont_write_bytecode = True
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
