@@ -1,5 +1,7 @@
 """Changes of the body in a file: the transformer's config, the modules behind it, its numbers, and sizes that fit."""
 
+import math
+
 import numpy as np
 import torch
 from transformers import CONFIG_MAPPING, AutoConfig, AutoModel, T5EncoderModel
@@ -21,6 +23,7 @@ FILLED = [  # with the arrays that they want
 ]
 MODES = ["cls", "lasttoken", "max", "mean", "mean_sqrt_len_tokens", "weightedmean", "mean+max", ["cls", "mean"]]
 NAMES = ["sentence_embedding", "token_embeddings", "attention_mask", "input_ids", "a"]
+MOST_VALUES = 5_000_000
 SMALL = [1, 2, 3, 4, 5, 8, 16, 31, 33, 64, 100, 172, 300]
 
 
@@ -97,14 +100,14 @@ def change_sizes(draft):
     if rng.random() < 0.3:
         body["max_seq_length"] = node_of(number(rng, value_of(body["max_seq_length"])))
     expected = _shapes(config)
-    if expected is None:
+    if not 0 < sum(math.prod(shape) for shape in expected.values()) <= MOST_VALUES:
         return
     body["transformer"] = node_of(config)
     _fit_weights(draft, body, expected)
 
 
 def _shapes(config):
-    """Return {name: shape} of the weights that a config wants, None if there is no such model."""
+    """Return {name: shape} of the weights that a config wants, nothing if there is no such model."""
     kind = config["model_type"]
     if kind not in CONFIG_MAPPING:
         return {"weight": (config["vocab_size"], config["hidden_size"])}
@@ -114,7 +117,7 @@ def _shapes(config):
             made = AutoConfig.for_model(kind, **values)
             model = T5EncoderModel(made) if kind == "t5" else AutoModel.from_config(made)
     except Exception:  # of whatever type: what is no config is no case
-        return None
+        return {}
     return {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
 
 
