@@ -17,6 +17,7 @@ from fuzzing.changes.values import (
 )
 
 PATTERNS = [{"String": " "}, {"String": "a"}, {"Regex": r"\s+"}, {"Regex": r"[a-z]"}, {"Regex": "("}, {"String": ""}]
+PIECES = [*"ab.^", r"\s", r"\p{L}", "[ab]", "[^a]", "*", "+", "?", "*?", "{2}", "{1,3}", "|", "(", "(?:", "(?!", ")"]
 NORMALIZERS = [
     *({"type": kind} for kind in ("NFC", "NFD", "NFKC", "NFKD", "Lowercase", "StripAccents", "Nmt", "ByteLevel")),
     {
@@ -107,7 +108,9 @@ def _part(tokenizer, rng):
     elif what < 0.5:
         tokenizer[name] = None
     else:
-        if rng.random() < 0.6:
+        if isinstance(new.get("pattern"), dict) and rng.random() < 0.5:
+            new["pattern"] = {"Regex": "".join(rng.choices(PIECES, k=rng.randint(1, 9)))}
+        elif rng.random() < 0.6:
             change_json(rng, new)
         for _ in range(rng.choice([0, 0, 1, 3])):
             new = {"type": "Sequence", field: [*rng.sample([new, tokenizer.get(name), *kinds[:2]], 3)]}
