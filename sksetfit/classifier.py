@@ -236,8 +236,6 @@ class SetFitClassifier(CallbackSupportMixin, HeadOnEmbeddings, BaseEstimator):
     validation_scores_: NDArray[np.float64]
     validation_steps_: NDArray[np.int64]
 
-    _warns = True  # of texts that cannot be read, at predictions
-
     _parameter_constraints: dict[str, Any] = {
         **ENCODER_CONSTRAINTS,
         "head": "no_validation",  # check_head says more
@@ -459,9 +457,6 @@ class SetFitClassifier(CallbackSupportMixin, HeadOnEmbeddings, BaseEstimator):
             "validation_scores_": result.validation_scores,
             "head_": head,
         }
-
-    def _embeddings(self, encoder: SetFitEncoder, texts: list[str]) -> NDArray[np.float32]:
-        return encode_texts(encoder, texts, self, report=self._warns)
 
     def _new_head(self, data: TrainingData, seed: Any) -> Any:
         """Return an unfitted head for these texts."""

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -32,6 +33,9 @@ from sksetfit.training.callbacks import CallbackSupportMixin, TrainingResult, sc
 
 if TYPE_CHECKING:
     from sksetfit.body.model import Body
+
+PREDICTED_AT_ONCE = 2000  # texts whose embeddings are in memory together
+BAR_DELAY = 3  # seconds of predicting, until there is a bar
 
 _LEARNED = {
     "body": dict,
@@ -485,7 +489,21 @@ def body_of(encoder: SetFitEncoder | None) -> Body:
 def encode_texts(
     encoder: SetFitEncoder, texts: list[str], settings: Any, backend: str | None = None, *, report: bool = True
 ) -> NDArray[np.float32]:
-    """Return embeddings by the body of a fitted encoder.
+    """Return embeddings by the body of a fitted encoder, all at once; the parameters are those of `encoded_chunks`."""
+    [embeddings] = encoded_chunks(encoder, texts, settings, backend, size=len(texts), report=report)
+    return embeddings
+
+
+def encoded_chunks(
+    encoder: SetFitEncoder,
+    texts: list[str],
+    settings: Any,
+    backend: str | None = None,
+    *,
+    size: int = PREDICTED_AT_ONCE,
+    report: bool = True,
+) -> Iterator[NDArray[np.float32]]:
+    """Yield embeddings by the body of a fitted encoder.
 
     Parameters
     ----------
@@ -495,6 +513,8 @@ def encode_texts(
         Its precision, backend and device count, as they are now.
     backend : str or None, default=None
         Another backend. None takes that of the settings, or of the encoder where they have none, as those of a student.
+    size : int, default=PREDICTED_AT_ONCE
+        The number of texts of a chunk. The last one may have fewer.
     report : bool, default=True
         Whether to warn of texts that the body cannot read, and under ``verbose`` to count those that it cuts.
 
@@ -507,10 +527,15 @@ def encode_texts(
     given = {"precision": settings.precision, "device": settings.device, "backend": backend or with_backend.backend}
     validate_parameter_constraints(ENCODER_CONSTRAINTS, given, caller_name=type(settings).__name__)
 
+    from tqdm import tqdm
+
     from sksetfit.body.prediction import encode
 
     unread = UnreadTexts()
-    embeddings = encode(vars(encoder)["_tuned"], texts, unread=unread, **given)
+    hidden = not (report and settings.verbose) or len(texts) <= size
+    with tqdm(total=len(texts), desc="predicting", unit="text", delay=BAR_DELAY, disable=hidden) as bar:
+        for embeddings in encode(vars(encoder)["_tuned"], texts, unread=unread, size=size, **given):
+            yield embeddings
+            bar.update(len(embeddings))
     if report:
         unread.report(settings.verbose)
-    return embeddings

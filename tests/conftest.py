@@ -1,5 +1,8 @@
 """A tiny Sentence Transformer with random weights, so that the tests run offline and in seconds."""
 
+import copy
+import functools
+import gc
 import importlib.util
 import os
 import shutil
@@ -27,7 +30,7 @@ TOPICS = {
 }
 
 
-def write_tiny_model(folder):
+def write_tiny_model(folder, more_words=(), n_tokens=64):
     """Write a Sentence Transformer of 2 layers and 32 dimensions that knows letters and the words of the topics."""
     import torch
     from sentence_transformers import SentenceTransformer
@@ -35,10 +38,10 @@ def write_tiny_model(folder):
     from transformers import BertConfig, BertModel, BertTokenizerFast
 
     letters = [*string.ascii_lowercase, *string.digits, *string.punctuation]
-    words = [word for topic in TOPICS.values() for word in topic]
+    words = [*(word for topic in TOPICS.values() for word in topic), *more_words]
     pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters, *(f"##{letter}" for letter in letters), *words]
     (folder / "vocab.txt").write_text("\n".join(pieces))
-    BertTokenizerFast(vocab=str(folder / "vocab.txt"), model_max_length=64).save_pretrained(folder)
+    BertTokenizerFast(vocab=str(folder / "vocab.txt"), model_max_length=n_tokens).save_pretrained(folder)
     with torch.random.fork_rng():
         torch.manual_seed(0)
         config = BertConfig(
@@ -47,7 +50,7 @@ def write_tiny_model(folder):
             num_hidden_layers=2,
             num_attention_heads=2,
             intermediate_size=64,
-            max_position_embeddings=64,
+            max_position_embeddings=n_tokens,
             initializer_range=0.2,
         )
         BertModel(config).save_pretrained(folder)
@@ -95,6 +98,12 @@ def write_tiny_model_of_kind(tiny_model, folder, kind, **values):
     write_tiny_transformer(kind, folder, n_layers=2, **values)
 
 
+def pytest_collection_finish(session):
+    """Let Python's collector not look again through what is imported, each time that it or a test calls it."""
+    gc.collect()
+    gc.freeze()
+
+
 def load_example(name):
     """Import a script of examples/, which finds own_data.py there as it does when it is run."""
     script = EXAMPLES / name
@@ -106,12 +115,51 @@ def load_example(name):
     return module
 
 
+def reading_once(folder):
+    """Return a `load_body` that reads this folder once and gives copies: reading takes as long as five steps."""
+    import torch
+
+    from sksetfit.body.loading.load import load_body
+
+    read = functools.cache(functools.partial(load_body, folder))
+
+    def load(model, **options):
+        if os.fspath(model) != folder:
+            return load_body(model, **options)
+        with torch.inference_mode(False):
+            return copy.deepcopy(read(**options))
+
+    return load
+
+
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory):
-    """The folder of the tiny model."""
+    """The folder of the tiny model, of which fits get copies unless a test uses `reading_anew`."""
+    from sksetfit.training import distill, run
+
     folder = tmp_path_factory.mktemp("tiny-model")
     write_tiny_model(folder)
-    return str(folder)
+    load = reading_once(str(folder))
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (run, distill):
+            patch.setattr(module, "load_body", load)
+        yield str(folder)
+
+
+@pytest.fixture
+def reading_anew(tiny_model, monkeypatch):
+    """Let each fit read the tiny model, in tests of what reading does."""
+    from sksetfit.body.loading.load import load_body
+    from sksetfit.training import distill, run
+
+    for module in (run, distill):
+        monkeypatch.setattr(module, "load_body", load_body)
+
+
+@pytest.fixture(autouse=True)
+def _reading_anew_in_tests_of_bodies(request):
+    if "body" in request.path.parts:
+        request.getfixturevalue("reading_anew")
 
 
 def make_texts(n_per_class, seed=0, topics=tuple(TOPICS)):

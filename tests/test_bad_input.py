@@ -50,7 +50,7 @@ def no_model(monkeypatch):
     def used(*args, **kwargs):
         pytest.fail("the model was loaded or used before the input was refused")
 
-    monkeypatch.setattr("sksetfit.body.loading.load.load_body", used)
+    monkeypatch.setattr("sksetfit.training.run.load_body", used)
     monkeypatch.setattr("sksetfit.body.model.Body.encode", used)
     monkeypatch.setattr("sksetfit.body.model.Body.tokenize", used)
 

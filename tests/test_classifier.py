@@ -153,7 +153,7 @@ def test_a_head_and_its_parameters_are_set_in_one_call(tiny_classifier):
 @pytest.mark.parametrize("strategy", ["one-vs-rest", "multi-output", "classifier-chain"])
 def test_several_labels_per_text_by_each_strategy(tiny_classifier, strategy, as_y):
     X, indicator = two_topics_per_text()
-    classifier = tiny_classifier.set_params(multi_target_strategy=strategy, max_steps=60)
+    classifier = tiny_classifier.set_params(multi_target_strategy=strategy, max_steps=30)
     classifier.fit(X, as_y(indicator))
     X_new, expected = two_topics_per_text(seed=1)
     predictions, probabilities = classifier.predict(X_new), classifier.predict_proba(X_new)
@@ -226,3 +226,14 @@ def test_a_list_of_150_classes_is_learnt(tiny_classifier):
     assert len(fitted.classes_) == 150
     assert fitted.predict_proba(X[:3]).shape == (3, 150)
     assert fitted.score(X, y) > 0.5
+
+
+def test_predictions_of_many_texts_are_those_of_each(fitted):
+    texts = [f"{text} {i}" for i in range(75) for text in make_texts(10, seed=2)[0]]  # more than are read at once
+    texts += texts[:100]
+    proba = fitted.predict_proba(texts)
+    assert proba.shape == (2350, 3)
+    np.testing.assert_array_equal(proba[:100], proba[2250:])
+    some = [0, 1999, 2000, 2249]
+    np.testing.assert_allclose(proba[some], fitted.predict_proba([texts[i] for i in some]), atol=1e-5)
+    np.testing.assert_array_equal(fitted.predict(texts), fitted.classes_[proba.argmax(axis=1)])

@@ -322,7 +322,7 @@ def unusual_settings(monkeypatch):
     torch.set_float32_matmul_precision(precision)
 
 
-@pytest.mark.usefixtures("unusual_settings")
+@pytest.mark.usefixtures("reading_anew", "unusual_settings")
 @pytest.mark.parametrize("random_state", [None, 7, np.random.RandomState(7)], ids=["None", "int", "RandomState"])
 def test_fit_and_predict_leave_all_around_them_as_it_was(trained, random_state, tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
@@ -351,6 +351,7 @@ def bfloat16():
 MODES = [torch.no_grad, torch.inference_mode, float64, bfloat16]
 
 
+@pytest.mark.usefixtures("reading_anew")
 @pytest.mark.parametrize("mode", MODES, ids=lambda mode: mode.__name__)
 def test_modes_of_torch_that_a_caller_has_set_change_no_answer(trained, mode):
     with mode():

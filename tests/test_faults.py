@@ -47,6 +47,7 @@ from test_estimator_checks import answers, assert_same, assert_untouched, surrou
 TEXTS, LABELS = make_texts(8)
 KINDS = [SetFitClassifier, SetFitEncoder]
 PARAMETERS = {"max_steps": 4, "learning_rate": 1e-2, "random_state": 0}
+pytestmark = pytest.mark.usefixtures("reading_anew")
 
 
 @pytest.fixture(params=KINDS)
@@ -291,11 +292,17 @@ BREAKS = [
 ]
 
 
+@pytest.fixture(scope="module")
+def answering(tiny_model):
+    """A fitted estimator of each kind, and its answers."""
+    made = [kind(tiny_model, **PARAMETERS | {"random_state": 1}).fit(TEXTS, LABELS) for kind in KINDS]
+    return {type(estimator): (estimator, answers(estimator)) for estimator in made}
+
+
 @pytest.mark.parametrize(("kind", "place", "error"), BREAKS)
-def test_failed_fit_changes_no_state(kind, place, error, tiny_model, folder, monkeypatch):
-    unfitted = kind(tiny_model, **PARAMETERS)
-    fitted = clone(unfitted).set_params(random_state=1).fit(TEXTS, LABELS)
-    expected = answers(fitted)
+def test_failed_fit_changes_no_state(kind, place, error, answering, folder, monkeypatch):
+    fitted, expected = copy.deepcopy(answering[kind])
+    unfitted = clone(fitted).set_params(random_state=0)
     attributes, before = [dict(vars(estimator)) for estimator in (unfitted, fitted)], around(folder)
     told = ValueError if (place, error) == ("loading", OSError) else error  # of a file that cannot be read
     for estimator in (unfitted, fitted):
@@ -596,11 +603,17 @@ def mode(name):
         yield
 
 
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.fixture(scope="module", params=[(kind, precision) for kind in KINDS for precision in ("float32", "bfloat16")])
+def undisturbed(request, tiny_model):
+    """A fitted estimator of a kind in a precision, and its answers."""
+    kind, precision = request.param
+    estimator = kind(tiny_model, **PARAMETERS, precision=precision).fit(TEXTS, LABELS)
+    return estimator, answers(estimator)
+
+
 @pytest.mark.parametrize("name", MODES)
-def test_what_a_caller_has_set_in_torch_changes_no_answer(estimator, name, precision):
-    estimator.set_params(precision=precision)
-    expected = answers(clone(estimator).fit(TEXTS, LABELS))
+def test_what_a_caller_has_set_in_torch_changes_no_answer(undisturbed, name):
+    estimator, expected = clone(undisturbed[0]), undisturbed[1]
     with mode(name):
         assert_same(answers(estimator.fit(TEXTS, LABELS)), expected)
     assert_same(answers(estimator), expected)

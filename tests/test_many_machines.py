@@ -142,6 +142,7 @@ class DyingScorer(DyingOnce):
         return clf.score(X, y)
 
 
+@pytest.mark.slow  # as is the next: a new worker imports torch, and what it then does is as in the tests above
 def test_a_worker_that_is_killed_does_not_lose_a_grid_search(workers, classifier, tmp_path):
     grid, scorer = {"head__C": [0.1, 10, 100]}, DyingScorer(tmp_path / "died")
     expected = GridSearchCV(classifier, grid, cv=2).fit(X, Y)
@@ -237,6 +238,7 @@ class DyingLabel(DyingOnce):
         return label(texts, clf)
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_killed_does_not_lose_chunks(workers, model, answers, tmp_path):
     dying = DyingLabel(tmp_path / "died")
     found = gathered(workers, workers.map(dying, chunks_of(MANY), clf=model))

@@ -72,6 +72,7 @@ def test_temperature_encodes_labels_as_numbers(tiny_classifier):
     assert calibrated.calibrated_classifiers_[0].estimator.encoder_.label_texts_.keys() == names.keys()
 
 
+@pytest.mark.slow
 @pytest.mark.real_weights
 def test_a_temperature_of_kept_tickets_makes_the_probabilities_fit_better(expected_calibration_error):
     X, y = load_tickets(return_X_y=True)

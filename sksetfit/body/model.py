@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal
 from uuid import uuid4
+from weakref import WeakValueDictionary
 
 import numpy as np
 import torch
@@ -20,6 +21,7 @@ from torch import Tensor, nn
 from sksetfit.body.contexts import autocast, is_out_of_memory, threads
 from sksetfit.body.packing import packed_states, quick_attention, rounded_up, split_by_length, use_packing
 from sksetfit.body.windows import Tokens, Windows, is_mostly_unknown, split_into_windows, unknown_token
+from sksetfit.inputs.texts import distinct
 from sksetfit.inputs.unread import UnreadTexts
 
 # Tokens per prediction batch, with any padding. A processor is quickest with what fits its caches, a GPU wants many.
@@ -90,6 +92,7 @@ class Body(nn.Module):
         self.packs = self.has_layers and use_packing(transformer)
         self.n_long_texts = 0  # among those that it was tuned on: of more than max_seq_length tokens
         self.exports: dict[str, Any] = {}  # what OpenVINO made of it, by precision; never saved
+        self._arrays: WeakValueDictionary[str, NDArray[np.float32]] = WeakValueDictionary()
         self.name = uuid4().hex  # of this body and no other, though it be tuned alike
         self.wanted_device: Any = None  # the parameter that it was last placed by
         self.eval()
@@ -215,9 +218,17 @@ class Body(nn.Module):
         embeddings: Tensor = features[EMBEDDING]
         return embeddings.float()
 
+    def array_of(self, name: str, tensor: Tensor) -> NDArray[np.float32]:
+        """Return the array of a weight: the same one as long as somebody has it."""
+        array = self._arrays.get(name)
+        if array is None or (self.device.type == "cpu" and array.ctypes.data != tensor.data_ptr()):
+            array = self._arrays[name] = tensor.cpu().numpy()
+        return array
+
     def weights_changed(self) -> None:
         """Forget what was made of the weights before: exports, and the name under which embeddings are cached."""
         self.exports.clear()
+        self._arrays.clear()
         self.name = uuid4().hex
 
     def copy_of_weights(self) -> dict[str, Tensor]:
@@ -259,7 +270,7 @@ class Body(nn.Module):
                 unread.add(part, windows.unknown, windows.cut)
             of_windows = self.encode_tokens(windows.tokens, precision)
             embeddings[start : start + ENCODED_AT_ONCE] = windows.means(of_windows, normalize=self.normalizes)
-        return embeddings[rows]
+        return embeddings if len(once) == len(texts) else embeddings[rows]
 
     @torch.inference_mode()
     def encode_tokens(self, tokens: Tokens, precision: str = "float32") -> NDArray[np.float32]:
@@ -289,12 +300,6 @@ class Body(nn.Module):
             torch.cuda.empty_cache()
         half = len(tokens) // 2
         return np.concatenate([self._encode_part(tokens[:half]), self._encode_part(tokens[half:])])
-
-
-def distinct(texts: Sequence[str]) -> tuple[list[str], list[int] | slice]:
-    """Return each text once, and the rows of their embeddings that those of all texts are; without a copy, if all."""
-    place = {text: row for row, text in enumerate(dict.fromkeys(texts))}
-    return list(place), slice(None) if len(place) == len(texts) else [place[text] for text in texts]
 
 
 def n_positions(transformer: Any) -> int | None:

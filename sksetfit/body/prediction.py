@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from threading import Lock
 from typing import Any
 
@@ -29,15 +29,17 @@ def place(body: Any, device: str | None, find: Callable[[str | None], torch.devi
 
 
 def encode(
-    body: Any, texts: list[str], *, precision: str, device: str | None, backend: str, unread: UnreadTexts
-) -> NDArray[np.float32]:
-    """Return the embeddings of texts by a `Body` or a `LazyBody`, which only an encoding builds.
+    body: Any, texts: list[str], *, precision: str, device: str | None, backend: str, unread: UnreadTexts, size: int
+) -> Iterator[NDArray[np.float32]]:
+    """Yield the embeddings of ``size`` texts at a time by a `Body` or a `LazyBody`, which only an encoding builds.
 
     What the body cannot read of the texts is counted in ``unread``.
     """
     place(body, device, chosen_device)
     of_products = "bfloat16" if precision == "bfloat16" else "float32"
-    if backend == "torch":
-        embeddings: NDArray[np.float32] = body.encode(texts, of_products, unread)
-        return embeddings
-    return openvino_body(body.built(), of_products).encode(texts, body.built(), unread)
+    for start in range(0, len(texts), size):
+        part = texts[start : start + size]
+        if backend == "torch":
+            yield body.encode(part, of_products, unread)
+        else:
+            yield openvino_body(body.built(), of_products).encode(part, body.built(), unread)

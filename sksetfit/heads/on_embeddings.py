@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 import numpy as np
@@ -12,11 +12,11 @@ from sklearn.utils import InputTags, Tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from sksetfit.encoder import SetFitEncoder, body_of, encode_texts
+from sksetfit.encoder import SetFitEncoder, body_of, encoded_chunks
 from sksetfit.heads.saved import check_fitted_head
 from sksetfit.heads.strategies import is_multi_label, stack_label_proba
 from sksetfit.inputs.scoring import TargetScoreMixin
-from sksetfit.inputs.texts import check_texts
+from sksetfit.inputs.texts import check_texts, distinct
 from sksetfit.persistence.estimator_state import PlainStateMixin, checked_state, plain_state
 
 Method = TypeVar("Method", bound=Callable[..., Any])
@@ -52,6 +52,7 @@ class HeadOnEmbeddings(PlainStateMixin, TargetScoreMixin):
     """A classifier of texts whose fit leaves ``classes_``, ``encoder_`` and ``head_``."""
 
     _learned: dict[str, Any]  # the names of all that it leaves, and of which type each is
+    _warns = True  # of texts that cannot be read, at predictions
     precision: str
     device: str | None
 
@@ -116,11 +117,14 @@ class HeadOnEmbeddings(PlainStateMixin, TargetScoreMixin):
     def _predict_with_head(self, method: str, X: Any) -> NDArray[Any]:
         check_is_fitted(self)
         encoder, head = self.encoder_, self.head_  # both at once: another thread may be fitting
-        return stack_label_proba(getattr(head, method)(self._embeddings(encoder, check_texts(X))))
+        once, rows = distinct(check_texts(X))
+        chunks = self._encoded_chunks(encoder, once)  # all embeddings at once may not fit into memory
+        answers = np.concatenate([stack_label_proba(getattr(head, method)(embeddings)) for embeddings in chunks])
+        return answers if len(once) == len(rows) else answers[rows]
 
-    def _embeddings(self, encoder: SetFitEncoder, texts: list[str]) -> NDArray[np.float32]:
+    def _encoded_chunks(self, encoder: SetFitEncoder, texts: list[str]) -> Iterable[NDArray[np.float32]]:
         # Not transform: under set_config(transform_output=...) its frames have names that the head does not know.
-        return encode_texts(encoder, texts, self)
+        return encoded_chunks(encoder, texts, self, report=self._warns)
 
     def __getstate__(self) -> dict[str, Any]:
         return plain_state(super().__getstate__())

@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 from numpy.typing import NDArray
 from sklearn.metrics import precision_recall_fscore_support
 
-from sksetfit.encoder import encode_texts
+from sksetfit.encoder import encode_texts, encoded_chunks
 from sksetfit.heads.on_embeddings import HeadOnEmbeddings
 from sksetfit.heads.strategies import is_multi_label
 from sksetfit.hub.card_facts import one_line
 from sksetfit.inputs.targets import align_columns, target_array
-from sksetfit.inputs.texts import check_texts, short_repr
+from sksetfit.inputs.texts import check_texts, distinct, short_repr
 
 
 class Scores(NamedTuple):
@@ -31,10 +31,11 @@ def evaluate(clf: HeadOnEmbeddings, X: Any, y: Any, scorer: Any, scoring: Any) -
     y = target_array(y, len(texts), "y_test")
     _check_labels(clf, y)
     ready: Any = object.__new__(type(clf))  # a shallow copy, without the checks of a saved one
-    embeddings = encode_texts(clf.encoder_, texts, clf)
+    once, _ = distinct(texts)
+    embeddings = encode_texts(clf.encoder_, once, clf)
     ready.__dict__.update(
         vars(clf),
-        _embeddings=lambda encoder, other: embeddings if other == texts else encode_texts(encoder, other, clf),
+        _encoded_chunks=lambda encoder, other: [embeddings] if other == once else encoded_chunks(encoder, other, clf),
     )
     scores = scorer(ready, texts, y)
     if not isinstance(scores, Mapping):

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 from sklearn.utils import column_or_1d
 
 from sksetfit.inputs.texts import column_names, did_you_mean, lone_surrogate, names_of_columns, short_repr
@@ -218,6 +219,23 @@ def _check_not_written(flat: list[str], name: str) -> None:
     what, way = _WRITTEN[form]
     way = way.format(f"[row.strip('[]() ').replace(',', ' ').split() for row in {name}]", name)
     raise ValueError(f"{name} holds {what} as text, got {short_repr(flat[0])} at row 0. {way}.")
+
+
+def numeric_indicator(y: Any) -> NDArray[np.int64] | None:
+    """Return the cells of ``y`` at once where it is a matrix of the numbers 0 and 1 with several columns.
+
+    None stands for all else, which is read cell by cell, so that an error can name the cell.
+    """
+    first = y[0] if isinstance(y, (list, tuple)) and y else None
+    holds_rows = isinstance(first, (list, tuple)) and bool(first) and is_number(first[0])
+    is_matrix = len(getattr(y, "shape", ())) == 2 and not isinstance(y, np.ma.MaskedArray)
+    if not (holds_rows or is_matrix):
+        return None
+    with suppress(Exception):  # of what only looks like a matrix, or is on a GPU
+        cells = y.toarray() if sparse.issparse(y) else np.asarray(y)
+        if cells.dtype.kind in "biuf" and cells.size and cells.shape[1] > 1 and ((cells == 0) | (cells == 1)).all():
+            return cells.astype(np.int64)
+    return None
 
 
 def indicator_array(y: Any, values: NDArray[np.object_], name: str = "y") -> NDArray[np.int64]:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from sksetfit.inputs.labels import indicator_array, label_array, plain_label
+from sksetfit.inputs.labels import indicator_array, label_array, numeric_indicator, plain_label
 from sksetfit.inputs.texts import (
     KEEP_AS_TEXT,
     as_list,
@@ -109,6 +109,10 @@ def target_array(y: Any, n_rows: int | None = None, name: str = "y", *, warn: bo
     """
     if y is None:
         raise ValueError(f"This estimator requires {name} to be passed, but the target {name} is None.")
+    check_sequence(y, name, of="label")
+    if (cells := numeric_indicator(y)) is not None:
+        _check_n_rows(cells, n_rows, name)
+        return cells
     values = as_labels(y, n_rows, name)
     if values.ndim == 1 or values.shape[1] == 1:
         return label_array(y, values, name, warn=warn)
@@ -140,11 +144,7 @@ def as_labels(y: Any, n_texts: int | None = None, name: str = "y") -> NDArray[np
     """
     check_sequence(y, name, of="label")
     values = _as_objects(y, name)
-    if n_texts is not None and len(values) != n_texts:
-        raise ValueError(
-            f"X{name.removeprefix('y')} and {name} must have the same number of rows: found input variables "
-            f"with inconsistent numbers of samples [{n_texts}, {len(values)}]."
-        )
+    _check_n_rows(values, n_texts, name)
     if not len(values):
         raise ValueError(f"{name} is empty: at least one label is needed (got 0 samples; a minimum of 1 is required).")
     for i, row in enumerate(values.reshape(len(values), -1)):
@@ -154,6 +154,14 @@ def as_labels(y: Any, n_texts: int | None = None, name: str = "y") -> NDArray[np
                 where = row_location(y, i) + (f", column {names[column]!r}" if len(row) > 1 else "")
                 raise ValueError(_absent(value, where, name, values))
     return values
+
+
+def _check_n_rows(values: NDArray[Any], n_texts: int | None, name: str) -> None:
+    if n_texts is not None and len(values) != n_texts:
+        raise ValueError(
+            f"X{name.removeprefix('y')} and {name} must have the same number of rows: found input variables "
+            f"with inconsistent numbers of samples [{n_texts}, {len(values)}]."
+        )
 
 
 def _as_objects(y: Any, name: str) -> NDArray[np.object_]:

@@ -287,13 +287,22 @@ def word_counts(texts: list[str]) -> NDArray[np.float64]:
     return np.quantile([len(text.split()) for text in texts], [0, 0.5, 1])
 
 
+def distinct(texts: Sequence[str]) -> tuple[list[str], NDArray[np.intp]]:
+    """Return each text once, in the order of their first row, and for each row the place of its text among them."""
+    once = list(dict.fromkeys(texts))
+    if len(once) == len(texts):
+        return once, np.arange(len(texts))
+    place = {text: i for i, text in enumerate(once)}
+    return once, np.fromiter(map(place.__getitem__, texts), np.intp, len(texts))
+
+
 def merge_duplicates(texts: Sequence[str], indicator: NDArray[np.bool_]) -> tuple[list[str], NDArray[np.bool_]]:
     """Return the distinct texts, in the order of their first row, and the labels of each.
 
     A text that stands in several rows under different labels gets all of them: a contrastive loss could not pull a
     text away from itself.
     """
-    place = {text: i for i, text in enumerate(dict.fromkeys(texts))}
-    merged = np.zeros((len(place), indicator.shape[1]), dtype=bool)
-    np.logical_or.at(merged, [place[text] for text in texts], indicator)
-    return list(place), merged
+    once, rows = distinct(texts)
+    merged = np.zeros((len(once), indicator.shape[1]), dtype=bool)
+    np.logical_or.at(merged, rows, indicator)
+    return once, merged

@@ -19,9 +19,10 @@ from sksetfit.body.contexts import building, threads
 from sksetfit.body.devices import chosen_device
 from sksetfit.body.layers import with_fewer_layers
 from sksetfit.body.loading.load import load_body
-from sksetfit.body.model import Body, distinct
+from sksetfit.body.model import Body
 from sksetfit.body.static import STATIC, StaticBody, last_normalize, of_seen_tokens, static_body_of
 from sksetfit.body.windows import Tokens
+from sksetfit.inputs.texts import distinct
 from sksetfit.inputs.unread import UnreadTexts
 from sksetfit.training.callbacks import ProgressBar, TrainingCallback, TrainingResult, TrainingState
 from sksetfit.training.gradients import LossOfBatch

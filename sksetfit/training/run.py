@@ -19,7 +19,7 @@ from sksetfit.body.model import Body
 from sksetfit.body.saving.state import body_to_state
 from sksetfit.body.windows import Windows
 from sksetfit.inputs.label_texts import candidate_label_texts, label_rows, names_are_informative
-from sksetfit.inputs.texts import local_random_state, merge_duplicates
+from sksetfit.inputs.texts import distinct, local_random_state, merge_duplicates
 from sksetfit.inputs.training_data import TrainingData
 from sksetfit.inputs.unread import UnreadTexts, same_tokens_message
 from sksetfit.training.cache import LazyBody, cached_call, key_of
@@ -264,6 +264,5 @@ def _with_label_texts(
     if data.weights is None:
         return texts, indicator, None
     weights = np.concatenate([data.weights, data.weights_of_labels(name_indicator)])
-    place = {text: i for i, text in enumerate(texts)}
-    of_row = [place[row] for row in rows]  # a text that is there twice counts once
+    _, of_row = distinct(rows)  # a text that is there twice counts once
     return texts, indicator, np.bincount(of_row, weights) / np.bincount(of_row)

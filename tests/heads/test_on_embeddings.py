@@ -209,8 +209,8 @@ FORGED = {
     "steps that are text": (lambda state: state.update(n_steps_="3"), "n_steps_ must be of type Integral, got str"),
     "a hidden method": (lambda state: state.update(predict_proba=1), r"would hide its methods: \['predict_proba'\]"),
     "a private method": (
-        lambda state: state.update(_embeddings=1),
-        r"would hide its methods: \['_embeddings'\]",
+        lambda state: state.update(_encoded_chunks=1),
+        r"would hide its methods: \['_encoded_chunks'\]",
     ),
 }
 

@@ -575,6 +575,7 @@ def test_likeness_is_saved_once_it_is_trusted(fitted, tmp_path):
     np.testing.assert_array_equal(again.score_samples(texts), model.score_samples(texts))
 
 
+@pytest.mark.slow
 @pytest.mark.real_weights
 def test_texts_that_are_no_tickets_are_less_like_tickets():
     tickets, labels = load_tickets(return_X_y=True)

@@ -2,6 +2,7 @@
 
 import pickle
 from collections import Counter
+from functools import cache
 from unittest import SkipTest
 
 import numpy as np
@@ -45,6 +46,13 @@ from sksetfit.inputs.targets import check_targets
 
 X, Y = make_multilabel_classification(120, n_features=10, n_classes=4, n_labels=1, random_state=0)
 BASE = OneVsRestClassifier(LogisticRegression(C=0.01))
+
+
+@cache
+def of_numbers(base="rest", cv=None):
+    """Return one that is fitted on X and Y; no test may change it."""
+    estimator = BASE if base == "rest" else MultiOutputClassifier(LogisticRegression())
+    return MultiLabelThresholdClassifier(estimator, cv=cv, random_state=0).fit(X, Y)
 
 
 class Given(ClassifierMixin, BaseEstimator):
@@ -263,9 +271,8 @@ def test_probabilities_are_one_array_whatever_the_estimator_gives(base):
     [np.ndarray.tolist, sparse.csr_matrix, sparse.coo_array, pd.DataFrame, lambda y: y.astype(bool), np.asfortranarray],
 )
 def test_y_is_an_indicator_in_any_form(form):
-    base = MultiOutputClassifier(LogisticRegression()) if form is pd.DataFrame else BASE
-    expected = MultiLabelThresholdClassifier(base, random_state=0).fit(X, Y)
-    clf = MultiLabelThresholdClassifier(base, random_state=0).fit(X, form(Y))
+    expected = of_numbers("each" if form is pd.DataFrame else "rest")
+    clf = clone(expected).fit(X, form(Y))
     np.testing.assert_array_equal(clf.thresholds_, expected.thresholds_)
     np.testing.assert_array_equal(clf.predict(X), expected.predict(X))
     np.testing.assert_array_equal(clf.classes_, [0, 1, 2, 3])
@@ -290,12 +297,17 @@ TAGGED = load_tickets(target="tags")
 TEXTS, TAGS = TAGGED.data[:150], TAGGED.target[:150]
 
 
+@cache
+def of_texts():
+    """Return one that is fitted on texts; no test may change it."""
+    base = make_pipeline(TfidfVectorizer(), OneVsRestClassifier(LogisticRegression()))
+    return MultiLabelThresholdClassifier(base, cv=3, random_state=0).fit(TEXTS, TAGS)
+
+
 @pytest.mark.parametrize("form", [list, np.array, pd.Series, lambda x: pd.Series(x, index=np.arange(150)[::-1])])
 def test_x_may_be_texts(form):
-    base = make_pipeline(TfidfVectorizer(), OneVsRestClassifier(LogisticRegression()))
-    clf = MultiLabelThresholdClassifier(base, cv=3, random_state=0).fit(form(TEXTS), TAGS)
-    expected = MultiLabelThresholdClassifier(base, cv=3, random_state=0).fit(TEXTS, TAGS)
-    np.testing.assert_array_equal(clf.predict(form(TEXTS)), expected.predict(TEXTS))
+    clf = clone(of_texts()).fit(form(TEXTS), TAGS)
+    np.testing.assert_array_equal(clf.predict(form(TEXTS)), of_texts().predict(TEXTS))
     fixed = f1_score(TAGS, clf.estimator_.predict(TEXTS), average="macro")
     assert f1_score(TAGS, clf.predict(TEXTS), average="macro") > fixed
 
@@ -311,9 +323,8 @@ def test_x_may_be_a_table_of_texts_and_numbers():
 
 
 def test_x_may_be_sparse():
-    dense = MultiLabelThresholdClassifier(BASE, random_state=0).fit(X, Y)
     clf = MultiLabelThresholdClassifier(BASE, random_state=0).fit(sparse.coo_matrix(X), Y)
-    np.testing.assert_allclose(clf.thresholds_, dense.thresholds_, rtol=1e-3)
+    np.testing.assert_allclose(clf.thresholds_, of_numbers().thresholds_, rtol=1e-3)
     assert get_tags(clf).input_tags.sparse
 
 
@@ -584,7 +595,7 @@ def test_labels_of_a_fitted_estimator_are_kept_if_y_has_no_names(form, cv, tiny_
 @pytest.mark.parametrize("frame", [pd.DataFrame, pl.from_pandas, pa.Table.from_pandas])
 @pytest.mark.parametrize("dtype", [object, bool])
 def test_the_estimator_gets_the_numbers_of_a_frame(frame, dtype):
-    expected = MultiLabelThresholdClassifier(BASE, cv=2, random_state=0).fit(X, Y)
+    expected = of_numbers(cv=2)
     y = frame(pd.DataFrame(Y, columns=list("abcd")).astype(bool).astype(dtype))
     classifier = MultiLabelThresholdClassifier(BASE, cv=2, random_state=0).fit(X, y)
     assert classifier.classes_.tolist() == list("abcd")
@@ -704,7 +715,7 @@ def test_a_file_gives_it_back(tmp_path, tiny_classifier):
 
 
 def test_a_state_without_thresholds_is_refused():
-    clf = MultiLabelThresholdClassifier(BASE).fit(X, Y)
+    clf = of_numbers()
     state = clf.__getstate__()
     with pytest.raises(ValueError, match="thresholds_ must be of type ndarray, got nothing"):
         clone(clf).__setstate__({name: value for name, value in state.items() if name != "thresholds_"})
@@ -714,7 +725,7 @@ def test_a_state_without_thresholds_is_refused():
 
 @pytest.mark.parametrize("thresholds", [np.zeros((4, 1)), np.zeros(3), np.full(4, np.nan), np.array(list("abcd"))])
 def test_thresholds_of_another_shape_or_kind_are_refused(thresholds):
-    clf = MultiLabelThresholdClassifier(BASE).fit(X, Y)
+    clf = of_numbers()
     with pytest.raises(ValueError, match="thresholds_ must be finite numbers, one for each of its 4 classes"):
         clone(clf).__setstate__(clf.__getstate__() | {"thresholds_": thresholds})
 

@@ -48,6 +48,8 @@ def run_here(tmp_path, monkeypatch):
     """Call with a script and its options; return how many pictures it made."""
     monkeypatch.syspath_prepend(EXAMPLES)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sksetfit.training.plan.MIN_STEPS", 3)  # the tiny model need not learn from what a script fits
+    monkeypatch.setattr("sksetfit.training.plan.MAX_STEPS", 3)
     plt.switch_backend("agg")
 
     def run(script, options):
@@ -123,6 +125,7 @@ def test_an_example_with_pictures_runs_on_the_tickets(script):
     assert run_alone(script)
 
 
+@pytest.mark.slow
 @pytest.mark.real_weights
 def test_quickstart_beats_frozen_model():
     printed = run_alone("quickstart.py")

@@ -37,7 +37,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from conftest import make_texts
 from forging import add, attributes, forge, packed, plain, read_members
-from sksetfit import SetFitClassifier, SetFitEncoder, __version__, dump, load
+from sksetfit import RejectClassifier, SetFitClassifier, SetFitEncoder, __version__, dump, load
 from sksetfit.encoder import body_of
 
 X_NEW, _ = make_texts(10, seed=1)
@@ -575,3 +575,15 @@ def test_a_file_brings_no_folder_to_read_pickles_from(tiny_encoder, tmp_path):
     dump(pipeline, tmp_path / "model.skops")
     assert load(tmp_path / "model.skops").memory is None
     assert pipeline.memory == str(tmp_path / "pickles")
+
+
+def test_an_estimator_in_several_places_is_written_once(fitted, file, tmp_path):
+    reject = RejectClassifier(fitted, coverage=0.8, cv="prefit").fit(*make_texts(8, seed=3))
+    both = Pipeline([("frozen", FrozenEstimator(reject))])
+    dump(both, tmp_path / "both.skops")
+    once, twice = (
+        sum(len(content) for name, content in read_members(each).items() if name.endswith(".npy"))
+        for each in (file, tmp_path / "both.skops")
+    )
+    assert twice < 1.02 * once
+    np.testing.assert_array_equal(load(tmp_path / "both.skops").predict(X_NEW), both.predict(X_NEW))

@@ -47,11 +47,15 @@ X, Y = make_texts(8)
 
 
 def test_a_grid_of_twelve_heads_in_three_folds_tunes_four_bodies(cached, tunings):
-    search = GridSearchCV(cached, {"head__C": np.logspace(-2, 3, 12)}, cv=3).fit(X, Y)
+    heads = np.logspace(-2, 3, 12)
+    search = GridSearchCV(cached, {"head__C": heads}, cv=3).fit(X, Y)
     assert len(tunings) == 4
-    plain = GridSearchCV(cached.set_params(memory=None), {"head__C": np.logspace(-2, 3, 12)}, cv=3).fit(X, Y)
-    np.testing.assert_array_equal(search.cv_results_["mean_test_score"], plain.cv_results_["mean_test_score"])
-    np.testing.assert_array_equal(search.predict_proba(X), plain.predict_proba(X))
+    cached.set_params(memory=None)
+    plain = GridSearchCV(cached, {"head__C": heads[[0, -1]]}, cv=3, refit=False).fit(X, Y)
+    scores = search.cv_results_["mean_test_score"][[0, -1]]
+    np.testing.assert_array_equal(scores, plain.cv_results_["mean_test_score"])
+    best = cached.set_params(**search.best_params_).fit(X, Y)
+    np.testing.assert_array_equal(search.predict_proba(X), best.predict_proba(X))
 
 
 @pytest.mark.parametrize("place", ["pipeline", "encoder"])

@@ -22,10 +22,11 @@ from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerFast
 
 from sksetfit.body.contexts import building
-from sksetfit.body.model import ENCODE_TOKENS, Body, distinct
+from sksetfit.body.model import ENCODE_TOKENS, Body
 from sksetfit.body.packing import split_by_length
 from sksetfit.body.static import StaticBody
 from sksetfit.body.windows import Tokens
+from sksetfit.inputs.texts import distinct
 from sksetfit.inputs.unread import UnreadTexts
 
 _TALKERS = ("sentence_transformers.backend.utils", "optimum.intel.openvino.modeling_base")

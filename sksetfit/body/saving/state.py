@@ -68,7 +68,8 @@ def check_listed(body: Body) -> None:
 def body_to_state(body: Body) -> dict[str, Any]:
     """Return the body as a dict of str, numbers, lists, dicts and arrays.
 
-    The arrays are not copies: whoever keeps them copies them, and whoever writes them to a file needs no memory.
+    The arrays are not copies: whoever keeps them copies them, and whoever writes them to a file needs no memory. While
+    they are in use, the body is described by the same ones: skops writes one array once.
     """
     return {
         "format": FORMAT,
@@ -79,7 +80,7 @@ def body_to_state(body: Body) -> dict[str, Any]:
         "long_texts": body.long_texts,
         "n_long_texts": body.n_long_texts,
         "prompt": body.prompt,
-        "weights": {name: tensor.cpu().numpy() for name, tensor in body.state_dict().items()},
+        "weights": {name: body.array_of(name, tensor) for name, tensor in body.state_dict().items()},
     }
 
 
