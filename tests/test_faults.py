@@ -496,10 +496,16 @@ def with_one_thread():
 
 
 if what != "fork before any fit":
+    if what == "fork, threads set before":
+        torch.set_num_threads(2)
     expected = classifier.fit(texts, labels).predict_proba(texts)
 if what == "threads":
     print([thread.name for thread in threading.enumerate()], psutil.Process().children())
 if what == "fork":
+    child(lambda: answers(classifier))
+if what == "fork, threads set after":
+    torch.set_num_threads(2)
+if what.startswith("fork, threads set"):
     child(lambda: answers(classifier))
 if what == "fork, one thread":
     child(with_one_thread)
@@ -533,6 +539,13 @@ forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system knows no
 @pytest.mark.parametrize("n_threads", [1, 2])
 def test_a_fork_of_a_process_that_has_fitted_answers_the_same(tiny_model, n_threads):
     assert told_by_a_process("fork", tiny_model, n_threads) == "True"
+
+
+@forks
+@pytest.mark.slow
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_fork_of_a_process_that_has_set_the_threads_of_torch_answers_the_same(tiny_model, when):
+    assert told_by_a_process(f"fork, threads set {when}", tiny_model, n_threads=2) == "True"
 
 
 @forks

@@ -33,9 +33,14 @@ _imported_in = os.getpid()
 def threads() -> AbstractContextManager[Any]:
     """Return the context that computes on a single thread in a forked process, and changes nothing elsewhere.
 
-    Of the threads that OpenMP keeps a fork copies the records only: it would wait for them for ever.
+    Of the threads that OpenMP keeps a fork copies the records only: it would wait for them for ever. torch is told by
+    its own function, too, and for good: after its ``set_num_threads``, MKL within it has a number of its own.
     """
-    return nullcontext() if os.getpid() == _imported_in else threadpool_limits(1)
+    if os.getpid() == _imported_in:
+        return nullcontext()
+    torch.set_num_threads(1)
+    limits: AbstractContextManager[Any] = threadpool_limits(1)
+    return limits
 
 
 _one_at_a_time = RLock()

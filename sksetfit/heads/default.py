@@ -17,6 +17,7 @@ from sksetfit.inputs.labels import plain_keys
 from sksetfit.inputs.scoring import TargetScoreMixin
 from sksetfit.inputs.targets import target_array, targets_of
 from sksetfit.persistence.estimator_state import checked_state
+from sksetfit.persistence.fitted import is_sound
 
 # Over six data sets of 8 to 512 texts in 2 to 77 classes; the best C of each has a log loss that is lower by 0.005.
 C_TIMES_TEXTS_PER_CLASS = 25
@@ -215,7 +216,7 @@ class LogisticRegressionHead(TargetScoreMixin, BaseEstimator):
         if "estimator_" in state:
             model, classes = state["estimator_"], state["classes_"]
             fitted = type(model) is LogisticRegression and np.array_equal(getattr(model, "classes_", ()), classes)
-            if not fitted or not has_weights_for(model, classes, state["n_features_in_"]):
+            if not (fitted and model.n_features_in_ == state["n_features_in_"] and is_sound(model)):
                 raise ValueError("The saved LogisticRegressionHead's estimator_ is no fitted model of its classes.")
         super().__setstate__(state)
 
@@ -223,12 +224,6 @@ class LogisticRegressionHead(TargetScoreMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
-
-
-def has_weights_for(model: Any, classes: NDArray[Any], n_dimensions: int, *, multi_label: bool = False) -> bool:
-    """Tell whether the weights of a linear classifier are of the shapes for these classes and dimensions."""
-    n_rows = 1 if len(classes) == 2 and not multi_label else len(classes)
-    return bool((model.coef_.shape, model.intercept_.shape) == ((n_rows, n_dimensions), (n_rows,)))
 
 
 def resolve(head: Any, *, multi_label: bool, n_texts: float, n_classes: int, names_only: bool = False) -> Any:

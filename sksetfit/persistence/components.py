@@ -1,19 +1,19 @@
 """What the parts of an estimator that was read must hold, before it is used.
 
 Some of scikit-learn's estimators call the method that their state names, read files, or hand their arrays to compiled
-code, which does not check its indices. Those whose arrays cannot be checked by public attributes, such as trees,
-support vector machines and nearest neighbours, are not among the types of `trust`: the user names them.
+code, which does not check its indices. Those that cannot be checked by a few public attributes, such as trees, support
+vector machines, nearest neighbours and text vectorizers, are not among the types of `trust`: the user names them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from sklearn.dummy import DummyClassifier
-from sklearn.feature_extraction.text import CountVectorizer
-from sklearn.preprocessing import OneHotEncoder
+from sklearn.base import BaseEstimator
+
+from sksetfit.persistence.fitted import is_sound
 
 # Attributes that name a method which is called in a prediction.
 _METHOD_NAMES = ("stack_method_", "chain_method_", "chain_method", "response_method")
@@ -39,10 +39,13 @@ def check_components(estimator: Any) -> None:
             methods = own.get(attribute, "auto")
             if not set(methods if isinstance(methods, list) else [methods]) <= _METHODS:
                 raise ValueError(f"a {name} would call {methods!r}, as its {attribute} says")
-        if isinstance(part, CountVectorizer) and part.input != "content":
-            raise ValueError(f"a {name} would read files, as its input={part.input!r} says")
-        for kind, is_sound in _CHECKS.items():
-            if isinstance(part, kind) and not is_sound(own):
+        of_words = any(kind.__name__ == "CountVectorizer" for kind in type(part).__mro__)
+        if of_words and own.get("input") != "content":
+            raise ValueError(f"a {name} would read files, as its input={own.get('input')!r} says")
+        if isinstance(part, BaseEstimator):
+            if hiding := [each for each in own if callable(getattr(type(part), each, None))]:
+                raise ValueError(f"a {name} has attributes that would hide its methods: {hiding[:3]}")
+            if not is_sound(part):
                 raise ValueError(f"a {name} has arrays that do not fit together")
 
 
@@ -84,56 +87,3 @@ def parts(whole: Any) -> Iterator[Any]:
         elif hasattr(part, "__dict__") and type(part).__module__.startswith(("sklearn.", "sksetfit")):
             yield part
             waiting.extend(vars(part).values())
-
-
-def _is_sound_encoder(own: dict[str, Any]) -> bool:
-    """Tell whether the columns of a one-hot encoder are as many as it says."""
-    if "categories_" not in own:
-        return True
-    n_columns = [len(categories) for categories in own["categories_"]]
-    if own["_infrequent_enabled"]:
-        groups = zip(own["_default_to_infrequent_mappings"], own["_infrequent_indices"], strict=True)
-        for i, (group_of, infrequent) in enumerate(groups):
-            if group_of is None and infrequent is None:
-                continue
-            if not (_is_array(group_of, (n_columns[i],)) and _are_codes(infrequent, n_columns[i])):
-                return False
-            n_columns[i] = int(group_of.max()) + 1
-            if not _are_codes(group_of, n_columns[i]):
-                return False
-    dropped = own["_drop_idx_after_grouping"]
-    for i, code in enumerate([None] * len(n_columns) if dropped is None else dropped):
-        if code is not None:
-            if not 0 <= code < n_columns[i]:
-                return False
-            n_columns[i] -= 1
-    return list(own["_n_features_outs"]) == n_columns
-
-
-def _is_sound_vocabulary(own: dict[str, Any]) -> bool:
-    """Tell whether each word has a column of its own, and no column is left out."""
-    vocabulary = own.get("vocabulary_", {})
-    return sorted(vocabulary.values()) == list(range(len(vocabulary)))
-
-
-def _is_array(value: Any, shape: tuple[int, ...]) -> bool:
-    return isinstance(value, np.ndarray) and value.shape == shape
-
-
-def _are_codes(codes: Any, n: int) -> bool:
-    """Tell whether all are whole numbers from 0 to n - 1."""
-    return isinstance(codes, np.ndarray) and codes.dtype.kind in "iu" and bool(((codes >= 0) & (codes < n)).all())
-
-
-def _is_sound_dummy(own: dict[str, Any]) -> bool:
-    """Tell whether a constant classifier has as many classes as it says: its answers are arrays of that width."""
-    classes = own.get("classes_", [])
-    n_classes = list(map(len, classes)) if isinstance(classes, list) and classes else len(classes)
-    return "classes_" not in own or bool(own.get("n_classes_") == n_classes)
-
-
-_CHECKS: dict[type, Callable[[dict[str, Any]], bool]] = {
-    CountVectorizer: _is_sound_vocabulary,
-    DummyClassifier: _is_sound_dummy,
-    OneHotEncoder: _is_sound_encoder,
-}

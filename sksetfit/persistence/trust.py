@@ -16,18 +16,17 @@ _ESTIMATORS = frozenset(
     re.findall(
         r"\w+",
         """
-        AdaBoostClassifier BaggingClassifier BernoulliNB CalibratedClassifierCV CategoricalNB ClassifierChain
-        ComplementNB DecisionTreeClassifier DummyClassifier ExtraTreeClassifier ExtraTreesClassifier
-        FixedThresholdClassifier FrozenEstimator GaussianNB GridSearchCV LinearDiscriminantAnalysis LinearSVC
-        LogisticRegression LogisticRegressionCV MLPClassifier MultiOutputClassifier MultinomialNB NearestCentroid
+        AdaBoostClassifier BaggingClassifier BernoulliNB CalibratedClassifierCV ClassifierChain ComplementNB
+        DecisionTreeClassifier DummyClassifier ExtraTreeClassifier ExtraTreesClassifier FixedThresholdClassifier
+        FrozenEstimator GaussianNB GridSearchCV LinearDiscriminantAnalysis LinearSVC LogisticRegression
+        LogisticRegressionCV MLPClassifier MultiOutputClassifier MultinomialNB NearestCentroid
         OneVsOneClassifier OneVsRestClassifier OutputCodeClassifier PassiveAggressiveClassifier Perceptron
-        QuadraticDiscriminantAnalysis RandomForestClassifier RandomizedSearchCV RidgeClassifier RidgeClassifierCV
-        SGDClassifier StackingClassifier TunedThresholdClassifierCV VotingClassifier
+        RandomForestClassifier RandomizedSearchCV RidgeClassifier RidgeClassifierCV SGDClassifier
+        StackingClassifier TunedThresholdClassifierCV
 
-        Binarizer ColumnTransformer CountVectorizer FeatureUnion IncrementalPCA KBinsDiscretizer LabelBinarizer
-        LabelEncoder MaxAbsScaler MinMaxScaler MultiLabelBinarizer Normalizer OneHotEncoder OrdinalEncoder PCA Pipeline
-        PowerTransformer QuantileTransformer RobustScaler SimpleImputer StandardScaler TargetEncoder TfidfTransformer
-        TfidfVectorizer TruncatedSVD VarianceThreshold
+        Binarizer ColumnTransformer FeatureUnion IncrementalPCA KBinsDiscretizer LabelBinarizer LabelEncoder
+        MaxAbsScaler MinMaxScaler Normalizer OneHotEncoder OrdinalEncoder PCA Pipeline PowerTransformer
+        QuantileTransformer RobustScaler SimpleImputer StandardScaler TruncatedSVD VarianceThreshold
         """,
     )
 )

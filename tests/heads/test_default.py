@@ -265,9 +265,10 @@ def changed(**attributes):
     return head
 
 
-def test_a_head_is_not_asked_for_an_answer():
+def test_a_head_is_not_asked_for_an_answer(monkeypatch):
     head = fitted()
-    head.predict = head.predict_proba = head.decision_function = lambda X: pytest.fail("asked")
+    for method in ("predict", "predict_proba", "decision_function"):
+        monkeypatch.setattr(LogisticRegression, method, lambda self, X: pytest.fail("asked"))
     check_fitted_head(head, CLASSES, 8)
 
 
@@ -286,10 +287,10 @@ FOREIGN = {
     "fewer classes": (fitted(y=OF_TWO), "are not those of its head_"),
     "classes in another order": (changed(classes_=CLASSES[::-1]), "are not those of its head_"),
     "another length": (LogisticRegression().fit(EMBEDDINGS[:, :7], OF_THREE), "it is for 7"),
-    "more rows than classes": (changed(coef_=np.zeros((4, 8))), "shapes ((4, 8), (3,))"),
-    "a row alone": (changed(coef_=np.zeros(8)), "shapes ((8,), (3,))"),
-    "no weights": (changed(coef_=None), "NoneType"),
-    "coefficients that are text": (changed(coef_="x"), "AttributeError"),
+    "more rows than classes": (changed(coef_=np.zeros((4, 8))), "do not fit together"),
+    "a row alone": (changed(coef_=np.zeros(8)), "do not fit together"),
+    "no weights": (changed(coef_=None), "do not fit together"),
+    "coefficients that are text": (changed(coef_="x"), "do not fit together"),
 }
 
 

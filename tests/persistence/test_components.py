@@ -3,16 +3,13 @@ import pytest
 import skops.io
 from scipy import sparse
 from sklearn.compose import ColumnTransformer
-from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import StackingClassifier, VotingClassifier
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.multioutput import ClassifierChain
-from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, KBinsDiscretizer, OneHotEncoder
-from sklearn.svm import LinearSVC
+from sklearn.preprocessing import FunctionTransformer
 
 from conftest import make_texts
 from sksetfit import SetFitClassifier, load
@@ -28,59 +25,23 @@ def changed(estimator, **attributes):
     return estimator
 
 
-def ohe(**attributes):
-    return changed(OneHotEncoder().fit(Y[:, None]), **attributes)
-
-
 def beyond_its_end():
     random_state = np.random.RandomState(0)
     state = random_state.get_state(legacy=False)
-    state["state"]["pos"] = 2 * 10**9
+    state["state"]["pos"] = 625
     random_state.set_state(state)
     return random_state
-
-
-SOUND = {
-    "a stack": StackingClassifier([("a", LinearSVC()), ("b", LogisticRegression())], cv=2).fit(X, Y),
-    "a chain": ClassifierChain(LogisticRegression()).fit(X, np.stack([Y == "food", Y == "sport"], 1)),
-    "words": CountVectorizer().fit(["some words"]),
-    "weighted words": make_pipeline(TfidfVectorizer(), LinearSVC()).fit(["some words", "other words"], [0, 1]),
-    "categories": OneHotEncoder().fit(Y[:, None]),
-    "categories without the first": OneHotEncoder(drop="first").fit(Y[:, None]),
-    "categories without one of two": OneHotEncoder(drop="if_binary").fit(np.stack([Y, Y == "food"], 1)),
-    "rare categories together": OneHotEncoder(min_frequency=2).fit(np.array([*"aabbcde"])[:, None]),
-    "rare categories and a drop": OneHotEncoder(max_categories=2, drop="first").fit(np.array([*"aabbcde"])[:, None]),
-    "bins": KBinsDiscretizer(3, quantile_method="linear").fit(X),
-    "a random state": MLPClassifier((2,), tol=9, n_iter_no_change=1).fit(X, Y),
-}
-
-
-@pytest.mark.parametrize("name", SOUND)
-def test_what_predicts_passes(name):
-    check_components(make_pipeline("passthrough", SOUND[name]))
 
 
 FORGED = {
     "a call of another method": (changed(StackingClassifier([]), stack_method_=["predict", "tofile"]), "would call"),
     "a chain's call": (changed(ClassifierChain(LogisticRegression()), chain_method_="tofile"), "would call 'tofile'"),
-    "columns that are not there": (ohe(_n_features_outs=[1]), "do not fit together"),
-    "groups that are not there": (
-        ohe(
-            _infrequent_enabled=True, _default_to_infrequent_mappings=[np.array([0, 9, 1])], _infrequent_indices=[None]
-        ),
-        "do not fit together",
-    ),
-    "a drop that is not there": (ohe(_drop_idx_after_grouping=np.array([9], object)), "do not fit together"),
-    "words beyond the columns": (changed(CountVectorizer(), vocabulary_={"bread": 10**9}), "do not fit together"),
-    "words of one column": (changed(TfidfVectorizer(), vocabulary_={"a": 0, "b": 0}), "do not fit together"),
     "a place in no sequence": (
         changed(LogisticRegression(), random_state=beyond_its_end()),
         "a place that it does not",
     ),
-    "more classes than there are": (
-        changed(DummyClassifier().fit([[0], [1]], [0, 1]), n_classes_=10**9),
-        "do not fit together",
-    ),
+    "arrays of another shape": (changed(LogisticRegression().fit(X, Y), coef_=X), "do not fit together"),
+    "a method that is hidden": (changed(LogisticRegression(), predict=np.float64), r"hide its methods: \['predict'\]"),
     "files that are read": (CountVectorizer(input="filename"), "would read files"),
     "open files that are read": (TfidfVectorizer(input="file"), "would read files"),
 }
@@ -97,11 +58,9 @@ AROUND = {
     "alone": lambda part: part,
     "in a pipeline": lambda part: make_pipeline("passthrough", part),
     "in columns": lambda part: ColumnTransformer([("a", part, 0)]),
-    "as a key": lambda part: changed(VotingClassifier([]), estimators_={("a", part): 0}),
-    "in objects": lambda part: changed(OneVsRestClassifier(LogisticRegression()), estimators_=in_rows(part)),
-    "behind a mask": lambda part: changed(
-        OneVsRestClassifier(None), estimators_=np.ma.MaskedArray(in_rows(part), mask=True)
-    ),
+    "as a key": lambda part: changed(VotingClassifier([]), kept_={("a", part): 0}),
+    "in objects": lambda part: changed(OneVsRestClassifier(LogisticRegression()), kept_=in_rows(part)),
+    "behind a mask": lambda part: changed(OneVsRestClassifier(None), kept_=np.ma.MaskedArray(in_rows(part), mask=True)),
 }
 
 

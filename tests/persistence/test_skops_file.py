@@ -18,19 +18,18 @@ import sklearn
 import skops.io
 import torch
 from packaging.version import Version
-from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
-from sklearn.ensemble import RandomForestClassifier, StackingClassifier, VotingClassifier
+from sklearn.ensemble import BaggingClassifier, RandomForestClassifier, StackingClassifier, VotingClassifier
 from sklearn.exceptions import NotFittedError
-from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.multioutput import ClassifierChain
 from sklearn.neighbors import KNeighborsClassifier, RadiusNeighborsClassifier
-from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline, make_union
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import SVC, LinearSVC, NuSVC
 from sklearn.tree import DecisionTreeClassifier
@@ -135,7 +134,7 @@ AROUND = {
     "CalibratedClassifierCV": lambda clf: CalibratedClassifierCV(clf, cv=2),
     "temperature": lambda clf: CalibratedClassifierCV(clf, method="temperature", cv=2),
     "FrozenEstimator": lambda clf: CalibratedClassifierCV(FrozenEstimator(clf.fit(*make_texts(4)))),
-    "VotingClassifier": lambda clf: VotingClassifier([("a", clf), ("b", clone(clf))], voting="soft"),
+    "BaggingClassifier of columns": lambda clf: clf.set_params(head=BaggingClassifier(LogisticRegression(), 2)),
     "StackingClassifier": lambda clf: StackingClassifier([("a", clf)], cv=2),
     "OneVsRestClassifier": OneVsRestClassifier,
     "Pipeline": lambda clf: make_pipeline("passthrough", clf),
@@ -199,6 +198,7 @@ COMPILED = {
     "neighbours": KNeighborsClassifier(3),
     "neighbours within a radius": RadiusNeighborsClassifier(1e9),
     "calibrated": CalibratedClassifierCV(SVC(), cv=2),
+    "a vote": VotingClassifier([("a", LogisticRegression()), ("b", LinearSVC())]),
 }
 
 
@@ -213,6 +213,15 @@ def test_load_reads_heads_of_unchecked_arrays_with_the_types_that_dump_names(tin
     named = [literal_eval(re.search(r"trusted=(\[.*?\])", str(each))[1]) for each in (caught[0].message, raised.value)]
     assert named[0] == named[1]
     np.testing.assert_array_equal(load(file, trusted=named[0]).predict(X_NEW), classifier.predict(X_NEW))
+
+
+def test_words_are_read_where_their_vectorizer_is_named(tiny_encoder, tmp_path):
+    file, (X, y) = tmp_path / "model.skops", make_texts(4)
+    union = make_pipeline(make_union(tiny_encoder.set_params(max_steps=0), TfidfVectorizer()), LogisticRegression())
+    with pytest.warns(UserWarning, match=r"load\(\) wants trusted=\['sklearn\.") as caught:
+        dump(union.fit(X, y), file)
+    named = literal_eval(re.search(r"trusted=(\[.*?\])", str(caught[0].message))[1])
+    np.testing.assert_array_equal(load(file, trusted=named).predict_proba(X_NEW), union.predict_proba(X_NEW))
 
 
 def test_an_unfitted_estimator_is_not_written(tiny_model, tmp_path):
@@ -405,7 +414,7 @@ FORGED = {
     "a head of another length": (lambda s: swap(attributes(head(s)), "coef_", "intercept_"), "head_"),
     "a head of other classes": (
         lambda s: attributes(head(s)).update(classes_=attributes(s)["loss_curve_"]),
-        "classes_",
+        "do not fit together",
     ),
     # the body
     "a body of another format": (lambda s: body(s).update(format=plain(99)), "format 99"),

@@ -1,0 +1,258 @@
+"""What the fitted estimators of scikit-learn must hold, so that their predictions index and multiply what is there.
+
+Its compiled code and that of scipy use the indices, shapes and numbers of rows that they are given without a look.
+Classes are told by their names, so that nothing of scikit-learn is imported for a check.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from numbers import Real
+from typing import Any
+
+import numpy as np
+
+# The arrays that a class of estimators has, with a letter for each dimension: c classes, r rows of a linear classifier,
+# f columns of X, and others as they are found.
+_SHAPES = {
+    "LinearClassifierMixin": {"coef_": "rf", "intercept_": "r"},
+    "LinearDiscriminantAnalysis": {"xbar_": "f", "scalings_": "fk"},
+    "BernoulliNB": {"feature_log_prob_": "cf", "class_log_prior_": "c"},
+    "ComplementNB": {"feature_log_prob_": "cf", "class_log_prior_": "c"},
+    "MultinomialNB": {"feature_log_prob_": "cf", "class_log_prior_": "c"},
+    "GaussianNB": {"theta_": "cf", "var_": "cf", "class_prior_": "c"},
+    "NearestCentroid": {"centroids_": "cf", "class_prior_": "c", "within_class_std_dev_": "f"},
+    "TorchHead": {"coef_": "rf", "intercept_": "r"},
+    "OutputCodeClassifier": {"code_book_": "ce"},
+    "AdaBoostClassifier": {"estimator_weights_": "e"},
+    "_ConstantPredictor": {"y_": "1"},
+    "_BasePCA": {"components_": "kf", "mean_": "f", "explained_variance_": "k"},
+    "TruncatedSVD": {"components_": "kf"},
+    "StandardScaler": {"mean_": "f", "scale_": "f"},
+    "RobustScaler": {"center_": "f", "scale_": "f"},
+    "MinMaxScaler": {"min_": "f", "scale_": "f"},
+    "MaxAbsScaler": {"scale_": "f"},
+    "PowerTransformer": {"lambdas_": "f"},
+    "QuantileTransformer": {"quantiles_": "qf", "references_": "q"},
+    "VarianceThreshold": {"variances_": "f"},
+}
+_FINITE = {"coef_", "intercept_", "theta_", "centroids_", "components_"}  # others may be NaN or infinite after a fit
+
+
+def is_sound(part: Any) -> bool:
+    """Tell whether the parts of a fitted estimator fit together; one that is not fitted has none."""
+    own = vars(part)
+    kinds = [kind.__name__ for kind in type(part).__mro__]
+    sizes = {"1": 1}
+    if (classes := getattr(part, "classes_", None)) is not None and not isinstance(classes, list):
+        if classes.ndim != 1 or ("LinearClassifierMixin" in kinds and own.get("coef_") is None):
+            return False
+        sizes["c"] = len(classes)
+        sizes["r"] = 1 if len(classes) == 2 and not _gives_several_labels(part) else len(classes)
+    if (n_columns := own.get("n_features_in_")) is not None:
+        sizes["f"] = n_columns
+    shapes = [named for kind in kinds for named in _SHAPES.get(kind, {}).items()]
+    arrays = all(_fits(own[name], name, dims, sizes) for name, dims in shapes if own.get(name) is not None)
+    counted = "n_classes_" not in own or np.array_equal(own["n_classes_"], _n_classes(part.classes_))
+    return arrays and counted and all(_CHECKS[kind](part, own) for kind in kinds if kind in _CHECKS)
+
+
+def _fits(value: Any, name: str, dims: str, sizes: dict[str, int]) -> bool:
+    """Tell whether a value is an array of these dimensions; those that have no size yet get theirs."""
+    if dims == "r" and isinstance(value, Real):  # where no intercept is fitted
+        return bool(np.isfinite(float(value)))
+    if dims == "rf" and np.ndim(value) == 1:  # as ridge regressions keep a single row
+        value = value[None]
+    return (
+        isinstance(value, np.ndarray)
+        and value.dtype.kind in "fiu"
+        and value.ndim == len(dims)
+        and all(sizes.setdefault(letter, n) == n for letter, n in zip(dims, value.shape, strict=True))
+        and (name not in _FINITE or bool(np.isfinite(value).all()))
+    )
+
+
+def _n_classes(classes: Any) -> Any:
+    return [len(each) for each in classes] if isinstance(classes, list) else len(classes)
+
+
+# -- estimators that ask others
+
+
+def _answering(estimator: Any) -> Any:
+    """Return the part of an estimator that gives its answers, as the last step of a pipeline does."""
+    while hasattr(estimator, "__dict__"):
+        own = vars(estimator)
+        if own.get("steps"):
+            estimator = own["steps"][-1][1]
+            continue
+        # The estimator_ of an ensemble is what it has copied, not fitted.
+        names = ("final_estimator_",) if "estimators_" in own else ("best_estimator_", "estimator_", "head_")
+        inner = [own[name] for name in names if name in own]
+        if not inner and type(estimator).__name__ == "FrozenEstimator":
+            inner = [own["estimator"]]
+        if not inner:
+            break
+        estimator = inner[0]
+    return estimator
+
+
+def _gives_several_labels(estimator: Any) -> bool:
+    of_columns = type(estimator).__name__ in {"MultiOutputClassifier", "ClassifierChain"}
+    targets = getattr(vars(estimator).get("_label_binarizer"), "y_type_", "")
+    return of_columns or bool(getattr(estimator, "multilabel_", False)) or targets.startswith("multilabel")
+
+
+def _gives_one_value(estimator: Any, most: float = 2) -> bool:
+    """Tell whether an estimator gives one value a row, of so many classes; where it gives more, all are counted."""
+    last = _answering(estimator)
+    kind = type(last).__name__
+    if kind == "_ConstantPredictor" or not type(last).__module__.startswith(("sklearn.", "sksetfit")):
+        return True  # the user has named the latter as trusted
+    if kind == "BaggingClassifier" and not all(_gives_one_value(each, most) for each in vars(last)["estimators_"]):
+        return False
+    classes = getattr(last, "classes_", None)
+    is_one = isinstance(classes, np.ndarray) and classes.ndim == 1 and len(classes) <= most
+    return is_one and not _gives_several_labels(last)
+
+
+def _one_vs_rest_is_sound(part: Any, own: dict[str, Any]) -> bool:
+    if "estimators_" not in own:
+        return True
+    n_estimators = 1 if len(part.classes_) == 2 and not part.multilabel_ else len(part.classes_)
+    return len(own["estimators_"]) == n_estimators and all(map(_gives_one_value, own["estimators_"]))
+
+
+def _pairs_are_sound(part: Any, own: dict[str, Any]) -> bool:
+    return own.get("pairwise_indices_") is None and all(map(_gives_one_value, own.get("estimators_", ())))
+
+
+def _codes_are_sound(part: Any, own: dict[str, Any]) -> bool:
+    estimators = own.get("estimators_", ())
+    return all(map(_gives_one_value, estimators)) and own.get("code_book_", np.ones((1, 0))).shape[1] == len(estimators)
+
+
+def _columns_are_sound(part: Any, own: dict[str, Any]) -> bool:
+    return all(_gives_one_value(each, np.inf) for each in own.get("estimators_", ()))
+
+
+def _chain_is_sound(part: Any, own: dict[str, Any]) -> bool:
+    order = list(range(len(own.get("estimators_", ()))))
+    return _columns_are_sound(part, own) and ("order_" not in own or sorted(own["order_"]) == order)
+
+
+def _bagging_is_sound(part: Any, own: dict[str, Any]) -> bool:
+    columns = all(_are_codes(each, own["n_features_in_"]) for each in own.get("estimators_features_", ()))
+    return columns and all(_gives_one_value(each, len(part.classes_)) for each in own.get("estimators_", ()))
+
+
+def _stacking_is_sound(part: Any, own: dict[str, Any]) -> bool:
+    last = own.get("final_estimator_")
+    return last is None or isinstance(part.classes_, list) or _gives_one_value(last, len(part.classes_))
+
+
+# -- classifiers and transformers
+
+
+def _layers_are_sound(part: Any, own: dict[str, Any]) -> bool:
+    if "coefs_" not in own:
+        return True
+    coefs, intercepts, width = own["coefs_"], own["intercepts_"], own["n_features_in_"]
+    for coef, intercept in zip(coefs, intercepts, strict=True):
+        sizes = {"a": width}
+        if not (_fits(coef, "coef_", "ab", sizes) and _fits(intercept, "intercept_", "b", sizes)):
+            return False
+        width = sizes["b"]
+    n_classes = len(own["classes_"])
+    n_outputs = n_classes if n_classes > 2 or _gives_several_labels(part) else 1
+    labels = np.array_equal(own["_label_binarizer"].classes_, own["classes_"])
+    return labels and own["n_layers_"] == len(coefs) + 1 and own["n_outputs_"] == width == n_outputs
+
+
+def _centroids_are_sound(part: Any, own: dict[str, Any]) -> bool:
+    return own["metric"] in {"euclidean", "manhattan"}  # others of scipy take parameters
+
+
+def _dummy_is_sound(part: Any, own: dict[str, Any]) -> bool:
+    """Tell whether a constant classifier knows its answers: it repeats what it holds for each row."""
+    if "classes_" not in own:
+        return True
+    one = own["n_outputs_"] == 1
+    classes, priors = ([own[name]] if one else own[name] for name in ("classes_", "class_prior_"))
+    constants = [None] * len(classes) if own["constant"] is None else np.ravel(own["constant"])
+    return (
+        not own["sparse_output_"]
+        and len(classes) == len(priors) == len(constants) == own["n_outputs_"]
+        and all(
+            np.ndim(of_one) == 1 and np.shape(of_one) == np.shape(prior) and (constant is None or constant in of_one)
+            for of_one, prior, constant in zip(classes, priors, constants, strict=True)
+        )
+    )
+
+
+def _categories_are_sound(part: Any, own: dict[str, Any]) -> bool:
+    """Tell whether numbers among categories are sorted and all are distinct: their places are columns."""
+    if np.dtype(own.get("dtype")).kind not in "biuf":
+        return False
+    if "categories_" not in own:
+        return True
+    return len(own["categories_"]) == own["n_features_in_"] and all(map(_are_distinct, own["categories_"]))
+
+
+def _are_distinct(categories: Any) -> bool:
+    if categories.ndim != 1 or not len(categories):
+        return False
+    if categories.dtype.kind in "OUS":
+        return len(set(categories.tolist())) == len(categories)
+    last = len(categories) - bool(np.isnan(categories[-1]))  # what is missing stands at the end
+    return bool((categories[: last - 1] < categories[1:last]).all())
+
+
+def _one_hot_is_sound(part: Any, own: dict[str, Any]) -> bool:
+    """Tell whether the columns of a one-hot encoder are as many as it says."""
+    if "categories_" not in own:
+        return True
+    n_columns = [len(categories) for categories in own["categories_"]]
+    if own["_infrequent_enabled"]:
+        groups = zip(own["_default_to_infrequent_mappings"], own["_infrequent_indices"], strict=True)
+        for i, (group_of, infrequent) in enumerate(groups):
+            if group_of is None and infrequent is None:
+                continue
+            if not (np.shape(group_of) == (n_columns[i],) and _are_codes(infrequent, n_columns[i])):
+                return False
+            n_columns[i] = int(group_of.max()) + 1
+            if not _are_codes(group_of, n_columns[i]):
+                return False
+    dropped = own["_drop_idx_after_grouping"]
+    for i, code in enumerate([None] * len(n_columns) if dropped is None else dropped):
+        if code is not None:
+            if not 0 <= code < n_columns[i]:
+                return False
+            n_columns[i] -= 1
+    return list(own["_n_features_outs"]) == n_columns
+
+
+def _are_codes(codes: Any, n: int) -> bool:
+    """Tell whether all are whole numbers from 0 to n - 1."""
+    return isinstance(codes, np.ndarray) and codes.dtype.kind in "iu" and bool(((codes >= 0) & (codes < n)).all())
+
+
+def _bins_are_sound(part: Any, own: dict[str, Any]) -> bool:
+    return own["dtype"] is None or np.dtype(own["dtype"]).kind == "f"
+
+
+_CHECKS: dict[str, Callable[[Any, dict[str, Any]], bool]] = {
+    "BaggingClassifier": _bagging_is_sound,
+    "ClassifierChain": _chain_is_sound,
+    "DummyClassifier": _dummy_is_sound,
+    "KBinsDiscretizer": _bins_are_sound,
+    "MLPClassifier": _layers_are_sound,
+    "MultiOutputClassifier": _columns_are_sound,
+    "NearestCentroid": _centroids_are_sound,
+    "OneHotEncoder": _one_hot_is_sound,
+    "OneVsOneClassifier": _pairs_are_sound,
+    "OneVsRestClassifier": _one_vs_rest_is_sound,
+    "OutputCodeClassifier": _codes_are_sound,
+    "StackingClassifier": _stacking_is_sound,
+    "_BaseEncoder": _categories_are_sound,
+}
