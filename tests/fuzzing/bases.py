@@ -12,10 +12,9 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
-from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline, make_union
-from sklearn.preprocessing import OneHotEncoder
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from transformers import CONFIG_MAPPING
 
 from conftest import make_texts
@@ -61,8 +60,8 @@ def with_columns(folder):
     return make_pipeline(columns, LogisticRegression()).fit(frame(X), Y)
 
 
-def with_words(folder):
-    return make_pipeline(make_union(encoder(folder), TfidfVectorizer()), LogisticRegression()).fit(X, Y)
+def in_pipeline(folder):
+    return make_pipeline(encoder(folder), StandardScaler(), LogisticRegression()).fit(X, Y)
 
 
 def rejecting(folder):
@@ -92,7 +91,7 @@ BASES = {
     "WordPiece, columns": ("WordPiece", "bert", with_columns),
     "WordPiece, distilled": ("WordPiece", "bert", distilled),
     "BPE, chain": ("BPE", "roberta", several(multi_target_strategy="classifier-chain")),
-    "BPE, words": ("BPE", "roberta", with_words),
+    "BPE, pipeline": ("BPE", "roberta", in_pipeline),
     "Unigram, torch head": ("Unigram", "xlm-roberta", with_head(TorchHead(max_iter=3))),
     "Unigram, multi-output": ("Unigram", "xlm-roberta", several(multi_target_strategy="multi-output")),
     "table, reject": ("WordLevel", STATIC, rejecting),

@@ -1,10 +1,10 @@
 """Heads that a file may hold without being named: each of scikit-learn's, and the transformers in front of them."""
 
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.decomposition import PCA, IncrementalPCA, TruncatedSVD
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis, QuadraticDiscriminantAnalysis
+from sklearn.decomposition import IncrementalPCA, TruncatedSVD
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.dummy import DummyClassifier
-from sklearn.ensemble import AdaBoostClassifier, BaggingClassifier, StackingClassifier, VotingClassifier
+from sklearn.ensemble import AdaBoostClassifier, BaggingClassifier, StackingClassifier
 from sklearn.feature_selection import VarianceThreshold
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import (
@@ -17,10 +17,10 @@ from sklearn.linear_model import (
 )
 from sklearn.model_selection import GridSearchCV
 from sklearn.multiclass import OneVsOneClassifier, OutputCodeClassifier
-from sklearn.naive_bayes import BernoulliNB, CategoricalNB, ComplementNB, GaussianNB, MultinomialNB
+from sklearn.naive_bayes import BernoulliNB, ComplementNB, GaussianNB, MultinomialNB
 from sklearn.neighbors import NearestCentroid
 from sklearn.neural_network import MLPClassifier
-from sklearn.pipeline import make_pipeline, make_union
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import (
     Binarizer,
     KBinsDiscretizer,
@@ -32,7 +32,6 @@ from sklearn.preprocessing import (
     QuantileTransformer,
     RobustScaler,
     StandardScaler,
-    TargetEncoder,
 )
 from sklearn.svm import LinearSVC
 
@@ -45,7 +44,6 @@ NAMED = {
     "Bagging": BaggingClassifier(LR, n_estimators=2),
     "BernoulliNB": BernoulliNB(),
     "sigmoid": CalibratedClassifierCV(LinearSVC(), cv=2),
-    "CategoricalNB": make_pipeline(BINS, CategoricalNB(min_categories=3)),
     "Dummy": DummyClassifier(strategy="stratified", random_state=0),
     "grid": GridSearchCV(LR, {"C": [0.1, 1.0]}, cv=2),
     "LDA": LinearDiscriminantAnalysis(),
@@ -59,15 +57,13 @@ NAMED = {
     "one-vs-one": OneVsOneClassifier(LR),
     "output codes": OutputCodeClassifier(LR, random_state=0),
     "Perceptron": Perceptron(),
-    "QDA": make_pipeline(PCA(2), QuadraticDiscriminantAnalysis()),
     "Ridge": make_pipeline(RobustScaler(), RidgeClassifier()),
     "RidgeCV": make_pipeline(MaxAbsScaler(), RidgeClassifierCV()),
     "SGD": SGDClassifier(loss="modified_huber"),
     "stack": StackingClassifier([("a", LR), ("b", GaussianNB())], cv=2),
-    "vote": VotingClassifier([("a", LR), ("b", GaussianNB())], voting="soft"),
     "torch head": TorchHead(max_iter=3),
     "scalers": make_pipeline(StandardScaler(), VarianceThreshold(), Normalizer(), TruncatedSVD(4), LR),
     "quantiles": make_pipeline(SimpleImputer(), QuantileTransformer(n_quantiles=5), PowerTransformer(), LR),
     "bins": make_pipeline(KBinsDiscretizer(3, quantile_method="averaged_inverted_cdf"), LR),
-    "encoders": make_pipeline(BINS, make_union(OrdinalEncoder(), TargetEncoder(cv=2)), IncrementalPCA(4), LR),
+    "encoders": make_pipeline(BINS, OrdinalEncoder(), IncrementalPCA(4), LR),
 }
