@@ -17,12 +17,13 @@ def main():
     """Read the arguments, run the cases, print counts, and leave with 1 if there were faults."""
     options = parsed()
     torch.set_num_threads(1)  # threads do not live on in a child
-    first = options.case if options.case is not None else options.share
-    last = options.case + 1 if options.case is not None else options.cases
+    indices = [index for index in range(options.share, options.cases, options.of) if options.bases in base_of(index)]
+    if options.case is not None:
+        indices = [options.case]
     if options.keep:
-        options.keep.write_bytes(changed(base(base_of(first)).members, options.seed, first).content)
+        options.keep.write_bytes(changed(base(base_of(indices[0])).members, options.seed, indices[0]).content)
     results = []
-    for result in run(options.seed, range(first, last, options.of)):
+    for result in run(options.seed, indices):
         results.append(result)
         if result.outcome in FAULTS or options.case is not None:
             print(f"seed {options.seed}, {result}", flush=True)
@@ -40,6 +41,7 @@ def parsed():
     parser.add_argument("--cases", type=int, default=2000)
     parser.add_argument("--share", type=int, default=0, help="which of the shares of the cases")
     parser.add_argument("--of", type=int, default=1, help="how many shares there are")
+    parser.add_argument("--bases", default="", help="only those whose names hold this text, such as head or Unigram")
     parser.add_argument("--case", type=int, help="this one only")
     parser.add_argument("--keep", type=Path, help="where to write the file of this case")
     return parser.parse_args()
