@@ -128,7 +128,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--model", default=MODEL, help="name or folder of the body")
     parser.add_argument("--test-size", type=int, default=300, help="score on the first rows of the test file")
-    title = "Accuracy in percent of the default head on the last layer; below, differences in points ± standard errors over sets"
+    title = "Accuracy of the first head in percent; below, differences to it in points ± standard errors over sets"
     run_and_print(parser, __file__, run, table, title)
 
 

@@ -5,7 +5,7 @@ import pytest
 import skops.io
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.ensemble import RandomForestClassifier, VotingClassifier
+from sklearn.ensemble import RandomForestClassifier, StackingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -50,12 +50,12 @@ def read_again(estimator, tmp_path):
 def test_dump_and_load_keep_the_keys_of_dicts(fitted, tmp_path, kind):
     keys = KEYS[kind]
     members = [("a", LogisticRegression(class_weight=keys)), ("b", RandomForestClassifier(class_weight=[keys]))]
-    params = {"class_weight": keys, "label_texts": keys, "head": make_pipeline(VotingClassifier(members))}
+    params = {"class_weight": keys, "label_texts": keys, "head": make_pipeline(StackingClassifier(members))}
     clf = copy.copy(fitted).set_params(**params)
     before = repr(clf.get_params())
     read = read_again(clf, tmp_path).get_params()
     assert repr(clf.get_params()) == before
-    nested = [read[f"head__votingclassifier__{name}__class_weight"] for name in "ab"]
+    nested = [read[f"head__stackingclassifier__{name}__class_weight"] for name in "ab"]
     for found in [read["class_weight"], read["label_texts"], nested[0], nested[1][0]]:
         assert found == keys
         assert {key: isinstance(key, bool) for key in found} == {key: isinstance(key, (bool, np.bool_)) for key in keys}
@@ -105,7 +105,7 @@ def test_a_model_of_bool_labels_that_was_read_is_fitted_again_to_the_same(tiny_m
 
 
 def test_containers_keep_their_type(tiny_model, tmp_path):
-    head = VotingClassifier([("one", LogisticRegression(class_weight=WEIGHTS))])
+    head = StackingClassifier([("one", LogisticRegression(class_weight=WEIGHTS))])
     clf = SetFitClassifier(tiny_model, head=head, **OPTIONS).fit(X, Y)
     read = read_again(clf, tmp_path).head_
     assert read.named_estimators_.one is read.estimators_[0]
