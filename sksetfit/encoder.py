@@ -21,7 +21,7 @@ from sklearn.utils.validation import check_is_fitted
 from sksetfit._version import __version__
 from sksetfit.inputs.texts import check_texts, fixed_seed, word_counts
 from sksetfit.inputs.training_data import TrainingData, check_training_data, unlabelled_data
-from sksetfit.inputs.unread import UnreadTexts
+from sksetfit.inputs.unread import UnreadTexts, naming_rows
 from sksetfit.persistence.estimator_state import (
     PlainStateMixin,
     checked_state,
@@ -357,7 +357,9 @@ class SetFitEncoder(
             If some texts consist mostly of tokens that the model does not know.
         """
         check_is_fitted(self)
-        return encode_texts(self, check_texts(X), self)
+        texts = check_texts(X)
+        with naming_rows(texts):
+            return encode_texts(self, texts, self)
 
     @property
     def _reads_y(self) -> bool:

@@ -195,7 +195,9 @@ THE_CALLERS_OWN = {
 
 @pytest.mark.parametrize("module", MODULES)
 def test_no_module_calls_what_would_change_the_callers_settings(module):
-    assert {name for name, _ in calls_of(module)} & THE_CALLERS_OWN == set()
+    # In a forked process torch can compute on one thread only.
+    allowed = {"set_num_threads"} if module == "sksetfit.body.contexts" else set()
+    assert {name for name, _ in calls_of(module)} & THE_CALLERS_OWN == allowed
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -54,6 +54,7 @@ class Limits:
     texts: int = 64  # of a request
     characters: int = 10_000  # of a text
     body_bytes: int = 1_000_000
+    body_seconds: float = 10.0  # in which a body must arrive
     waiting: int = 1_024  # texts in the queue
     batch: int = 64  # texts that are answered together
     wait_seconds: float = 0.005  # that a request waits for others
@@ -236,7 +237,7 @@ def create_app(
     app.state.service = service
     app.include_router(router)
     app.add_exception_handler(RequestValidationError, invalid)
-    app.add_middleware(BodyLimit, max_bytes=service.limits.body_bytes)
+    app.add_middleware(BodyLimit, max_bytes=service.limits.body_bytes, max_seconds=service.limits.body_seconds)
     app.add_middleware(Measured, path="/predict", requests=service.requests, seconds=service.seconds)
     return app
 

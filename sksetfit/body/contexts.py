@@ -27,6 +27,11 @@ def autocast(device: torch.device, precision: str) -> torch.autocast:
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bfloat16", cache_enabled=False)
 
 
+def is_panic(error: BaseException) -> bool:
+    """Tell whether an error is one of compiled Rust, such as the tokenizer's, which is no Exception."""
+    return type(error).__name__ == "PanicException"
+
+
 _imported_in = os.getpid()
 
 

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from sksetfit.body.contexts import autocast, is_out_of_memory, threads
 from sksetfit.body.packing import packed_states, quick_attention, rounded_up, split_by_length, use_packing
-from sksetfit.body.windows import Tokens, Windows, is_mostly_unknown, split_into_windows, unknown_token
+from sksetfit.body.windows import Tokens, Windows, encodings_of, is_mostly_unknown, split_into_windows, unknown_token
 from sksetfit.inputs.texts import distinct
 from sksetfit.inputs.unread import UnreadTexts
 
@@ -133,8 +133,8 @@ class Body(nn.Module):
         long_texts = long_texts or self.long_texts
         n_known = self.transformer.config.vocab_size
         for start in range(0, len(texts), TOKENIZED_AT_ONCE):
-            chunk = [self.prompt + text for text in texts[start : start + TOKENIZED_AT_ONCE]]
-            for encoding in self._encodings(chunk):
+            chunk = texts[start : start + TOKENIZED_AT_ONCE]
+            for encoding in encodings_of(self._encodings, chunk, self.prompt):
                 pieces = [encoding, *encoding.overflowing]
                 ids, n_text_tokens, is_cut = self._windows_of(pieces, long_texts)
                 if (highest := max(map(max, filter(None, ids)), default=0)) >= n_known:

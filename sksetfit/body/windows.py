@@ -2,17 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import takewhile
 
 import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer
 
+from sksetfit.body.contexts import is_panic
+from sksetfit.inputs.unread import unreadable
+
 # Per text, so that the time that one text takes has a bound: 25,600 tokens at 256 per window, about 19,000 words.
 MAX_WINDOWS = 100
 
 Tokens = list[NDArray[np.int32]]
+
+
+def encodings_of(encode: Callable[[list[str]], list[Encoding]], texts: Sequence[str], prompt: str) -> list[Encoding]:
+    """Return what a tokenizer makes of texts behind a prompt.
+
+    Raises
+    ------
+    UnreadableTextError
+        If it panics at one: errors of Rust are no Exception, and would end the program.
+    """
+    try:
+        return encode([prompt + text for text in texts])
+    except BaseException as error:
+        if not is_panic(error):
+            raise
+        if len(texts) == 1:
+            raise unreadable(texts[0]) from error
+    return [encodings_of(encode, [text], prompt)[0] for text in texts]
 
 
 class Windows:

@@ -17,6 +17,7 @@ from sksetfit.heads.saved import check_fitted_head
 from sksetfit.heads.strategies import is_multi_label, stack_label_proba
 from sksetfit.inputs.scoring import TargetScoreMixin
 from sksetfit.inputs.texts import check_texts, distinct
+from sksetfit.inputs.unread import naming_rows
 from sksetfit.persistence.estimator_state import PlainStateMixin, checked_state, plain_state
 
 Method = TypeVar("Method", bound=Callable[..., Any])
@@ -117,9 +118,11 @@ class HeadOnEmbeddings(PlainStateMixin, TargetScoreMixin):
     def _predict_with_head(self, method: str, X: Any) -> NDArray[Any]:
         check_is_fitted(self)
         encoder, head = self.encoder_, self.head_  # both at once: another thread may be fitting
-        once, rows = distinct(check_texts(X))
+        texts = check_texts(X)
+        once, rows = distinct(texts)
         chunks = self._encoded_chunks(encoder, once)  # all embeddings at once may not fit into memory
-        answers = np.concatenate([stack_label_proba(getattr(head, method)(embeddings)) for embeddings in chunks])
+        with naming_rows(texts):
+            answers = np.concatenate([stack_label_proba(getattr(head, method)(embeddings)) for embeddings in chunks])
         return answers if len(once) == len(rows) else answers[rows]
 
     def _encoded_chunks(self, encoder: SetFitEncoder, texts: list[str]) -> Iterable[NDArray[np.float32]]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 from numpy.typing import NDArray
@@ -102,3 +103,28 @@ def same_tokens_message(
 
 def _listed(texts: Sequence[str]) -> str:
     return " and ".join(map(short_repr, texts))
+
+
+class UnreadableTextError(ValueError):
+    """The tokenizer has failed at this text."""
+
+    text: str
+
+
+def unreadable(text: str, where: str = "") -> UnreadableTextError:
+    """Return the error of a text; pickles keep its attributes, which parameters of its own would break."""
+    advice = "Leave the text out, or take another model."
+    error = UnreadableTextError(f"The model's tokenizer fails at the text {short_repr(text)}{where}. {advice}")
+    error.text = text
+    return error
+
+
+@contextmanager
+def naming_rows(texts: Sequence[str]) -> Iterator[None]:
+    """Name the row of a text at which the tokenizer fails; label texts have none."""
+    try:
+        yield
+    except UnreadableTextError as error:
+        if error.text not in texts:
+            raise
+        raise unreadable(error.text, f" at row {texts.index(error.text)}") from error

@@ -86,13 +86,12 @@ def _fits(value: Any, name: str, dims: str, sizes: dict[str, int]) -> bool:
         return bool(np.isfinite(float(value)))
     if dims == "rf" and np.ndim(value) == 1:  # as ridge regressions keep a single row
         value = value[None]
-    return (
-        isinstance(value, np.ndarray)
-        and value.dtype.kind in "fiu"
-        and value.ndim == len(dims)
-        and all(sizes.setdefault(letter, n) == n for letter, n in zip(dims, value.shape, strict=True))
-        and (name not in _FINITE or bool(np.isfinite(value).all()))
-    )
+    if not isinstance(value, np.ndarray) or value.dtype.kind not in "fiu" or value.ndim != len(dims):
+        return False
+    found = dict(zip(dims, value.shape, strict=True))
+    fits = all(sizes.get(letter, n) == n for letter, n in found.items())
+    sizes.update(found)
+    return fits and (name not in _FINITE or bool(np.isfinite(value).all()))
 
 
 def _n_classes(classes: Any) -> Any:

@@ -50,8 +50,10 @@ def check_schema(schema: Any) -> set[str]:
             if digests.get(identity, digest) != digest:
                 raise ValueError(f"two of its nodes have the identity {identity!r} and are not alike")
             digests[identity] = digest
-            if "file" in value and readers.setdefault(value["file"], identity) != identity:
-                raise ValueError(f"two of its nodes read the member {value['file']!r}")
+            if "file" in value:
+                if readers.get(value["file"], identity) != identity:
+                    raise ValueError(f"two of its nodes read the member {value['file']!r}")
+                readers[value["file"]] = identity
         return digest
 
     visit(schema)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile
@@ -129,16 +129,16 @@ def check_savable(estimator: Any, does: str) -> None:
     check_is_fitted(estimator)
 
 
-def load(file: str | os.PathLike[str], *, trusted: Sequence[str] | None = None, revision: str | None = None) -> Any:
+def load(file: str | os.PathLike[str], *, trusted: Iterable[str] | None = None, revision: str | None = None) -> Any:
     """Read an estimator from a file that `dump` wrote, or from the Hugging Face Hub. Nothing in the file is run.
 
     Parameters
     ----------
     file : str or path
         The file; or, with ``revision``, the name ``"owner/name"`` of a repository on the Hub.
-    trusted : sequence of str or None, default=None
+    trusted : iterable of str or None, default=None
         Full names of further types that the file may hold: those of other packages, and those of scikit-learn whose
-        compiled code can crash on bad data, such as trees, support vector machines and nearest neighbours. `dump`
+        arrays or patterns are not checked, such as trees, support vector machines and text vectorizers. `dump`
         names them. What is named here is not checked: look at its code, and at where the file is from.
     revision : str or None, default=None
         Which commit of the repository to read, as `push_to_hub` gave it. A branch or a tag will do as well, but may be
@@ -183,19 +183,17 @@ def load(file: str | os.PathLike[str], *, trusted: Sequence[str] | None = None, 
 
     from sksetfit.persistence.components import check_components, forget_folders
 
-    if isinstance(trusted, (str, bool)):
-        raise TypeError(f"trusted must be a list of the full names of types, got {trusted!r}.")
-    all_trusted = set(trusted or ()).union(*trusted_types().values())
+    named = _names_of(trusted)
     with _opened(file, revision) as stream:
         with _errors_naming(file):
-            unknown = _types_to_name(stream) - set(trusted or ())
+            unknown = _types_to_name(stream) - named
         if unknown:
             raise ValueError(
                 f"{os.fspath(file)!r} holds types that are not trusted. If you know them and where the file is from: "
                 f"load(..., trusted={sorted(unknown)})."
             )
         with _errors_naming(file):
-            estimator = lists_to_dicts(skops.io.load(stream, trusted=sorted(all_trusted)))
+            estimator = lists_to_dicts(skops.io.load(stream, trusted=sorted(named.union(*trusted_types().values()))))
             if not isinstance(estimator, BaseEstimator):
                 raise ValueError(f"it holds no estimator, but a {type(estimator).__name__}")
             check_is_fitted(estimator)
@@ -203,6 +201,15 @@ def load(file: str | os.PathLike[str], *, trusted: Sequence[str] | None = None, 
             forget_folders(estimator)
     trim_memory()
     return estimator
+
+
+def _names_of(trusted: Iterable[str] | None) -> set[str]:
+    if isinstance(trusted, (str, bytes)) or not isinstance(trusted, Iterable | None):
+        raise TypeError(f"trusted must be a list of the full names of types, got {trusted!r}.")
+    names = [] if trusted is None else list(trusted)
+    if others := [name for name in names if not isinstance(name, str)]:
+        raise TypeError(f"trusted must be a list of the full names of types, got {others[0]!r} in it.")
+    return set(names)
 
 
 def _types_to_name(stream: BinaryIO) -> set[str]:

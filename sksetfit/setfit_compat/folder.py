@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import warnings
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -111,7 +113,7 @@ def write_setfit(clf: HeadOnEmbeddings, folder: str | os.PathLike[str]) -> None:
             UserWarning,
             stacklevel=2,
         )
-    with atomic_write(place) as partial:
+    with atomic_write(place) as partial, _rust_errors_as_os_errors(place):
         partial.mkdir()
         write_body(body, partial)
         joblib.dump(head, partial / HEAD)
@@ -120,6 +122,21 @@ def write_setfit(clf: HeadOnEmbeddings, folder: str | os.PathLike[str]) -> None:
         _sync_files(partial)
         with suppress(FileNotFoundError):
             place.rmdir()  # it is empty; not every system renames over it
+
+
+@contextmanager
+def _rust_errors_as_os_errors(place: Path) -> Iterator[None]:
+    """Raise as OSError what safetensors and tokenizers, which are Rust, raise as their own where the disk is full."""
+    try:
+        yield
+    except OSError:
+        raise
+    except Exception as error:
+        number = re.search(r"\(os error (\d+)\)", str(error))
+        if number is None:
+            raise
+        code = int(number[1])
+        raise OSError(code, os.strerror(code), str(place)) from error
 
 
 def _sync_files(folder: Path) -> None:

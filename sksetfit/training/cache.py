@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import shutil
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from threading import Lock
 from typing import Any
 
@@ -16,6 +19,7 @@ from numpy.typing import NDArray
 from sksetfit.body.model import Body
 from sksetfit.body.saving.state import body_from_state
 from sksetfit.inputs.unread import UnreadTexts
+from sksetfit.utils.files import atomic_write
 from sksetfit.utils.warn import warn_caller
 
 MOST_RECENT_BYTES = 2**25  # of embeddings: those of 20,000 texts in 384 dimensions
@@ -39,51 +43,75 @@ def key_of(*parts: Any) -> str:
     return key
 
 
-def as_memory(memory: Any) -> Any:
-    """Return the memory of a folder, or what already is one."""
-    if not isinstance(memory, (str, os.PathLike)):
-        return memory
-    # Arrays are mapped from their file, copied where they are written to: a body that is not needed costs nothing. On
-    # Windows the file could then not be deleted as long as the estimator lives.
-    return joblib.Memory(os.fspath(memory), mmap_mode=None if os.name == "nt" else "c", verbose=0)
-
-
-class SkipCache(Exception):  # noqa: N818  (no error, but the way around the memory)
-    """Raised so that joblib keeps no result."""
-
-
 def cached_call(memory: Any, key: str, compute: Callable[[], tuple[Any, bool]]) -> Any:
     """Return what is kept under ``key``, or compute it and keep it, if ``compute`` says that it is to be kept.
 
-    A memory that cannot be read or written costs a warning and no result.
+    A memory that cannot be read or written, or whose entry was changed, costs a warning and no result.
     """
-    computed: list[Any] = []
-    started: list[bool] = []
-
-    def computing() -> Any:
-        started.append(True)
-        value, to_be_kept = compute()
-        computed.append(value)
-        if not to_be_kept:
-            raise SkipCache
+    told = f"memory={memory!r} cannot be used ({{}}: {{}}): what was tuned is not kept."
+    try:
+        memory = memory if hasattr(memory, "cache") else joblib.Memory(os.fspath(memory), verbose=0)
+        if memory.store_backend is None:  # a joblib.Memory(None) keeps nothing
+            return compute()[0]
+        entry = Path(memory.store_backend.location, "sksetfit", key)
+        if _is_whole(entry):
+            return _load(entry)
+    except Exception as error:
+        warn_caller(told.format(type(error).__name__, error))
+        return compute()[0]
+    value, to_be_kept = compute()
+    if not to_be_kept:
+        return value
+    try:
+        _write(entry, value)
+        return _load(entry)
+    except Exception as error:
+        warn_caller(told.format(type(error).__name__, error))
         return value
 
+
+# An entry lies where joblib.Memory looks for its own, and is called so: clear() and reduce_size() delete it.
+_OUTPUT, _CHECKSUM = "output.pkl", "output.sha256"
+_whole: set[tuple[str, int, int]] = set()  # entries that this process has compared with their checksums
+
+
+def _is_whole(entry: Path) -> bool:
+    """Tell whether there is an entry with the checksum that it was written with; warn if it has another."""
+    output = entry / _OUTPUT
+    if not output.exists():
+        return False
+    state = output.stat()
+    mark = (str(output), state.st_mtime_ns, state.st_size)
+    if mark not in _whole:
+        with output.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+        checksum = entry / _CHECKSUM
+        if not checksum.exists() or found != checksum.read_text(encoding="ascii", errors="replace"):
+            warn_caller(f"{str(entry)!r}, in memory=, was changed after it was written: its body is tuned again.")
+            shutil.rmtree(entry)
+            return False
+        _whole.add(mark)
+    return True
+
+
+def _load(entry: Path) -> Any:
+    # Arrays are mapped from their file, copied where they are written to: a body that is not needed costs nothing. On
+    # Windows the file could then not be deleted as long as the estimator lives.
+    return joblib.load(entry / _OUTPUT, mmap_mode=None if os.name == "nt" else "c")
+
+
+def _write(entry: Path, value: Any) -> None:
+    entry.parent.mkdir(parents=True, exist_ok=True)
     try:
-        return as_memory(memory).cache(_kept, ignore=["compute"])(key, computing)
-    except Exception as error:
-        if computed:  # what could not be written cannot be mapped either; joblib has warned of it
-            return computed[0]
-        if started:
+        with atomic_write(entry) as partial:
+            partial.mkdir()
+            joblib.dump(value, partial / _OUTPUT)
+            with (partial / _OUTPUT).open("rb") as file:
+                checksum = hashlib.file_digest(file, "sha256").hexdigest()
+            (partial / _CHECKSUM).write_text(checksum, encoding="ascii")
+    except OSError:
+        if not (entry / _OUTPUT).exists():  # else another process was first
             raise
-        warn_caller(
-            f"memory={memory!r} cannot be used ({type(error).__name__}: {error}): what was tuned is not kept.",
-        )
-        return compute()[0]
-
-
-def _kept(key: str, compute: Callable[[], Any]) -> Any:
-    """Compute; joblib keeps the result under the name of this function and a hash of ``key``."""
-    return compute()
 
 
 class LazyBody:

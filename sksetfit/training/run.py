@@ -21,7 +21,7 @@ from sksetfit.body.windows import Windows
 from sksetfit.inputs.label_texts import candidate_label_texts, label_rows, names_are_informative
 from sksetfit.inputs.texts import distinct, local_random_state, merge_duplicates
 from sksetfit.inputs.training_data import TrainingData
-from sksetfit.inputs.unread import UnreadTexts, same_tokens_message
+from sksetfit.inputs.unread import UnreadTexts, naming_rows, same_tokens_message
 from sksetfit.training.cache import LazyBody, cached_call, key_of
 from sksetfit.training.callbacks import ProgressBar, TrainingCallback, TrainingResult, TrainingState
 from sksetfit.training.gradients import LossOfBatch
@@ -96,7 +96,8 @@ def _train(
     frozen = _FrozenSample(config, data, body, rng)
     label_texts, anchors = _chosen_label_texts(config, data, candidates, frozen)
     texts, indicator, weights = _with_label_texts(data, label_texts)
-    windows = body.tokenize(texts)
+    with naming_rows(data.texts):
+        windows = body.tokenize(texts)
     n_own = len(set(data.texts)) if config.label_texts == "auto" else len(texts)  # the others are made of names
     messages = _warn_of_unread(texts, windows, indicator, n_own)
     body.n_long_texts = max(body.n_long_texts, windows.n_long)  # a warm start has seen others
@@ -220,7 +221,8 @@ class _FrozenSample:
 
     @cached_property
     def embeddings(self) -> NDArray[np.float32]:
-        return self.body.encode([self._data.texts[i] for i in self.rows], self.precision)
+        with naming_rows(self._data.texts):
+            return self.body.encode([self._data.texts[i] for i in self.rows], self.precision)
 
     def accuracy(self) -> float:
         """Return the accuracy of a linear model on them, leaving one out."""

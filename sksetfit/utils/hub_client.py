@@ -197,8 +197,11 @@ def _root_cause(error: Exception) -> Exception:
 
 def _builtin_error(error: Exception, failed: str) -> Exception:
     message = re.sub(r"\?[^\s']+", "", str(error) or type(error).__name__)  # a query of an address may be a signature
+    is_answer = isinstance(error, HfHubHTTPError)
+    unsendable = isinstance(error, UnicodeEncodeError) or (not is_answer and "Bearer" in message)
+    message = re.sub(r"\bBearer\s+\S+|\bhf_\w+", "<token>", message)  # which a server may repeat
     message = f"{failed}.\n{message.strip()[:_MAX_MESSAGE]}\n"
-    if isinstance(error, UnicodeEncodeError) or "Bearer" in message:  # a header that cannot be sent, even quoted
+    if unsendable:  # a header, which the HTTP library may quote
         return ValueError(f"{failed}: the token holds characters that no token has. Copy it again.")
     status = error.response.status_code if isinstance(error, HfHubHTTPError) else 0
     if status in {401, 403}:

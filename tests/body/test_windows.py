@@ -26,6 +26,7 @@ from sksetfit import (
 from sksetfit.body.model import Body
 from sksetfit.body.saving import export as export_module
 from sksetfit.body.windows import MAX_WINDOWS
+from sksetfit.encoder import body_of
 
 WIDTH = 12  # tokens per window, of which two are special
 WORDS = [word for topic in TOPICS.values() for word in topic]
@@ -359,3 +360,54 @@ def test_a_folder_of_setfit_truncates_and_a_warning_says_so(fitted_on_long_texts
     )
     first = " ".join(LONG.split()[:10])
     np.testing.assert_allclose(again.predict_proba([LONG]), again.predict_proba([first]), atol=1e-6)
+
+
+class PanicException(BaseException):
+    pass
+
+
+class Panicking:
+    """A tokenizer that panics at texts with a word, as one in Rust does."""
+
+    def __init__(self, tokenizer):
+        self._tokenizer = tokenizer
+
+    def __getattr__(self, name):
+        return getattr(self._tokenizer, name)
+
+    def encode_batch(self, texts):
+        if any("panic" in text for text in texts):
+            raise PanicException("a slice")
+        return self._tokenizer.encode_batch(texts)
+
+
+@pytest.fixture
+def panicking(tiny_model):
+    clf = SetFitClassifier(tiny_model, max_steps=0, warm_start=True, random_state=0).fit(SHORT, Y)
+    body = body_of(clf.encoder_)
+    body.tokenizer = Panicking(body.tokenizer)
+    return clf
+
+
+def test_a_panic_of_the_tokenizer_is_an_error_with_the_row(panicking):
+    assert panicking.predict(SHORT).shape == (len(SHORT),)
+    texts = [SHORT[0], SHORT[0], SHORT[1], "do not panic", "panic"]
+    for method in (panicking.predict, panicking.predict_proba, panicking.encoder_.transform):
+        with pytest.raises(ValueError, match=r"tokenizer fails at the text 'do not panic' at row 3. Leave"):
+            method(texts)
+    assert panicking.predict(SHORT).shape == (len(SHORT),)
+
+
+def test_a_panic_of_the_tokenizer_at_fit_is_an_error_with_the_row(tiny_model, monkeypatch):
+    monkeypatch.setattr(Body, "_encodings", lambda body, texts: Panicking(body.tokenizer).encode_batch(texts))
+    clf = SetFitClassifier(tiny_model, max_steps=1, random_state=0)
+    with pytest.raises(ValueError, match=r"fails at the text 'do not panic' at row 1. Leave"):
+        clf.fit([SHORT[0], "do not panic", *SHORT[1:]], [Y[0], Y[0], *Y[1:]])
+    with pytest.raises(ValueError, match=r"fails at the text 'panic'. Leave"):
+        clf.set_params(label_texts={Y[0]: "panic"}).fit(SHORT, Y)
+
+
+def test_another_interruption_of_the_tokenizer_goes_on(panicking, monkeypatch):
+    monkeypatch.setattr(Panicking, "encode_batch", lambda self, texts: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        panicking.predict(SHORT)

@@ -414,6 +414,29 @@ def test_a_body_that_is_too_long_is_refused(client, n_bytes, chunked):
     assert ask(client, "a").status_code == 200
 
 
+@pytest.mark.parametrize("sent", [b"", b'{"texts": ['])
+def test_a_body_that_does_not_arrive_closes_its_connection(example, gate, sent):
+    with served(example, "any", limits=example.Limits(body_seconds=0.3)) as (client, _):
+        until(lambda: is_ready(client))
+        with socket.create_connection((client.base_url.host, client.base_url.port), timeout=TOO_LONG) as slow:
+            head = b"POST /predict HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n"
+            slow.sendall(head + sent)
+            received = b"".join(iter(lambda: slow.recv(1000), b""))  # until it is closed
+        assert received.startswith(b"HTTP/1.1 408 ")
+        assert b"did not arrive within 0.3 seconds" in received
+        assert ask(client, "a").status_code == 200
+
+
+def test_an_answer_may_take_longer_than_a_body(example, gate):
+    with (
+        served(example, "any", limits=example.Limits(body_seconds=0.3)) as (client, _),
+        waiting_at(gate, client, ["a"]) as asked,
+    ):
+        time.sleep(0.5)
+        gate.open.set()
+        assert asked[0].result().status_code == 200
+
+
 def test_requests_are_counted_by_status_and_texts_once(client):
     names = ['classifier_requests_total{status="200"}', "classifier_texts_total", "classifier_batch_texts_sum"]
     names += ["classifier_request_seconds_count", "classifier_batch_texts_count"]

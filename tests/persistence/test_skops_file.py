@@ -241,8 +241,21 @@ def test_a_place_that_cannot_be_written_is_told_before_anything_is_written(fitte
 def test_arguments_of_another_kind_raise(fitted, file):
     with pytest.raises(TypeError, match=r"dump\(estimator, file\) writes a fitted estimator, got str"):
         dump(str(file), fitted)
-    with pytest.raises(TypeError, match="trusted must be a list"):
-        load(file, trusted="sklearn.tree._tree.Tree")
+    for trusted in ("sklearn.tree._tree.Tree", b"x", True, 1):
+        with pytest.raises(TypeError, match=f"trusted must be a list of the full names of types, got {trusted!r}"):
+            load(file, trusted=trusted)
+    for item in (1, None, np.ndarray, b"x"):
+        with pytest.raises(TypeError, match=f"trusted must be a list .*, got {re.escape(repr(item))} in it"):
+            load(file, trusted=["a.B", item])
+
+
+@pytest.mark.parametrize("kind", [iter, set, tuple, frozenset, np.array, dict.fromkeys])
+def test_trusted_types_may_be_named_in_anything(tiny_classifier, tmp_path, kind):
+    file, (X, y) = tmp_path / "model.skops", make_texts(4)
+    classifier = tiny_classifier.set_params(head=DecisionTreeClassifier(), max_steps=0).fit(X, y)
+    with pytest.warns(UserWarning, match="wants trusted"):
+        dump(classifier, file)
+    np.testing.assert_array_equal(load(file, trusted=kind(["sklearn.tree._tree.Tree"])).predict(X), y)
 
 
 def test_a_failure_while_writing_leaves_the_older_file_whole(fitted, file, monkeypatch):

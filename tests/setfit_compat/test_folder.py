@@ -223,6 +223,18 @@ def test_a_full_disk_leaves_nothing_behind(fitted, tmp_path, monkeypatch, target
     assert [path.name for path in tmp_path.rglob("*")] == ["model"] * exists
 
 
+def test_a_disk_that_is_full_for_weights_is_an_os_error(fitted, tmp_path):
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))  # larger files cannot be written by this process
+    try:
+        with pytest.raises(OSError, match=r"File too large: '.*model'"):
+            write_setfit(fitted, tmp_path / "model")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_folder_has_the_permissions_of_any_new_one(folder, tmp_path):
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "file").write_text("")

@@ -2,14 +2,15 @@
 
 import os
 import pickle
+import re
 import shutil
 import threading
+from contextlib import contextmanager
 
 import joblib
 import numpy as np
 import pandas as pd
 import pytest
-from joblib._store_backends import CacheWarning
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_score
@@ -312,19 +313,24 @@ def test_threads_that_want_the_same_body_all_get_it(cached):
     assert all(np.array_equal(answer, answers[0]) for answer in answers)
 
 
-def test_a_full_disk_costs_a_warning_and_no_result(cached, monkeypatch, tunings):
+@contextmanager
+def full_disk(n_bytes):
+    """No file of this process can grow beyond so many bytes."""
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk_costs_a_warning_and_no_result(cached, tmp_path, tunings):
     expected = cached.set_params(memory=None).fit(X, Y).predict_proba(X)
-    write = joblib.numpy_pickle.dump
-
-    def full(value, file, **options):
-        file.write(b"some of it")
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(joblib.numpy_pickle, "dump", full)
-    with pytest.warns(CacheWarning, match="No space left on device"):
+    with pytest.warns(UserWarning, match=r"memory='somewhere' cannot be used \(OSError"), full_disk(20_000):
         cached.set_params(memory="somewhere").fit(X, Y)
+    assert {path.name for path in tmp_path.rglob("*") if path.is_file()} <= {".gitignore"}  # joblib's
     np.testing.assert_array_equal(cached.predict_proba(X), expected)
-    monkeypatch.setattr(joblib.numpy_pickle, "dump", write)
     np.testing.assert_array_equal(cached.fit(X, Y).predict_proba(X), expected)
     assert len(tunings) == 3
 
@@ -343,11 +349,44 @@ def test_a_file_in_the_place_of_the_folder_costs_a_warning_and_no_result(cached,
     assert len(tunings) == 1
 
 
-def test_a_damaged_entry_is_made_anew(cached, tmp_path, tunings):
+CHANGED = {
+    "one bit in the middle": lambda content: content[:-5000] + bytes([content[-5000] ^ 1]) + content[-4999:],
+    "half of it": lambda content: content[: len(content) // 2],
+    "nothing": lambda content: b"",
+}
+
+
+@pytest.mark.parametrize("change", CHANGED)
+def test_a_changed_entry_is_told_and_made_anew(cached, tmp_path, tunings, change):
     expected = cached.fit(X, Y).predict_proba(X)
     (entry,) = (tmp_path / "memory").rglob("output.pkl")
-    entry.write_bytes(entry.read_bytes()[: entry.stat().st_size // 2])
+    content = CHANGED[change](entry.read_bytes())
+    entry.unlink()  # which this process has mapped
+    entry.write_bytes(content)
+    with pytest.warns(UserWarning, match=rf"'{re.escape(str(entry.parent))}', in memory=, was changed after it was"):
+        np.testing.assert_array_equal(cached.fit(X, Y).predict_proba(X), expected)
     np.testing.assert_array_equal(cached.fit(X, Y).predict_proba(X), expected)
+    assert len(tunings) == 2
+
+
+def test_an_entry_without_its_checksum_is_made_anew(cached, tmp_path, tunings, monkeypatch):
+    cached.fit(X, Y)
+    monkeypatch.setattr(cache_module, "_whole", set())  # as in another process
+    (checksum,) = (tmp_path / "memory").rglob("output.sha256")
+    checksum.unlink()
+    with pytest.warns(UserWarning, match="was changed after it was written"):
+        cached.fit(X, Y)
+    assert len(tunings) == 2
+
+
+def test_a_memory_of_joblib_deletes_entries(cached, tmp_path, tunings):
+    memory = joblib.Memory(tmp_path / "memory", verbose=0)
+    cached.fit(X, Y)
+    memory.reduce_size(bytes_limit=0)
+    assert not list(tmp_path.rglob("output.pkl"))
+    cached.fit(X, Y)
+    memory.clear(warn=False)
+    assert not list(tmp_path.rglob("output.pkl"))
     assert len(tunings) == 2
 
 

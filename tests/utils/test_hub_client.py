@@ -11,7 +11,7 @@ import pytest
 from huggingface_hub import snapshot_download
 from huggingface_hub.utils import close_session
 
-from hub_stand_in import DROP, READER, SIGNATURE, WRITER, quiet_client, stand_in_for_the_hub
+from hub_stand_in import DROP, READER, SIGNATURE, WRITER, RefusedError, quiet_client, stand_in_for_the_hub
 from sksetfit.utils.hub_client import MODEL_FILE, check_repo_id, fetch_file, publish
 
 pytestmark = quiet_client
@@ -112,6 +112,16 @@ def test_a_token_that_cannot_be_sent_is_not_shown(hub, films, folder, monkeypatc
         fetch_file(FILMS, MODEL_FILE)
     with refused(ValueError, repr(FILMS), "the token holds characters"):
         publish(folder, FILMS, private=True, commit_message="Push")
+
+
+@pytest.mark.parametrize("said", [f"no such header: Authorization: Bearer {WRITER}", f"{WRITER} is not welcome"])
+def test_a_token_that_the_server_repeats_is_neither_shown_nor_blamed(hub, films, said):
+    def repeat():
+        raise RefusedError(400, said)
+
+    hub.faults.update(info=repeat, head=repeat)
+    with refused(ValueError, "could not be fetched", "<token>"):
+        fetch_file(FILMS, MODEL_FILE, revision="main")
 
 
 def test_a_token_that_may_not_read_is_told_so(hub, films):

@@ -16,7 +16,7 @@ from sklearn.base import clone
 
 from conftest import make_texts
 from sksetfit import DistilledSetFitClassifier, SetFitClassifier, SetFitEncoder
-from sksetfit.body.devices import available_device
+from sksetfit.body.devices import available_device, chosen_device
 from sksetfit.body.loading import source as source_module
 from sksetfit.body.loading.load import load_body
 from sksetfit.body.loading.source import MINILM, find_source, model_fingerprint
@@ -122,6 +122,17 @@ def test_a_device_that_is_not_there_is_refused(tiny_model, device):
 def test_a_saved_model_takes_the_best_device_where_its_own_is_missing():
     assert available_device("cuda:99").type in {"cuda", "mps", "cpu"}
     assert available_device("cpu") == torch.device("cpu")
+
+
+@pytest.mark.parametrize("error", [RuntimeError, AssertionError, ImportError, NotImplementedError, TypeError, KeyError])
+def test_a_device_that_torch_was_not_built_with_is_refused_or_replaced(monkeypatch, error):
+    def not_built(*args, device):
+        raise error("not in this build")
+
+    monkeypatch.setattr(torch, "zeros", not_built)
+    with pytest.raises(ValueError, match=r"device='npu' cannot be used on this machine: .*not in this build"):
+        chosen_device("npu")
+    assert available_device("npu") == available_device(None)
 
 
 @pytest.mark.real_weights
