@@ -1,4 +1,4 @@
-"""The tool behind `make fuzz`: it counts every kind of fault, and makes a case again."""
+"""Thousands of changes of small models' files: each is refused, or gives a model that predicts."""
 
 import os
 import subprocess
@@ -9,10 +9,13 @@ from pathlib import Path
 import pytest
 
 from forging import read_members
+from fuzzing.bases import BASES
 from fuzzing.bases import base as build_base
 from fuzzing.grammar import changed
 
 TESTS = Path(__file__).parents[1]
+PAGE = TESTS.parent / "docs" / "security.md"
+CASES, SHARES = 2000, 2  # `make fuzz` reads more, with other seeds
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the limits of a child are those of Linux")
 
 # What a loader may do wrong, in the place of `load`.
@@ -56,6 +59,13 @@ def members_of(case):
     return read_members(BytesIO(case.content))
 
 
+@pytest.mark.parametrize("share", range(SHARES))
+def test_changed_files_are_refused_or_predict(share):
+    numbers = {"--seed": 0, "--cases": CASES, "--share": share, "--of": SHARES}
+    done = python("-m", "fuzzing", *(str(each) for pair in numbers.items() for each in pair))
+    assert done.returncode == 0, done.stdout + done.stderr[-2000:]
+
+
 def test_every_kind_of_fault_is_counted():
     done = python("-c", WRONG)
     kinds = ["crash", "hang", "memory", "error", "wrong", "act"]
@@ -68,3 +78,10 @@ def test_seed_and_number_give_the_same_case():
         one, two = (changed(members, 1, index) for members in built)
         assert (one.kind, one.signed, len(one.content)) == (two.kind, two.signed, len(two.content))
         assert one.kind in {"bytes", "members"} or members_of(one) == members_of(two)
+
+
+def test_the_page_says_how_many_files_are_read():
+    page = " ".join(PAGE.read_text(encoding="utf-8").split())
+    assert "There are more than fifty models" in page
+    assert len(BASES) > 50
+    assert f"`make test` reads {CASES:,} files" in page
