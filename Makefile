@@ -6,7 +6,7 @@ PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 FAST := -m "not slow" --numprocesses 2 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test test-all test-lowest test-newest lint format docs package clean
+.PHONY: help quickstart test test-all test-lowest test-newest fuzz lint format docs package clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -50,6 +50,12 @@ test-newest:  ## run the fast tests with the newest versions there are
 	.venv-newest/bin/python -m pip list
 	@echo "==> running the tests with the newest versions"
 	OMP_NUM_THREADS=1 .venv-newest/bin/python -m pytest $(FAST)
+
+SEED ?= 1
+CASES ?= 50000
+fuzz: $(INSTALLED)  ## read CASES=50000 changed files, those of SEED=1, and count what comes of them
+	@echo "==> reading $(CASES) changed files of seed $(SEED) (about an hour)"
+	OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false HF_HUB_OFFLINE=1 PYTHONPATH=tests $(BIN)/python -m fuzzing --seed $(SEED) --cases $(CASES)
 
 lint: $(INSTALLED)  ## check style and types
 	@echo "==> checking style (ruff), imports (import-linter) and types (mypy)"

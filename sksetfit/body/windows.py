@@ -24,12 +24,13 @@ def encodings_of(encode: Callable[[list[str]], list[Encoding]], texts: Sequence[
     Raises
     ------
     UnreadableTextError
-        If it panics at one: errors of Rust are no Exception, and would end the program.
+        If it fails at one. Its errors are of no kind of their own, and its panics, which would end the program, are
+        no Exception.
     """
     try:
         return encode([prompt + text for text in texts])
     except BaseException as error:
-        if not is_panic(error):
+        if not (is_panic(error) or type(error) is Exception):
             raise
         if len(texts) == 1:
             raise unreadable(texts[0]) from error

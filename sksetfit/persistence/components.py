@@ -8,6 +8,7 @@ vector machines, nearest neighbours and text vectorizers, are not among the type
 from __future__ import annotations
 
 from collections.abc import Iterator
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,8 @@ _METHODS = frozenset({"auto", "decision_function", "predict", "predict_log_proba
 
 def check_components(estimator: Any) -> None:
     """Refuse what would do something else than predict, or crash, when an estimator that was read is used.
+
+    Parameters that it lacks get their defaults.
 
     Raises
     ------
@@ -43,10 +46,21 @@ def check_components(estimator: Any) -> None:
         if of_words and own.get("input") != "content":
             raise ValueError(f"a {name} would read files, as its input={own.get('input')!r} says")
         if isinstance(part, BaseEstimator):
+            _complete(part)
             if hiding := [each for each in own if callable(getattr(type(part), each, None))]:
                 raise ValueError(f"a {name} has attributes that would hide its methods: {hiding[:3]}")
             if not is_sound(part):
                 raise ValueError(f"a {name} has arrays that do not fit together")
+
+
+def _complete(part: BaseEstimator) -> None:
+    """Give an estimator of an older scikit-learn the defaults of parameters that it did not have."""
+    for name, parameter in signature(type(part).__init__).parameters.items():
+        if name == "self" or name in vars(part) or parameter.kind in {parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD}:
+            continue
+        if parameter.default is parameter.empty:
+            raise ValueError(f"a {type(part).__name__} lacks its parameter {name}")
+        setattr(part, name, parameter.default)
 
 
 def forget_folders(estimator: Any) -> None:

@@ -17,9 +17,7 @@ import numpy as np
 _SHAPES = {
     "LinearClassifierMixin": {"coef_": "rf", "intercept_": "r"},
     "LinearDiscriminantAnalysis": {"xbar_": "f", "scalings_": "fk"},
-    "BernoulliNB": {"feature_log_prob_": "cf", "class_log_prior_": "c"},
-    "ComplementNB": {"feature_log_prob_": "cf", "class_log_prior_": "c"},
-    "MultinomialNB": {"feature_log_prob_": "cf", "class_log_prior_": "c"},
+    "_BaseDiscreteNB": {"feature_log_prob_": "cf", "class_log_prior_": "c"},
     "GaussianNB": {"theta_": "cf", "var_": "cf", "class_prior_": "c"},
     "NearestCentroid": {"centroids_": "cf", "class_prior_": "c", "within_class_std_dev_": "f"},
     "TorchHead": {"coef_": "rf", "intercept_": "r"},
@@ -36,22 +34,47 @@ _SHAPES = {
     "QuantileTransformer": {"quantiles_": "qf", "references_": "q"},
     "VarianceThreshold": {"variances_": "f"},
 }
+# What else a class of estimators has learned, without which it cannot answer.
+_LEARNED = {
+    "AdaBoostClassifier": "estimators_ n_classes_",
+    "BaggingClassifier": "estimators_ estimators_features_ n_classes_",
+    "CalibratedClassifierCV": "calibrated_classifiers_",
+    "ClassifierChain": "estimators_ order_",
+    "DummyClassifier": "class_prior_ n_classes_ n_outputs_ sparse_output_",
+    "KBinsDiscretizer": "bin_edges_ n_bins_",
+    "LabelBinarizer": "classes_ sparse_input_ y_type_",
+    "MLPClassifier": "coefs_ intercepts_ n_layers_ n_outputs_ out_activation_",
+    **dict.fromkeys(("MultiOutputClassifier", "OutputCodeClassifier"), "estimators_"),
+    "OneVsOneClassifier": "estimators_ pairwise_indices_",
+    "OneVsRestClassifier": "estimators_ label_binarizer_",
+    "SimpleImputer": "statistics_",
+    "StackingClassifier": "estimators_ final_estimator_ stack_method_",
+    "_BaseEncoder": "categories_",
+    **{"_SigmoidCalibration": "a_ b_", "_TemperatureScaling": "beta_"},
+}
 _FINITE = {"coef_", "intercept_", "theta_", "centroids_", "components_"}  # others may be NaN or infinite after a fit
 
 
 def is_sound(part: Any) -> bool:
-    """Tell whether the parts of a fitted estimator fit together; one that is not fitted has none."""
+    """Tell whether a fitted estimator has its parts, and they fit together. One that is not fitted has none."""
     own = vars(part)
     kinds = [kind.__name__ for kind in type(part).__mro__]
+    shapes = [named for kind in kinds for named in _SHAPES.get(kind, {}).items()]
+    learned = {name for name, _ in shapes}.union(*(_LEARNED.get(kind, "").split() for kind in kinds))
+    learned -= {"xbar_", "scalings_"}  # which not every solver learns
+    if learned and not any(name.endswith("_") and not name.startswith("__") for name in own):
+        return True
     sizes = {"1": 1}
     if (classes := getattr(part, "classes_", None)) is not None and not isinstance(classes, list):
-        if classes.ndim != 1 or ("LinearClassifierMixin" in kinds and own.get("coef_") is None):
+        is_list = classes.ndim == 1 and classes.dtype.kind in "OUSbiuf"
+        if not is_list or ("LinearClassifierMixin" in kinds and own.get("coef_") is None):
             return False
         sizes["c"] = len(classes)
         sizes["r"] = 1 if len(classes) == 2 and not _gives_several_labels(part) else len(classes)
     if (n_columns := own.get("n_features_in_")) is not None:
         sizes["f"] = n_columns
-    shapes = [named for kind in kinds for named in _SHAPES.get(kind, {}).items()]
+    if not learned <= own.keys() or (learned and classes is None and "ClassifierMixin" in kinds):
+        return False
     arrays = all(_fits(own[name], name, dims, sizes) for name, dims in shapes if own.get(name) is not None)
     counted = "n_classes_" not in own or np.array_equal(own["n_classes_"], _n_classes(part.classes_))
     return arrays and counted and all(_CHECKS[kind](part, own) for kind in kinds if kind in _CHECKS)
@@ -96,6 +119,10 @@ def _answering(estimator: Any) -> Any:
     return estimator
 
 
+def _can(estimator: Any, method: str) -> bool:
+    return hasattr(estimator, method) and not isinstance(estimator, type)
+
+
 def _gives_several_labels(estimator: Any) -> bool:
     of_columns = type(estimator).__name__ in {"MultiOutputClassifier", "ClassifierChain"}
     targets = getattr(vars(estimator).get("_label_binarizer"), "y_type_", "")
@@ -106,8 +133,10 @@ def _gives_one_value(estimator: Any, most: float = 2) -> bool:
     """Tell whether an estimator gives one value a row, of so many classes; where it gives more, all are counted."""
     last = _answering(estimator)
     kind = type(last).__name__
-    if kind == "_ConstantPredictor" or not type(last).__module__.startswith(("sklearn.", "sksetfit")):
-        return True  # the user has named the latter as trusted
+    if kind == "_ConstantPredictor":
+        return True
+    if not type(last).__module__.startswith(("sklearn.", "sksetfit")):
+        return _can(last, "predict")  # the user has named it as trusted
     if kind == "BaggingClassifier" and not all(_gives_one_value(each, most) for each in vars(last)["estimators_"]):
         return False
     classes = getattr(last, "classes_", None)
@@ -116,46 +145,59 @@ def _gives_one_value(estimator: Any, most: float = 2) -> bool:
 
 
 def _one_vs_rest_is_sound(part: Any, own: dict[str, Any]) -> bool:
-    if "estimators_" not in own:
-        return True
     n_estimators = 1 if len(part.classes_) == 2 and not part.multilabel_ else len(part.classes_)
     return len(own["estimators_"]) == n_estimators and all(map(_gives_one_value, own["estimators_"]))
 
 
 def _pairs_are_sound(part: Any, own: dict[str, Any]) -> bool:
-    return own.get("pairwise_indices_") is None and all(map(_gives_one_value, own.get("estimators_", ())))
+    n_pairs, estimators = len(part.classes_) * (len(part.classes_) - 1) // 2, own["estimators_"]
+    return own["pairwise_indices_"] is None and len(estimators) == n_pairs and all(map(_gives_one_value, estimators))
 
 
 def _codes_are_sound(part: Any, own: dict[str, Any]) -> bool:
-    estimators = own.get("estimators_", ())
-    return all(map(_gives_one_value, estimators)) and own.get("code_book_", np.ones((1, 0))).shape[1] == len(estimators)
+    return all(map(_gives_one_value, own["estimators_"])) and own["code_book_"].shape[1] == len(own["estimators_"])
 
 
 def _columns_are_sound(part: Any, own: dict[str, Any]) -> bool:
-    return all(_gives_one_value(each, np.inf) for each in own.get("estimators_", ()))
+    return all(_gives_one_value(each, np.inf) for each in own["estimators_"])
 
 
 def _chain_is_sound(part: Any, own: dict[str, Any]) -> bool:
-    order = list(range(len(own.get("estimators_", ()))))
-    return _columns_are_sound(part, own) and ("order_" not in own or sorted(own["order_"]) == order)
+    return _columns_are_sound(part, own) and sorted(own["order_"]) == list(range(len(own["estimators_"])))
 
 
 def _bagging_is_sound(part: Any, own: dict[str, Any]) -> bool:
-    columns = all(_are_codes(each, own["n_features_in_"]) for each in own.get("estimators_features_", ()))
-    return columns and all(_gives_one_value(each, len(part.classes_)) for each in own.get("estimators_", ()))
+    columns = all(_are_codes(each, own["n_features_in_"]) for each in own["estimators_features_"])
+    return columns and all(_gives_one_value(each, len(part.classes_)) for each in own["estimators_"])
 
 
 def _stacking_is_sound(part: Any, own: dict[str, Any]) -> bool:
-    last = own.get("final_estimator_")
-    return last is None or isinstance(part.classes_, list) or _gives_one_value(last, len(part.classes_))
+    members, last = all(_can(each, "fit") for each in own["estimators_"]), own["final_estimator_"]
+    return members and (isinstance(part.classes_, list) or _gives_one_value(last, len(part.classes_)))
+
+
+def _calibrated_is_sound(part: Any, own: dict[str, Any]) -> bool:
+    """Tell whether each classifier has one curve for each class, or one in all."""
+    folds = [vars(each) for each in own["calibrated_classifiers_"]]
+    kinds = {"_SigmoidCalibration", "_TemperatureScaling", "IsotonicRegression"}
+    return all(
+        _can(fold["estimator"], "predict")
+        and np.array_equal(fold["classes"], part.classes_)
+        and len(fold["calibrators"]) in {1, len(part.classes_)}
+        and {type(each).__name__ for each in fold["calibrators"]} <= kinds
+        for fold in folds
+    )
+
+
+def _steps_are_sound(part: Any, own: dict[str, Any]) -> bool:
+    steps = [step for _, step in own["steps"] if step not in ("passthrough", None)]
+    return all(_can(step, "fit") for step in steps) and all(_can(step, "transform") for step in steps[:-1])
 
 
 # -- classifiers and transformers
 
 
 def _layers_are_sound(part: Any, own: dict[str, Any]) -> bool:
-    if "coefs_" not in own:
-        return True
     coefs, intercepts, width = own["coefs_"], own["intercepts_"], own["n_features_in_"]
     for coef, intercept in zip(coefs, intercepts, strict=True):
         sizes = {"a": width}
@@ -174,8 +216,6 @@ def _centroids_are_sound(part: Any, own: dict[str, Any]) -> bool:
 
 def _dummy_is_sound(part: Any, own: dict[str, Any]) -> bool:
     """Tell whether a constant classifier knows its answers: it repeats what it holds for each row."""
-    if "classes_" not in own:
-        return True
     one = own["n_outputs_"] == 1
     classes, priors = ([own[name]] if one else own[name] for name in ("classes_", "class_prior_"))
     constants = [None] * len(classes) if own["constant"] is None else np.ravel(own["constant"])
@@ -191,15 +231,12 @@ def _dummy_is_sound(part: Any, own: dict[str, Any]) -> bool:
 
 def _categories_are_sound(part: Any, own: dict[str, Any]) -> bool:
     """Tell whether numbers among categories are sorted and all are distinct: their places are columns."""
-    if np.dtype(own.get("dtype")).kind not in "biuf":
-        return False
-    if "categories_" not in own:
-        return True
-    return len(own["categories_"]) == own["n_features_in_"] and all(map(_are_distinct, own["categories_"]))
+    is_number, every = np.dtype(own["dtype"]).kind in "biuf", own["categories_"]
+    return is_number and len(every) == own["n_features_in_"] and all(map(_are_distinct, every))
 
 
 def _are_distinct(categories: Any) -> bool:
-    if categories.ndim != 1 or not len(categories):
+    if categories.ndim != 1 or not len(categories) or categories.dtype.kind not in "OUSbiuf":
         return False
     if categories.dtype.kind in "OUS":
         return len(set(categories.tolist())) == len(categories)
@@ -209,8 +246,6 @@ def _are_distinct(categories: Any) -> bool:
 
 def _one_hot_is_sound(part: Any, own: dict[str, Any]) -> bool:
     """Tell whether the columns of a one-hot encoder are as many as it says."""
-    if "categories_" not in own:
-        return True
     n_columns = [len(categories) for categories in own["categories_"]]
     if own["_infrequent_enabled"]:
         groups = zip(own["_default_to_infrequent_mappings"], own["_infrequent_indices"], strict=True)
@@ -237,11 +272,17 @@ def _are_codes(codes: Any, n: int) -> bool:
 
 
 def _bins_are_sound(part: Any, own: dict[str, Any]) -> bool:
-    return own["dtype"] is None or np.dtype(own["dtype"]).kind == "f"
+    if own["dtype"] is not None and np.dtype(own["dtype"]).kind != "f":
+        return False
+    edges = zip(own["bin_edges_"], own["n_bins_"], strict=True)
+    fit = all(each.dtype.kind == "f" and each.shape == (n + 1,) for each, n in edges)
+    return fit and ("_encoder" not in own or own["_encoder"].n_features_in_ == len(own["n_bins_"]))
 
 
 _CHECKS: dict[str, Callable[[Any, dict[str, Any]], bool]] = {
+    "AdaBoostClassifier": _columns_are_sound,
     "BaggingClassifier": _bagging_is_sound,
+    "CalibratedClassifierCV": _calibrated_is_sound,
     "ClassifierChain": _chain_is_sound,
     "DummyClassifier": _dummy_is_sound,
     "KBinsDiscretizer": _bins_are_sound,
@@ -252,6 +293,7 @@ _CHECKS: dict[str, Callable[[Any, dict[str, Any]], bool]] = {
     "OneVsOneClassifier": _pairs_are_sound,
     "OneVsRestClassifier": _one_vs_rest_is_sound,
     "OutputCodeClassifier": _codes_are_sound,
+    "Pipeline": _steps_are_sound,
     "StackingClassifier": _stacking_is_sound,
     "_BaseEncoder": _categories_are_sound,
 }

@@ -407,6 +407,16 @@ def test_a_panic_of_the_tokenizer_at_fit_is_an_error_with_the_row(tiny_model, mo
         clf.set_params(label_texts={Y[0]: "panic"}).fit(SHORT, Y)
 
 
+def test_an_error_of_the_tokenizer_is_one_with_the_row(tiny_model):
+    clf = SetFitClassifier(tiny_model, max_steps=0, warm_start=True, random_state=0).fit(SHORT, Y)
+    knows_words_only = Tokenizer(models.WordLevel({"[PAD]": 0, "bread": 1, "cheese": 2}, "[UNK]"))
+    knows_words_only.pre_tokenizer = pre_tokenizers.Whitespace()
+    body_of(clf.encoder_).tokenizer = knows_words_only
+    assert clf.predict(["bread cheese"]).shape == (1,)
+    with pytest.raises(ValueError, match=r"tokenizer fails at the text 'soup' at row 1. Leave"):
+        clf.predict(["bread", "soup"])
+
+
 def test_another_interruption_of_the_tokenizer_goes_on(panicking, monkeypatch):
     monkeypatch.setattr(Panicking, "encode_batch", lambda self, texts: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):

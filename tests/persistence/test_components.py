@@ -58,9 +58,9 @@ AROUND = {
     "alone": lambda part: part,
     "in a pipeline": lambda part: make_pipeline("passthrough", part),
     "in columns": lambda part: ColumnTransformer([("a", part, 0)]),
-    "as a key": lambda part: changed(VotingClassifier([]), kept_={("a", part): 0}),
-    "in objects": lambda part: changed(OneVsRestClassifier(LogisticRegression()), kept_=in_rows(part)),
-    "behind a mask": lambda part: changed(OneVsRestClassifier(None), kept_=np.ma.MaskedArray(in_rows(part), mask=True)),
+    "as a key": lambda part: changed(VotingClassifier([]), kept={("a", part): 0}),
+    "in objects": lambda part: changed(OneVsRestClassifier(LogisticRegression()), kept=in_rows(part)),
+    "behind a mask": lambda part: changed(OneVsRestClassifier(None), kept=np.ma.MaskedArray(in_rows(part), mask=True)),
 }
 
 
@@ -70,6 +70,20 @@ def test_what_would_do_something_else_or_crash_is_refused(case, around):
     part, message = FORGED[case]
     with pytest.raises(ValueError, match=message):
         check_components(AROUND[around](part))
+
+
+def test_a_parameter_that_an_older_scikit_learn_lacks_gets_its_default():
+    older = LogisticRegression().fit(X, Y)
+    del older.max_iter
+    check_components(older)
+    assert older.max_iter == LogisticRegression().max_iter
+
+
+def test_a_parameter_without_a_default_must_be_there():
+    lacking = OneVsRestClassifier(LogisticRegression())
+    del lacking.estimator
+    with pytest.raises(ValueError, match="a OneVsRestClassifier lacks its parameter estimator"):
+        check_components(lacking)
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from sklearn.multioutput import ClassifierChain, MultiOutputClassifier
 from sklearn.naive_bayes import BernoulliNB, ComplementNB, GaussianNB, MultinomialNB
 from sklearn.neighbors import NearestCentroid
 from sklearn.neural_network import MLPClassifier
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import (
     KBinsDiscretizer,
     MaxAbsScaler,
@@ -157,7 +157,21 @@ def with_part(estimator, part, y=MANY):
     return estimator
 
 
-LOGISTIC = LogisticRegression()
+def without(estimator, attribute):
+    """Return a fitted estimator that lacks an attribute."""
+    estimator.fit(X, TWO)
+    del vars(estimator)[attribute]
+    return estimator
+
+
+def with_curve(*curves):
+    """Return a fitted classifier with other calibration curves in its first fold."""
+    calibrated = CalibratedClassifierCV(LinearSVC(), cv=2).fit(X, TWO)
+    calibrated.calibrated_classifiers_[0].calibrators = list(curves)
+    return calibrated
+
+
+LOGISTIC, BINS = LogisticRegression(), KBinsDiscretizer(2, quantile_method="linear")
 OF_THREE, TORCH = LogisticRegression().fit(X, THREE), TorchHead().fit(X, MANY[:, :2])
 
 
@@ -228,7 +242,22 @@ CHANGED = {
     "an order that leaves one out": lambda: fitted(ClassifierChain(LOGISTIC), MANY, order_=np.array([0, 1, 1])),
     "a code book of other classes": lambda: fitted(OutputCodeClassifier(LOGISTIC), THREE, code_book_=np.ones((2, 4))),
     "columns that are not there": lambda: fitted(BaggingClassifier(LOGISTIC, 1), estimators_features_=[np.array([9])]),
+    "fewer parts than pairs": lambda: fitted(OneVsOneClassifier(LOGISTIC), THREE, estimators_=[]),
+    "a part that is a type": lambda: with_part(StackingClassifier([("a", LOGISTIC)], cv=2), str, TWO),
+    "a curve of another kind": lambda: with_curve(LOGISTIC),
+    "fewer curves than classes": lambda: with_curve(),
+    # what is missing
+    "a part that is a number": lambda: with_part(AdaBoostClassifier(LOGISTIC, n_estimators=2), 1.5, TWO),
+    "classes that are records": lambda: fitted(GaussianNB(), classes_=np.zeros(2, "i4,i4")),
+    "no weights": lambda: without(LogisticRegression(), "intercept_"),
+    "no classes": lambda: without(LogisticRegression(), "classes_"),
+    "no parts": lambda: without(OneVsRestClassifier(LOGISTIC), "estimators_"),
+    "no categories of a fitted encoder": lambda: without(OrdinalEncoder(), "categories_"),
     # transformers
+    "a step that does not transform": lambda: make_pipeline(GaussianNB(), LOGISTIC),
+    "a step that is a list": lambda: Pipeline([("a", []), ("b", LOGISTIC)]),
+    "edges of texts": lambda: fitted(BINS, bin_edges_=[np.array([*"abc"])] * 4),
+    "edges of other bins": lambda: fitted(BINS, bin_edges_=[np.arange(9.0)] * 4),
     "components of other columns": lambda: fitted(PCA(2), components_=np.ones((2, 3))),
     "a mean of one column": lambda: fitted(PCA(2), mean_=np.ones((40, 1))),
     "a scale of rows": lambda: fitted(RobustScaler(), scale_=np.ones((40, 4))),

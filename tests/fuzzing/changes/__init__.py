@@ -1,0 +1,1 @@
+"""Changes of the parts that a model's file is made of."""
