@@ -20,7 +20,8 @@ from sksetfit.persistence import limits
 from sksetfit.persistence.schema import check_schema
 
 _CHECKSUMS, _SCHEMA = "sha256.json", "schema.json"
-_END, _LARGE_END = b"PK\x05\x06", b"PK\x06\x07"  # of an archive, and what stands before it in one above 4 GB
+_END = b"PK\x05\x06"
+_LARGEST_END, _LARGE_END = b"PK\x06\x06", b"PK\x06\x07"  # what stands before it in an archive above 4 GB
 _KINDS = "biufUSmMV"  # of arrays: truth, numbers of up to 64 bits, texts, times and records
 
 
@@ -65,7 +66,8 @@ def _opened(stream: IO[bytes], most: int) -> ZipFile:
     size, comment = struct.unpack("<L4xH", end[-10:])
     if is_large := end[56:60] == _LARGE_END:
         place, (size,) = struct.unpack("<Q", end[64:72]), struct.unpack("<Q", end[40:48])
-    if not end.endswith(_END + end[-18:]) or comment or (is_large and place != (n_bytes - n_end,)):
+    is_placed = not is_large or (place == (n_bytes - n_end,) and end.startswith(_LARGEST_END))
+    if not end.endswith(_END + end[-18:]) or comment or not is_placed:
         raise ValueError("its end is not as dump writes it")
     if size > most * limits.DIRECTORY_BYTES:
         raise ValueError(f"the list of its members has {size} bytes")
@@ -121,6 +123,7 @@ def _check_array(content: IO[bytes], member: ZipInfo) -> None:
     shape, _, dtype = np.lib.format.read_array_header_1_0(content)
     n_bytes = math.prod(shape) * dtype.itemsize
     is_known = dtype.kind in _KINDS and dtype.subdtype is None and not dtype.hasobject
+    is_known &= all(dtype[name].kind in "iuf" for name in dtype.names or ())  # as the nodes of trees are
     is_number = dtype.kind in "biuf"
     if (
         not (is_known and 0 < dtype.itemsize <= (8 if is_number else limits.MOST_ITEM))

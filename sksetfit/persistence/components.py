@@ -7,8 +7,10 @@ vector machines, nearest neighbours and text vectorizers, are not among the type
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from inspect import signature
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -63,15 +65,17 @@ def _complete(part: BaseEstimator) -> None:
         setattr(part, name, parameter.default)
 
 
-def forget_folders(estimator: Any) -> None:
-    """Set ``memory`` of all parts to None: pickles would be read from that folder at the next fit.
+def forget_machine(estimator: Any) -> None:
+    """Set to None what belongs to the machine that a file is from: ``memory``, and ``n_jobs`` of more than all cores.
 
-    A file must not say where they lie.
+    Pickles would be read from the folder of ``memory`` at the next fit. ``n_jobs`` processes start at a prediction.
     """
     for part in parts(estimator):
         own = getattr(part, "__dict__", {})
         if own.get("memory") is not None:
             part.memory = None
+        if isinstance(n_jobs := own.get("n_jobs"), Integral) and n_jobs > (os.cpu_count() or 1):
+            part.n_jobs = None
         for grids in (own.get("param_grid"), own.get("param_distributions")):
             for grid in grids if isinstance(grids, list) else [grids]:
                 if isinstance(grid, dict):

@@ -11,6 +11,7 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
+from sklearn.base import is_regressor
 
 # The arrays that a class of estimators has, with a letter for each dimension: c classes, r rows of a linear classifier,
 # f columns of X, and others as they are found.
@@ -84,6 +85,8 @@ def _fits(value: Any, name: str, dims: str, sizes: dict[str, int]) -> bool:
     """Tell whether a value is an array of these dimensions; those that have no size yet get theirs."""
     if dims == "r" and isinstance(value, Real):  # where no intercept is fitted
         return bool(np.isfinite(float(value)))
+    if hasattr(value, "toarray"):  # after sparsify
+        value = value.toarray()
     if dims == "rf" and np.ndim(value) == 1:  # as ridge regressions keep a single row
         value = value[None]
     if not isinstance(value, np.ndarray) or value.dtype.kind not in "fiu" or value.ndim != len(dims):
@@ -139,6 +142,8 @@ def _gives_one_value(estimator: Any, most: float = 2) -> bool:
         return _can(last, "predict")  # the user has named it as trusted
     if kind == "BaggingClassifier" and not all(_gives_one_value(each, most) for each in vars(last)["estimators_"]):
         return False
+    if is_regressor(last):
+        return np.ndim(getattr(last, "coef_", 0)) < 2 or len(last.coef_) == 1
     classes = getattr(last, "classes_", None)
     is_one = isinstance(classes, np.ndarray) and classes.ndim == 1 and len(classes) <= most
     return is_one and not _gives_several_labels(last)

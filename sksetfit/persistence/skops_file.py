@@ -181,7 +181,7 @@ def load(file: str | os.PathLike[str], *, trusted: Iterable[str] | None = None, 
     """
     import skops.io
 
-    from sksetfit.persistence.components import check_components, forget_folders
+    from sksetfit.persistence.components import check_components, forget_machine
 
     named = _names_of(trusted)
     with _opened(file, revision) as stream:
@@ -198,7 +198,7 @@ def load(file: str | os.PathLike[str], *, trusted: Iterable[str] | None = None, 
                 raise ValueError(f"it holds no estimator, but a {type(estimator).__name__}")
             check_is_fitted(estimator)
             check_components(estimator)
-            forget_folders(estimator)
+            forget_machine(estimator)
     trim_memory()
     return estimator
 

@@ -48,7 +48,12 @@ def cached_call(memory: Any, key: str, compute: Callable[[], tuple[Any, bool]]) 
 
     A memory that cannot be read or written, or whose entry was changed, costs a warning and no result.
     """
-    told = f"memory={memory!r} cannot be used ({{}}: {{}}): what was tuned is not kept."
+    given = repr(memory)
+
+    def warn_of(error: Exception) -> None:
+        about = f"{type(error).__name__}: {error}"
+        warn_caller(f"memory={given} cannot be used ({about}): what was tuned is not kept.")
+
     try:
         memory = memory if hasattr(memory, "cache") else joblib.Memory(os.fspath(memory), verbose=0)
         if memory.store_backend is None:  # a joblib.Memory(None) keeps nothing
@@ -57,7 +62,7 @@ def cached_call(memory: Any, key: str, compute: Callable[[], tuple[Any, bool]]) 
         if _is_whole(entry):
             return _load(entry)
     except Exception as error:
-        warn_caller(told.format(type(error).__name__, error))
+        warn_of(error)
         return compute()[0]
     value, to_be_kept = compute()
     if not to_be_kept:
@@ -66,7 +71,7 @@ def cached_call(memory: Any, key: str, compute: Callable[[], tuple[Any, bool]]) 
         _write(entry, value)
         return _load(entry)
     except Exception as error:
-        warn_caller(told.format(type(error).__name__, error))
+        warn_of(error)
         return value
 
 

@@ -13,6 +13,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import (
     LogisticRegression,
     LogisticRegressionCV,
+    Ridge,
     RidgeClassifier,
     RidgeClassifierCV,
     SGDClassifier,
@@ -292,3 +293,12 @@ def test_a_constant_of_two_answers_is_refused():
     of_constant.estimators_[2].y_ = np.array([0, 1])
     with pytest.raises(ValueError, match="a _ConstantPredictor has arrays that do not fit together"):
         check_components(of_constant)
+
+
+@pytest.mark.parametrize("strategy", [OneVsRestClassifier(Ridge()), OneVsOneClassifier(Ridge())])
+def test_a_strategy_of_regressors_passes(strategy):
+    check_components(strategy.fit(X, THREE))
+
+
+def test_a_sparsified_linear_classifier_passes():
+    check_components(LogisticRegression().fit(X, THREE).sparsify())

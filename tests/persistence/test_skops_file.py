@@ -430,7 +430,7 @@ FORGED = {
         "do not fit together",
     ),
     # the body
-    "a body of another format": (lambda s: body(s).update(format=plain(99)), "format 99"),
+    "a body of another format": (lambda s: body(s).update(format=plain(99)), "format is 99"),
     "swapped parts of the body": (lambda s: swap(body(s), "tokenizer", "prompt"), "saved body"),
     "swapped weights": (
         lambda s: swap(attributes(body(s)["weights"]), "transformer.embeddings.LayerNorm.weight", POSITIONS),
@@ -609,3 +609,13 @@ def test_an_estimator_in_several_places_is_written_once(fitted, file, tmp_path):
     )
     assert twice < 1.02 * once
     np.testing.assert_array_equal(load(tmp_path / "both.skops").predict(X_NEW), both.predict(X_NEW))
+
+
+def test_load_bounds_the_number_of_processes_by_the_cores(tiny_encoder, tmp_path):
+    bag = BaggingClassifier(LogisticRegression(), n_estimators=2)
+    X, y = make_texts(4)
+    pipeline = make_pipeline(tiny_encoder.set_params(max_steps=1), bag).fit(X, y)
+    for n_jobs, kept in ((1, 1), (-1, -1), (10**6, None)):
+        pipeline.set_params(baggingclassifier__n_jobs=n_jobs)
+        dump(pipeline, tmp_path / "model.skops")
+        assert load(tmp_path / "model.skops")[-1].n_jobs == kept
