@@ -10,7 +10,7 @@ from transformers import CONFIG_MAPPING
 from conftest import write_tiny_transformer
 from sksetfit.body.layers import _layers_of, freeze_lowest, with_fewer_layers
 from sksetfit.body.loading.load import load_body
-from sksetfit.body.saving.architectures import _TRANSFORMERS
+from sksetfit.body.saving.architectures import TRANSFORMERS
 from sksetfit.body.saving.state import body_from_state, body_to_state
 from sksetfit.body.static import static_body_of
 from sksetfit.training.callbacks import TrainingState
@@ -21,7 +21,7 @@ from sksetfit.training.plan import Plan
 CPU = torch.device("cpu")
 TEXTS = ["bread and cheese", "", "tennis " * 100, "Piano, JAZZ!"]
 KEPT_OF_SIX = {1: [0], 2: [0, 5], 3: [0, 2, 5], 4: [0, 2, 3, 5], 5: [0, 1, 2, 4, 5], 6: [0, 1, 2, 3, 4, 5]}
-KINDS = sorted(_TRANSFORMERS & set(CONFIG_MAPPING) - {"albert"})
+KINDS = sorted(TRANSFORMERS & set(CONFIG_MAPPING) - {"albert"})
 
 
 @pytest.fixture(scope="module")

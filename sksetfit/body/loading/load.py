@@ -25,9 +25,10 @@ from sksetfit.body.loading.checks import (
 )
 from sksetfit.body.loading.config_files import check_config_files
 from sksetfit.body.loading.source import Source, check_on_hub, find_source, first_line, missing_for_sentencepiece
-from sksetfit.body.model import MOST_TOKENS, Body, n_positions
+from sksetfit.body.model import MOST_OF_PROMPT, MOST_TOKENS, Body, n_positions
 from sksetfit.body.saving.architectures import is_listed
-from sksetfit.body.saving.state import find_whether_padding_is_read, rebuilt_transformer
+from sksetfit.body.saving.forms import MisfitError, text
+from sksetfit.body.saving.state import find_whether_padding_is_read, most_tokens, rebuilt_transformer
 from sksetfit.body.static import StaticBody, TokenTable
 
 _OWN_PROMPTS = ("Classification", "classification")  # which models keep for the case that texts are classified
@@ -151,11 +152,7 @@ def _as_body(loaded: SentenceTransformer, model: str, max_seq_length: int | None
         )
     merge_adapters(transformer)
     check_parts(loaded, model)
-    reads = n_positions(transformer)
-    if max_seq_length is not None and reads is not None and max_seq_length > reads:
-        raise ValueError(f"max_seq_length={max_seq_length} is more than the {reads} tokens that model={model!r} reads.")
-    lengths = [n for n in (loaded.max_seq_length, reads) if n is not None]
-    length = max_seq_length or (min(lengths) if lengths else tokenizer.model_max_length)
+    length = _length(loaded, max_seq_length, model)
     check_positions(transformer, length, model)
     try:
         expected = probe_embeddings(loaded, prompt, length)
@@ -179,6 +176,23 @@ def _as_body(loaded: SentenceTransformer, model: str, max_seq_length: int | None
     check_embeddings(body, probe_texts(loaded), expected, model)
     find_whether_padding_is_read(body)
     return body
+
+
+def _length(loaded: SentenceTransformer, max_seq_length: int | None, model: str) -> int:
+    """Return how many tokens are to be read of a text: those that are wanted, or else the model's own."""
+    first: Any = loaded[0]
+    reads, most = n_positions(first.auto_model), most_tokens(first.auto_model)
+    if max_seq_length is not None and reads is not None and max_seq_length > reads:
+        raise ValueError(f"max_seq_length={max_seq_length} is more than the {reads} tokens that model={model!r} reads.")
+    lengths = [n for n in (loaded.max_seq_length, reads) if n is not None] or [first.tokenizer.model_max_length]
+    # More is no bound: a tokenizer that has none says 10**30.
+    length = max_seq_length or min((n for n in lengths if n <= MOST_TOKENS), default=most)
+    if not 0 < length <= most:
+        raise ValueError(
+            f"model={model!r} would read {length} tokens of a text, where 1 to {most} are possible. "
+            f"Set max_seq_length={most} or less."
+        )
+    return length
 
 
 def _as_static_body(loaded: SentenceTransformer, model: str, max_seq_length: int | None, prompt: str) -> StaticBody:
@@ -209,7 +223,9 @@ def _as_static_body(loaded: SentenceTransformer, model: str, max_seq_length: int
 def _own_prompt(loaded: SentenceTransformer, model: str, *, for_classification: bool) -> str:
     """Return the model's default prompt, or else, if that is wanted, the one that it has for classification."""
     names = [loaded.default_prompt_name] if loaded.default_prompt_name else list(_OWN_PROMPTS) * for_classification
-    prompt = next((loaded.prompts[name] or "" for name in names if name in loaded.prompts), "")
-    if not isinstance(prompt, str):
-        raise ValueError(f"model={model!r} has a prompt that is no text, {prompt!r}. Pass prompt='' or a text.")
+    prompt: str = next((loaded.prompts[name] or "" for name in names if name in loaded.prompts), "")
+    try:
+        text(MOST_OF_PROMPT)(prompt, "prompt")
+    except MisfitError as error:
+        raise ValueError(f"model={model!r} cannot be used: its {error}. Pass prompt='' or a text.") from None
     return prompt

@@ -19,7 +19,7 @@ from sksetfit.body.saving.config_forms import ACTIVATIONS, Shapes, config_fields
 from sksetfit.body.saving.forms import MisfitError, misfit, one_of, record
 from sksetfit.body.static import STATIC, TokenTable
 
-_TRANSFORMERS = frozenset(
+TRANSFORMERS = frozenset(
     {
         "albert",
         "bert",
@@ -92,7 +92,7 @@ def describe(transformer: nn.Module, tail: Iterable[nn.Module]) -> dict[str, Any
 
 def is_listed(transformer: Any) -> bool:
     """Tell whether the transformer is of a kind that a file may hold."""
-    return transformer.config.model_type in _TRANSFORMERS | {STATIC}
+    return transformer.config.model_type in TRANSFORMERS | {STATIC}
 
 
 def check_description(parts: dict[str, Any], shapes: Shapes, *, listed_only: bool = True) -> None:
@@ -116,7 +116,7 @@ def check_description(parts: dict[str, Any], shapes: Shapes, *, listed_only: boo
     if "class" in description and not listed_only:
         return
     kind = description.get("model_type")
-    one_of(STATIC, *sorted(_TRANSFORMERS))(kind, "transformer.model_type")
+    one_of(STATIC, *sorted(TRANSFORMERS))(kind, "transformer.model_type")
     if kind == STATIC:
         static_form(shapes)(description, "transformer")
         return

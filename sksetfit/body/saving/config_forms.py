@@ -34,6 +34,9 @@ _FUNCTIONS = (  # others exist, for some of which transformers imports a package
 )
 _POOLINGS = ("cls", "max", "mean", "mean_sqrt_len_tokens", "weightedmean", "lasttoken")
 _ROPES = ("default", "linear", "dynamic", "yarn", "longrope", "llama3", "proportional")
+_WITH_POSITIONS = {  # kinds whose positions are rows of a tensor, where others compute them
+    *("albert", "bert", "camembert", "deberta-v2", "distilbert", "electra", "ernie", "mpnet", "roberta", "xlm-roberta"),
+}
 _LAYERS = ("full_attention", "sliding_attention")
 _ANY = number(-limits.MOST_NUMBER, limits.MOST_NUMBER)
 _POSITIONS = integer(1, limits.MOST_POSITIONS)
@@ -64,30 +67,35 @@ def largest(shapes: Shapes) -> int:
     return max((size for shape in shapes for size in shape), default=0)
 
 
-def config_fields(kind: str, shapes: Shapes) -> dict[str, Form]:
-    """Return the config keys of listed kinds of transformers that a description may have, each with its form."""
+def size_fields(kind: str, shapes: Shapes) -> dict[str, Form]:
+    """Return the config keys of listed kinds of transformers for which tensors stand, each with its form."""
     most = largest(shapes)
     size, layers = integer(1, most), integer(1, min(limits.MOST_LAYERS, len(shapes)))
-    token = integer(-1, limits.MOST_POSITIONS)
-    name = text(limits.MOST_PIECE)
-    names = optional(either((str, name), (list, array(name, limits.MOST_STEPS))))
+    n_built = integer(1, limits.MOST_LAYERS) if kind == "albert" else layers  # whose layers share their weights
+    wide = "d_ff d_kv d_model dim embedding_size hidden_dim hidden_size intermediate_size pooler_hidden_size vocab_size"
+    heads = "attention_head_size conv_groups n_heads num_attention_heads num_heads num_key_value_heads"
     return {
-        **_named(
-            size, "d_ff d_kv d_model dim embedding_size hidden_dim hidden_size intermediate_size n_heads num_heads"
-        ),
-        **_named(size, "attention_head_size conv_groups num_attention_heads num_key_value_heads pooler_hidden_size"),
-        **_named(size, "vocab_size"),
+        **_named(size, f"{wide} {heads}"),
         # Of distances: attention takes 32 in an MPNet whatever its config says, and four kinds in a T5.
         **_named(integer(32 if kind == "mpnet" else 4, most), "relative_attention_num_buckets"),
         **_named(optional(size), "head_dim"),
         **_named(integer(0, most), "conv_kernel_size task_type_vocab_size type_vocab_size"),
         **_named(integer(-1, most), "position_buckets"),
         **_named(layers, "inner_group_num n_layers num_hidden_groups num_layers"),
-        **_named(
-            integer(1, limits.MOST_LAYERS) if kind == "albert" else layers, "num_hidden_layers"
-        ),  # which are shared
+        **_named(n_built, "num_hidden_layers"),
+        **_named(size if kind in _WITH_POSITIONS else _POSITIONS, "max_position_embeddings"),
+    }
+
+
+def config_fields(kind: str, shapes: Shapes) -> dict[str, Form]:
+    """Return the config keys of listed kinds of transformers that a description may have, each with its form."""
+    token = integer(-1, limits.MOST_POSITIONS)
+    name = text(limits.MOST_PIECE)
+    names = optional(either((str, name), (list, array(name, limits.MOST_STEPS))))
+    return {
+        **size_fields(kind, shapes),
         **_named(integer(0, limits.MOST_LAYERS), "max_window_layers num_decoder_layers"),
-        **_named(_POSITIONS, "local_attention max_position_embeddings relative_attention_max_distance"),
+        **_named(_POSITIONS, "local_attention relative_attention_max_distance"),
         **_named(optional(_POSITIONS), "sliding_window"),
         **_named(integer(-1, limits.MOST_POSITIONS), "max_relative_positions"),
         **_named(optional(number(0, 1)), "attention_dropout attention_probs_dropout_prob classifier_dropout dropout"),

@@ -6,6 +6,7 @@ A saved model crosses this border: from any state, `body_from_state` builds a bo
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -201,13 +202,18 @@ def rebuilt_transformer(transformer: Any) -> Any:
     return again
 
 
-def _check_numbers(state: dict[str, Any], transformer: Any) -> None:
-    vocab_size, length = transformer.config.vocab_size, state["max_seq_length"]
-    integer(0, vocab_size - 1)(state["pad_token_id"], "pad_token_id")
-    integer(1, n_positions(transformer) or MOST_TOKENS)(length, "max_seq_length")
+def most_tokens(transformer: Any) -> int:
+    """Return the most tokens of a text that a body may read: its positions, and what attention has memory for."""
+    most = min(n_positions(transformer) or MOST_TOKENS, MOST_TOKENS)
     if transformer.config.model_type in _KEEPING_SCORES:
-        n_scores = max(transformer.config.num_attention_heads, _OF_DISTANCES) * length**2
-        integer(1, limits.MOST_SCORES)(n_scores, "number of scores of attention for one text")
+        n_matrices = max(transformer.config.num_attention_heads, _OF_DISTANCES)
+        most = min(most, math.isqrt(limits.MOST_SCORES // n_matrices))
+    return most
+
+
+def _check_numbers(state: dict[str, Any], transformer: Any) -> None:
+    integer(0, transformer.config.vocab_size - 1)(state["pad_token_id"], "pad_token_id")
+    integer(1, most_tokens(transformer))(state["max_seq_length"], "max_seq_length")
 
 
 def _check_states(body: Body) -> None:

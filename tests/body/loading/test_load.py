@@ -14,12 +14,13 @@ from huggingface_hub import HfApi
 from sentence_transformers import SentenceTransformer
 from sklearn.base import clone
 
-from conftest import make_texts
+from conftest import make_texts, write_tiny_model_of_kind
 from sksetfit import DistilledSetFitClassifier, SetFitClassifier, SetFitEncoder
 from sksetfit.body.devices import available_device, chosen_device
 from sksetfit.body.loading import source as source_module
 from sksetfit.body.loading.load import load_body
 from sksetfit.body.loading.source import MINILM, find_source, model_fingerprint
+from sksetfit.body.saving.state import body_from_state, body_to_state
 
 
 def refused(model, **parameters):
@@ -76,14 +77,23 @@ def test_weights_that_are_cut_off_are_refused(tiny_model, tmp_path):
     assert "could not be loaded as a Sentence Transformer" in refused(folder)
 
 
-@pytest.mark.parametrize("lost", ["encoder.layer.1.output.dense.bias", "embeddings.word_embeddings.weight"])
-def test_a_file_of_weights_that_lacks_one_is_refused(tiny_model, tmp_path, lost):
+@pytest.mark.parametrize(
+    ("lost", "message"),
+    [
+        ("encoder.layer.1.output.dense.bias", "lacks 1 of them, among them 'encoder.layer.1.output.dense.bias'"),
+        (
+            "embeddings.word_embeddings.weight",
+            "vocab_size is 171, which is not an integer from 1 to 64, as its tensors",
+        ),
+    ],
+)
+def test_a_file_of_weights_that_lacks_one_is_refused(tiny_model, tmp_path, lost, message):
     folder = tmp_path / "gap"
     shutil.copytree(tiny_model, folder)
     tensors = safetensors.torch.load_file(folder / "model.safetensors")
     del tensors[lost]
     safetensors.torch.save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
-    assert f"lacks 1 of them, among them {lost!r}" in refused(folder)
+    assert message in refused(folder)
 
 
 def test_weights_without_pooler_load_silently(tiny_model, tmp_path, caplog):
@@ -112,6 +122,30 @@ def test_a_body_that_is_no_transformer_is_refused(tmp_path):
 
 def test_more_tokens_than_the_model_reads_are_refused(tiny_model):
     assert "max_seq_length=65 is more than the 64 tokens" in refused(tiny_model, max_seq_length=65)
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "most"),
+    [("t5", {}, 2500), ("llama", {"max_position_embeddings": 1_000_010}, 1_000_000)],
+)
+def test_a_model_without_a_bound_reads_as_many_tokens_as_can_be_saved(tiny_model, tmp_path, kind, values, most):
+    write_tiny_model_of_kind(tiny_model, tmp_path, kind, **values)
+    (tmp_path / "sentence_bert_config.json").write_text("{}")
+    config = tmp_path / "tokenizer_config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"model_max_length": 10**30}))
+    body = load_body(tmp_path, device="cpu")
+    assert body.max_seq_length == most
+    assert body_from_state(body_to_state(body), torch.device("cpu")).max_seq_length == most
+    assert f"Set max_seq_length={most} or less" in refused(tmp_path, max_seq_length=most + 1)
+
+
+@pytest.mark.parametrize("length", [0, -1])
+def test_a_tokenizer_that_keeps_no_token_is_refused(tiny_model, tmp_path, length):
+    write_tiny_model_of_kind(tiny_model, tmp_path, "t5")
+    config = tmp_path / "tokenizer_config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"model_max_length": length}))
+    message = refused(tmp_path, device="cpu")
+    assert f"model={str(tmp_path)!r} would read {length} tokens of a text, where 1 to 2500 are possible" in message
 
 
 @pytest.mark.parametrize("device", ["abacus", "cuda:99", "meta"])

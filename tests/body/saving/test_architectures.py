@@ -14,11 +14,11 @@ from transformers import CONFIG_MAPPING
 from conftest import make_texts, write_tiny_model_of_kind
 from sksetfit import SetFitClassifier, dump, load, read_setfit, write_setfit
 from sksetfit.body.loading.load import load_body
-from sksetfit.body.saving.architectures import _TRANSFORMERS
+from sksetfit.body.saving.architectures import TRANSFORMERS
 
 PAGE = Path(__file__).parents[3] / "docs" / "compatibility.md"
 COLUMNS = ("loads, equal embeddings", "tunes", "dump, load", "pickle, memory", "write_setfit, read_setfit")
-LISTED = sorted(_TRANSFORMERS)
+LISTED = sorted(TRANSFORMERS)
 OTHERS = [
     *("convbert", "deberta", "fnet", "gpt2", "mt5"),  # and those that only `make test-all` tries
     *("bart", "big_bird", "bloom", "data2vec-text", "esm", "gemma", "gemma2", "ibert", "layoutlm", "megatron-bert"),

@@ -12,7 +12,7 @@ from transformers import CONFIG_MAPPING
 from conftest import make_texts, write_tiny_transformer
 from sksetfit import SetFitClassifier
 from sksetfit.body.loading.load import load_body
-from sksetfit.body.saving.architectures import _TRANSFORMERS
+from sksetfit.body.saving.architectures import TRANSFORMERS
 from sksetfit.body.saving.export import _silence, has_openvino, write_body
 
 TEXTS = ["bread and cheese", "", "tennis goal " * 100, "Piano, JAZZ!", "bread and cheese"]
@@ -39,7 +39,7 @@ def test_what_was_written_is_read_again(tiny_model, tmp_path):
     assert (again.prompt, again.max_seq_length, again.pad_token_id) == ("query: ", body.max_seq_length, 0)
 
 
-@pytest.mark.parametrize("kind", sorted(_TRANSFORMERS & set(CONFIG_MAPPING)))
+@pytest.mark.parametrize("kind", sorted(TRANSFORMERS & set(CONFIG_MAPPING)))
 def test_every_kind_of_transformer_is_written(tiny_model, tmp_path, kind):
     shutil.copytree(tiny_model, tmp_path / "old")
     write_tiny_transformer(kind, tmp_path / "old")

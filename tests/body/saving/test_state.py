@@ -13,7 +13,7 @@ from transformers import CONFIG_MAPPING
 from conftest import write_tiny_transformer
 from sksetfit.body.loading.load import load_body
 from sksetfit.body.saving import limits
-from sksetfit.body.saving.architectures import _TRANSFORMERS
+from sksetfit.body.saving.architectures import TRANSFORMERS
 from sksetfit.body.saving.state import body_from_state, body_to_state
 from sksetfit.training.callbacks import TrainingState
 from sksetfit.training.loop import run_steps
@@ -86,7 +86,7 @@ def test_every_kind_of_module_behind_the_transformer_is_kept(tiny_model, tmp_pat
     np.testing.assert_array_equal(again.encode(TEXTS), body.encode(TEXTS))
 
 
-@pytest.mark.parametrize("kind", sorted(_TRANSFORMERS & set(CONFIG_MAPPING)))
+@pytest.mark.parametrize("kind", sorted(TRANSFORMERS & set(CONFIG_MAPPING)))
 def test_every_kind_of_transformer_is_read_tuned_and_kept(tiny_model, tmp_path, kind):
     shutil.copytree(tiny_model, tmp_path, dirs_exist_ok=True)
     write_tiny_transformer(kind, tmp_path)
@@ -335,11 +335,11 @@ def test_an_mpnet_with_too_few_buckets_of_distances_is_refused(mpnet_state):
 
 
 def test_an_mpnet_whose_attention_would_take_the_memory_is_refused(monkeypatch, mpnet_state):
-    scores = 8 * mpnet_state["max_seq_length"] ** 2
-    monkeypatch.setattr(limits, "MOST_SCORES", scores)
+    length = mpnet_state["max_seq_length"]
+    monkeypatch.setattr(limits, "MOST_SCORES", 8 * length**2)
     body_from_state(mpnet_state, CPU)
-    monkeypatch.setattr(limits, "MOST_SCORES", scores - 1)
-    with pytest.raises(ValueError, match=rf"number of scores of attention for one text is {scores}"):
+    monkeypatch.setattr(limits, "MOST_SCORES", 8 * length**2 - 1)
+    with pytest.raises(ValueError, match=rf"max_seq_length is {length}, which is not .* to {length - 1}\."):
         body_from_state(mpnet_state, CPU)
 
 
