@@ -74,7 +74,7 @@ def forget_machine(estimator: Any) -> None:
         own = getattr(part, "__dict__", {})
         if own.get("memory") is not None:
             part.memory = None
-        if isinstance(n_jobs := own.get("n_jobs"), Integral) and n_jobs > (os.cpu_count() or 1):
+        if isinstance(n_jobs := own.get("n_jobs"), Integral) and int(n_jobs) > (os.cpu_count() or 1):
             part.n_jobs = None
         for grids in (own.get("param_grid"), own.get("param_distributions")):
             for grid in grids if isinstance(grids, list) else [grids]:
