@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 from sklearn.base import is_regressor
 
+_OF_COUNTS = {"feature_log_prob_": "cf", "class_log_prior_": "c"}
 # The arrays that a class of estimators has, with a letter for each dimension: c classes, r rows of a linear classifier,
 # f columns of X, and others as they are found.
 _SHAPES = {
     "LinearClassifierMixin": {"coef_": "rf", "intercept_": "r"},
     "LinearDiscriminantAnalysis": {"xbar_": "f", "scalings_": "fk"},
-    "_BaseDiscreteNB": {"feature_log_prob_": "cf", "class_log_prior_": "c"},
+    **dict.fromkeys(("BernoulliNB", "ComplementNB", "MultinomialNB"), _OF_COUNTS),
     "GaussianNB": {"theta_": "cf", "var_": "cf", "class_prior_": "c"},
     "NearestCentroid": {"centroids_": "cf", "class_prior_": "c", "within_class_std_dev_": "f"},
     "TorchHead": {"coef_": "rf", "intercept_": "r"},
@@ -236,7 +237,7 @@ def _dummy_is_sound(part: Any, own: dict[str, Any]) -> bool:
 
 def _categories_are_sound(part: Any, own: dict[str, Any]) -> bool:
     """Tell whether numbers among categories are sorted and all are distinct: their places are columns."""
-    is_number, every = np.dtype(own["dtype"]).kind in "biuf", own["categories_"]
+    is_number, every = np.dtype(own.get("dtype", float)).kind in "biuf", own["categories_"]
     return is_number and len(every) == own["n_features_in_"] and all(map(_are_distinct, every))
 
 
