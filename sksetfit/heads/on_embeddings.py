@@ -16,7 +16,7 @@ from sksetfit.encoder import SetFitEncoder, body_of, encoded_chunks
 from sksetfit.heads.saved import check_fitted_head
 from sksetfit.heads.strategies import is_multi_label, stack_label_proba
 from sksetfit.inputs.scoring import TargetScoreMixin
-from sksetfit.inputs.texts import check_texts, distinct
+from sksetfit.inputs.texts import check_texts, side_by_side
 from sksetfit.inputs.unread import naming_rows
 from sksetfit.persistence.estimator_state import PlainStateMixin, checked_state, plain_state
 
@@ -119,11 +119,13 @@ class HeadOnEmbeddings(PlainStateMixin, TargetScoreMixin):
         check_is_fitted(self)
         encoder, head = self.encoder_, self.head_  # both at once: another thread may be fitting
         texts = check_texts(X)
-        once, rows = distinct(texts)
-        chunks = self._encoded_chunks(encoder, once)  # all embeddings at once may not fit into memory
+        ordered, rows = side_by_side(texts)  # so that a text is encoded once, although not all are at once in memory
+        chunks = self._encoded_chunks(encoder, ordered)
         with naming_rows(texts):
             answers = np.concatenate([stack_label_proba(getattr(head, method)(embeddings)) for embeddings in chunks])
-        return answers if len(once) == len(rows) else answers[rows]
+        of_rows = np.empty_like(answers)
+        of_rows[rows] = answers
+        return of_rows
 
     def _encoded_chunks(self, encoder: SetFitEncoder, texts: list[str]) -> Iterable[NDArray[np.float32]]:
         # Not transform: under set_config(transform_output=...) its frames have names that the head does not know.

@@ -13,7 +13,7 @@ from sksetfit.heads.on_embeddings import HeadOnEmbeddings
 from sksetfit.heads.strategies import is_multi_label
 from sksetfit.hub.card_facts import one_line
 from sksetfit.inputs.targets import align_columns, target_array
-from sksetfit.inputs.texts import check_texts, distinct, short_repr
+from sksetfit.inputs.texts import check_texts, short_repr, side_by_side
 
 
 class Scores(NamedTuple):
@@ -31,11 +31,13 @@ def evaluate(clf: HeadOnEmbeddings, X: Any, y: Any, scorer: Any, scoring: Any) -
     y = target_array(y, len(texts), "y_test")
     _check_labels(clf, y)
     ready: Any = object.__new__(type(clf))  # a shallow copy, without the checks of a saved one
-    once, _ = distinct(texts)
-    embeddings = encode_texts(clf.encoder_, once, clf)
+    ordered, _ = side_by_side(texts)
+    embeddings = encode_texts(clf.encoder_, ordered, clf)
     ready.__dict__.update(
         vars(clf),
-        _encoded_chunks=lambda encoder, other: [embeddings] if other == once else encoded_chunks(encoder, other, clf),
+        _encoded_chunks=lambda encoder, other: (
+            [embeddings] if other == ordered else encoded_chunks(encoder, other, clf)
+        ),
     )
     scores = scorer(ready, texts, y)
     if not isinstance(scores, Mapping):

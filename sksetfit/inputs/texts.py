@@ -296,6 +296,12 @@ def distinct(texts: Sequence[str]) -> tuple[list[str], NDArray[np.intp]]:
     return once, np.fromiter(map(place.__getitem__, texts), np.intp, len(texts))
 
 
+def side_by_side(texts: Sequence[str]) -> tuple[list[str], NDArray[np.intp]]:
+    """Return texts in an order in which equal ones stand side by side, and the row of each."""
+    rows = np.argsort(distinct(texts)[1], kind="stable")
+    return [texts[row] for row in rows], rows
+
+
 def merge_duplicates(texts: Sequence[str], indicator: NDArray[np.bool_]) -> tuple[list[str], NDArray[np.bool_]]:
     """Return the distinct texts, in the order of their first row, and the labels of each.
 

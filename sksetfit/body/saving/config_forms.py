@@ -70,8 +70,8 @@ def largest(shapes: Shapes) -> int:
 def size_fields(kind: str, shapes: Shapes) -> dict[str, Form]:
     """Return the config keys of listed kinds of transformers for which tensors stand, each with its form."""
     most = largest(shapes)
-    size, layers = integer(1, most), integer(1, min(limits.MOST_LAYERS, len(shapes)))
-    n_built = integer(1, limits.MOST_LAYERS) if kind == "albert" else layers  # whose layers share their weights
+    n_layers = limits.MOST_LAYERS if kind == "albert" else min(limits.MOST_LAYERS, len(shapes))  # ALBERT's are shared
+    size, layers = integer(1, most), integer(0, n_layers)  # without layers a body is not tuned, and predicts
     wide = "d_ff d_kv d_model dim embedding_size hidden_dim hidden_size intermediate_size pooler_hidden_size vocab_size"
     heads = "attention_head_size conv_groups n_heads num_attention_heads num_heads num_key_value_heads"
     return {
@@ -81,8 +81,8 @@ def size_fields(kind: str, shapes: Shapes) -> dict[str, Form]:
         **_named(optional(size), "head_dim"),
         **_named(integer(0, most), "conv_kernel_size task_type_vocab_size type_vocab_size"),
         **_named(integer(-1, most), "position_buckets"),
-        **_named(layers, "inner_group_num n_layers num_hidden_groups num_layers"),
-        **_named(n_built, "num_hidden_layers"),
+        **_named(integer(1, min(limits.MOST_LAYERS, len(shapes))), "inner_group_num num_hidden_groups"),
+        **_named(layers, "n_layers num_hidden_layers num_layers"),
         **_named(size if kind in _WITH_POSITIONS else _POSITIONS, "max_position_embeddings"),
     }
 

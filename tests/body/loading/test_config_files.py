@@ -34,7 +34,7 @@ def change(file, **values):
         ({"intermediate_size": 172}, "intermediate_size is 172, which is not an integer from 1 to 171"),
         ({"max_position_embeddings": 172}, "max_position_embeddings is 172, which is not"),
         ({"num_attention_heads": True}, "num_attention_heads is True, which is not an integer from 1 to 171"),
-        ({"num_hidden_layers": 200}, "num_hidden_layers is 200, which is not an integer from 1 to 39"),
+        ({"num_hidden_layers": 200}, "num_hidden_layers is 200, which is not an integer from 0 to 39"),
         ({"rope_parameters": {"layers": 201}}, "layers=201"),
         ({"_attn_implementation": "owner/name"}, "_attn_implementation='owner/name', which is code from the Hub"),
         ({"attn_implementation": "owner/name"}, "attn_implementation='owner/name', which is code from the Hub"),
