@@ -76,7 +76,7 @@ def _opened(stream: IO[bytes], most: int) -> ZipFile:
     if len(names) > most or len(set(names)) < len(names):
         raise ValueError(f"it has members that no model has: {len(names)}, of {len(set(names))} names")
     for member in archive.infolist():
-        if member.compress_type not in {ZIP_STORED, ZIP_DEFLATED}:
+        if member.compress_type not in {ZIP_STORED, ZIP_DEFLATED} or member.compress_size > n_bytes:
             raise ValueError(f"its member {member.filename!r} is packed in a way that is not read")
     return archive
 

@@ -13,47 +13,8 @@ from typing import Any
 import numpy as np
 from sklearn.base import is_regressor
 
-_OF_COUNTS = {"feature_log_prob_": "cf", "class_log_prior_": "c"}
-# The arrays that a class of estimators has, with a letter for each dimension: c classes, r rows of a linear classifier,
-# f columns of X, and others as they are found.
-_SHAPES = {
-    "LinearClassifierMixin": {"coef_": "rf", "intercept_": "r"},
-    "LinearDiscriminantAnalysis": {"xbar_": "f", "scalings_": "fk"},
-    **dict.fromkeys(("BernoulliNB", "ComplementNB", "MultinomialNB"), _OF_COUNTS),
-    "GaussianNB": {"theta_": "cf", "var_": "cf", "class_prior_": "c"},
-    "NearestCentroid": {"centroids_": "cf", "class_prior_": "c", "within_class_std_dev_": "f"},
-    "TorchHead": {"coef_": "rf", "intercept_": "r"},
-    "OutputCodeClassifier": {"code_book_": "ce"},
-    "AdaBoostClassifier": {"estimator_weights_": "e"},
-    "_ConstantPredictor": {"y_": "1"},
-    "_BasePCA": {"components_": "kf", "mean_": "f", "explained_variance_": "k"},
-    "TruncatedSVD": {"components_": "kf"},
-    "StandardScaler": {"mean_": "f", "scale_": "f"},
-    "RobustScaler": {"center_": "f", "scale_": "f"},
-    "MinMaxScaler": {"min_": "f", "scale_": "f"},
-    "MaxAbsScaler": {"scale_": "f"},
-    "PowerTransformer": {"lambdas_": "f"},
-    "QuantileTransformer": {"quantiles_": "qf", "references_": "q"},
-    "VarianceThreshold": {"variances_": "f"},
-}
-# What else a class of estimators has learned, without which it cannot answer.
-_LEARNED = {
-    "AdaBoostClassifier": "estimators_ n_classes_",
-    "BaggingClassifier": "estimators_ estimators_features_ n_classes_",
-    "CalibratedClassifierCV": "calibrated_classifiers_",
-    "ClassifierChain": "estimators_ order_",
-    "DummyClassifier": "class_prior_ n_classes_ n_outputs_ sparse_output_",
-    "KBinsDiscretizer": "bin_edges_ n_bins_",
-    "LabelBinarizer": "classes_ sparse_input_ y_type_",
-    "MLPClassifier": "coefs_ intercepts_ n_layers_ n_outputs_ out_activation_",
-    **dict.fromkeys(("MultiOutputClassifier", "OutputCodeClassifier"), "estimators_"),
-    "OneVsOneClassifier": "estimators_ pairwise_indices_",
-    "OneVsRestClassifier": "estimators_ label_binarizer_",
-    "SimpleImputer": "statistics_",
-    "StackingClassifier": "estimators_ final_estimator_ stack_method_",
-    "_BaseEncoder": "categories_",
-    **{"_SigmoidCalibration": "a_ b_", "_TemperatureScaling": "beta_"},
-}
+from sksetfit.persistence.trust import LEARNED
+
 _FINITE = {"coef_", "intercept_", "theta_", "centroids_", "components_"}  # others may be NaN or infinite after a fit
 
 
@@ -61,9 +22,8 @@ def is_sound(part: Any) -> bool:
     """Tell whether a fitted estimator has its parts, and they fit together. One that is not fitted has none."""
     own = vars(part)
     kinds = [kind.__name__ for kind in type(part).__mro__]
-    shapes = [named for kind in kinds for named in _SHAPES.get(kind, {}).items()]
-    learned = {name for name, _ in shapes}.union(*(_LEARNED.get(kind, "").split() for kind in kinds))
-    learned -= {"xbar_", "scalings_"}  # which not every solver learns
+    parts = [each.partition(":")[::2] for kind in kinds for each in LEARNED.get(kind, "").split()]
+    learned = {name for name, _ in parts} - {"xbar_", "scalings_"}  # which not every solver learns
     if learned and not any(name.endswith("_") and not name.startswith("__") for name in own):
         return True
     sizes = {"1": 1}
@@ -77,7 +37,7 @@ def is_sound(part: Any) -> bool:
         sizes["f"] = n_columns
     if not learned <= own.keys() or (learned and classes is None and "ClassifierMixin" in kinds):
         return False
-    arrays = all(_fits(own[name], name, dims, sizes) for name, dims in shapes if own.get(name) is not None)
+    arrays = all(_fits(own[name], name, dims, sizes) for name, dims in parts if dims and own.get(name) is not None)
     counted = "n_classes_" not in own or np.array_equal(own["n_classes_"], _n_classes(part.classes_))
     return arrays and counted and all(_CHECKS[kind](part, own) for kind in kinds if kind in _CHECKS)
 
@@ -250,8 +210,8 @@ def _are_distinct(categories: Any) -> bool:
     return bool((categories[: last - 1] < categories[1:last]).all())
 
 
-def _one_hot_is_sound(part: Any, own: dict[str, Any]) -> bool:
-    """Tell whether the columns of a one-hot encoder are as many as it says."""
+def _n_grouped(own: dict[str, Any]) -> list[int] | None:
+    """Return how many groups the categories of each column make, None if the groups are not those of categories."""
     n_columns = [len(categories) for categories in own["categories_"]]
     if own["_infrequent_enabled"]:
         groups = zip(own["_default_to_infrequent_mappings"], own["_infrequent_indices"], strict=True)
@@ -259,10 +219,18 @@ def _one_hot_is_sound(part: Any, own: dict[str, Any]) -> bool:
             if group_of is None and infrequent is None:
                 continue
             if not (np.shape(group_of) == (n_columns[i],) and _are_codes(infrequent, n_columns[i])):
-                return False
+                return None
             n_columns[i] = int(group_of.max()) + 1
             if not _are_codes(group_of, n_columns[i]):
-                return False
+                return None
+    return n_columns
+
+
+def _one_hot_is_sound(part: Any, own: dict[str, Any]) -> bool:
+    """Tell whether the columns of a one-hot encoder are as many as it says."""
+    n_columns = _n_grouped(own)
+    if n_columns is None:
+        return False
     dropped = own["_drop_idx_after_grouping"]
     for i, code in enumerate([None] * len(n_columns) if dropped is None else dropped):
         if code is not None:
@@ -298,6 +266,7 @@ _CHECKS: dict[str, Callable[[Any, dict[str, Any]], bool]] = {
     "OneHotEncoder": _one_hot_is_sound,
     "OneVsOneClassifier": _pairs_are_sound,
     "OneVsRestClassifier": _one_vs_rest_is_sound,
+    "OrdinalEncoder": lambda part, own: _n_grouped(own) is not None,
     "OutputCodeClassifier": _codes_are_sound,
     "Pipeline": _steps_are_sound,
     "StackingClassifier": _stacking_is_sound,

@@ -7,9 +7,11 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Dense, LayerNorm, Pooling, StaticEmbedding, Transformer
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from torch import nn
+from tqdm import tqdm
 
 from conftest import make_texts, write_tiny_model, write_tiny_model_of_kind
 
+tqdm.monitor_interval = 0  # which is a thread, and a child would not have it
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 N_TOKENS = 171  # at most
 STATIC = "static"

@@ -149,6 +149,15 @@ def test_members_that_are_packed_in_other_ways_are_refused(members):
         check_archive(stream)
 
 
+def test_a_member_that_is_longer_than_its_archive_is_refused():
+    content = packed({"schema.json": b"{}"}, sealed=False)
+    place = content.index(b"PK\x01\x02") + 20  # of its packed size in the list of members
+    assert content[place : place + 4] == (2).to_bytes(4, "little")
+    forged = content[:place] + (len(content) + 1).to_bytes(4, "little") + content[place + 4 :]
+    with pytest.raises(ValueError, match="is packed in a way that is not read"):
+        check_archive(io.BytesIO(forged))
+
+
 def array_file(header, payload=b""):
     header = header.encode().ljust(117) + b"\n"
     return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + payload

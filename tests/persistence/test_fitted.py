@@ -270,6 +270,9 @@ CHANGED = {
         _default_to_infrequent_mappings=[np.array([0, 9, 1, 1, 1])],
         _infrequent_indices=[np.array([0])],
     ),
+    "groups of places that are not there": lambda: fitted(
+        OrdinalEncoder(), _infrequent_enabled=True, _default_to_infrequent_mappings=[X], _infrequent_indices=[X]
+    ),
     "a drop that is not there": lambda: ohe(_drop_idx_after_grouping=np.array([9], object)),
     "numbers that are not sorted": lambda: ohe([[1], [2]], categories_=[np.array([2, 1])]),
     "numbers that are there twice": lambda: ohe([[1], [2]], categories_=[np.array([1, 1])]),

@@ -1,6 +1,7 @@
 """Changes of the body in a file: the transformer's config, the modules behind it, its numbers, and sizes that fit."""
 
 import math
+import re
 
 import numpy as np
 import torch
@@ -23,7 +24,7 @@ FILLED = [  # with the arrays that they want
 ]
 MODES = ["cls", "lasttoken", "max", "mean", "mean_sqrt_len_tokens", "weightedmean", "mean+max", ["cls", "mean"]]
 NAMES = ["sentence_embedding", "token_embeddings", "attention_mask", "input_ids", "a"]
-MOST_VALUES = 5_000_000
+MOST_VALUES, MOST_LAYERS = 5_000_000, 300
 SMALL = [1, 2, 3, 4, 5, 8, 16, 31, 33, 64, 100, 172, 300]
 
 
@@ -112,6 +113,9 @@ def _shapes(config):
     if kind not in CONFIG_MAPPING:
         return {"weight": (config["vocab_size"], config["hidden_size"])}
     values = {key: value for key, value in config.items() if key != "model_type"}
+    counts = [value for key, value in values.items() if re.search("layer|group", key)]
+    if any(isinstance(n, (int, float)) and n > MOST_LAYERS for n in counts):  # which would never be built
+        return {}
     try:
         with torch.device("meta"):
             made = AutoConfig.for_model(kind, **values)
