@@ -122,7 +122,13 @@ def body_from_state(state: dict[str, Any], device: torch.device, *, listed_only:
 
 def _checked(state: Any, *, listed_only: bool) -> dict[str, Any]:
     """Return a state of this form and of this version's format."""
-    is_old = isinstance(state, dict) and state.get("format") == _FORMAT_BEFORE_WINDOWS
+    found = state.get("format") if isinstance(state, dict) else type(state).__name__
+    if type(found) is not int or found not in {FORMAT, _FORMAT_BEFORE_WINDOWS}:
+        raise BodyStateError(
+            f"The saved body has format {found!r}; this version of sksetfit reads formats {_FORMAT_BEFORE_WINDOWS} and "
+            f"{FORMAT}."
+        )
+    is_old = found == _FORMAT_BEFORE_WINDOWS
     record({key: form for key, form in _FIELDS.items() if not is_old or key not in _BEFORE_WINDOWS})(state, "state")
     shapes = [_shape(array, name) for name, array in state["weights"].items()]
     check_description(state, shapes, listed_only=listed_only)

@@ -5,12 +5,8 @@ The library reads more than it writes, such as the forms of its older versions. 
 
 from __future__ import annotations
 
-import base64
 import json
-import re
 from typing import Any
-
-import numpy as np
 
 from sksetfit.body.model import MOST_TOKENS
 from sksetfit.body.saving import limits
@@ -30,97 +26,7 @@ from sksetfit.body.saving.forms import (
     text,
     variant,
 )
-
-# A pattern is a sequence of these. Groups are only repeated by "?": nested repetitions can take exponential time.
-_PATTERN = re.compile(
-    r"(?P<bar>\|)"
-    r"|(?P<open>\((?:\?(?:i?:|<?[=!]))?)"
-    r"|(?P<close>\))"
-    r"|(?P<choice>[*+?][?+]?|\{\d{0,3}(?:,\d{0,3})?\})"
-    r"|(?P<plain>\[\^?(?:\\.|[^\\\[\]])+\]|\\[pP]\{\^?\w+\}|\\x\w\w|\\u\w{4}|\\[sSdDwWrntfvbBAzZ]|\\[^\w]"
-    r"|[^\\\[\](){}|*+?])",
-    re.DOTALL,
-)
-# The most characters that one becomes, in Unicode's tables; BertNormalizer decomposes and lowers, and sets blanks
-# around Chinese characters; ByteLevel makes a character of each byte, behind a blank.
-_UNICODE_GROWTH = {
-    **{
-        "NFC": 3,
-        "NFD": 4,
-        "NFKC": 18,
-        "NFKD": 18,
-        "Lowercase": 2,
-        "BertNormalizer": 24,
-        "ByteLevel": 5,
-        "Metaspace": 2,
-    },
-    **dict.fromkeys(("Nmt", "Strip", "StripAccents"), 1),
-}
-
-
-def _pattern(most_choices: int) -> Form:
-    """Return the form of patterns with so many repetitions in an alternative, and half as many groups."""
-
-    def check(value: Any, name: str) -> None:
-        text(limits.MOST_PATTERN, 1)(value, name)
-        if (place := _unlisted(value, most_choices)) is not None:
-            wanted = f"a pattern of listed parts with at most {most_choices} repetitions in an alternative"
-            raise misfit(f"{name} from character {place} on", value[place:], wanted)
-
-    return variant(String=text(limits.MOST_PIECE, 1), Regex=check)
-
-
-def _unlisted(pattern: str, most_choices: int) -> int | None:
-    """Return where a pattern has what is not listed, None if it has nothing of the kind."""
-    place = depth = n_choices = n_groups = 0
-    before = "open"
-    while place < len(pattern):
-        if (match := _PATTERN.match(pattern, place)) is None:
-            return place
-        kind, part = str(match.lastgroup), match.group()
-        depth += (kind == "open") - (kind == "close")
-        n_choices, n_groups = n_choices + (kind == "choice"), n_groups + (kind == "open")
-        if kind == "bar" and depth == 0:
-            n_choices = n_groups = 0
-        repeats_much = any(int(times) > limits.MOST_REPEATS for times in re.findall(r"\d+", part))
-        is_misplaced = before not in {"plain", "close"} or (before == "close" and part[0] != "?") or repeats_much
-        if (kind == "choice" and is_misplaced) or n_choices > most_choices or n_groups > max(1, most_choices // 2):
-            return place
-        place, before = match.end(), kind
-    return None
-
-
-def _charsmap(value: Any, name: str) -> None:
-    text(limits.MOST_CHARACTERS)(value, name)
-    if _longest_replacement(value) == 0:
-        raise misfit(name, value, "a table of sentencepiece")
-
-
-def _longest_replacement(charsmap: str) -> int:
-    """Return how many characters a table of sentencepiece puts in the place of one, 0 if it is no such table.
-
-    The table is a prefix tree in a double array, and texts that end with zero bytes, which the leaves of the tree
-    refer to by their places. No text may lead out of the array, and no leaf out of the texts.
-    """
-    try:
-        raw = base64.b64decode(charsmap, validate=True)
-        n_bytes = int.from_bytes(raw[:4], "little")
-        units = np.frombuffer(raw[4 : 4 + n_bytes], "<u4").astype(np.int64)
-        blob = raw[4 + n_bytes :]
-        texts = blob.decode().split("\0")
-    except ValueError:
-        return 0
-    if n_bytes == 0 or len(units) % 256 or 4 * len(units) != n_bytes or blob[-1:] != b"\0" or units[0] >> 31:
-        return 0
-    nodes = np.flatnonzero(units >> 31 == 0)
-    children = nodes ^ ((units >> 10) << ((units & 512) >> 6))[nodes]  # a letter changes the last eight bits
-    if children.max() >= len(units):
-        return 0
-    starts = units[children[units[nodes] >> 8 & 1 == 1]] & (2**31 - 1)
-    characters = np.frombuffer(blob, np.uint8)
-    if starts.max(initial=0) >= len(blob) or (characters[starts] & 0xC0 == 0x80).any():  # the middle of a character
-        return 0
-    return max(1, *map(len, texts))
+from sksetfit.body.saving.replacements import charsmap, growth_of, pattern
 
 
 def _entries(tokens: list[Any], name: str, least: int) -> None:
@@ -149,11 +55,14 @@ def _ids_of_tokens(n_ids: int) -> Form:
 
 def _scores_of_tokens(n_ids: int) -> Form:
     def check(value: Any, name: str) -> None:
-        if type(value) is not list or not 0 < len(value) <= n_ids or {(type(e), len(e)) for e in value} != {(list, 2)}:
-            raise misfit(name, value, f"a list of 1 to {n_ids:,} tokens and scores")
-        tokens, scores = [token for token, _ in value], [score for _, score in value]
-        _entries(tokens, name, 1)
-        array(number(-limits.MOST_SCORE, limits.MOST_SCORE), n_ids)(scores, f"the scores of {name}")
+        if type(value) is not list or not 0 < len(value) <= n_ids or {*map(type, value)} != {list}:
+            raise misfit(name, value, f"a list of 1 to {n_ids:,} tokens")
+        if {*map(len, value)} != {2}:
+            raise misfit(name, value, "of tokens with a score each")
+        _entries([token for token, _ in value], name, 1)
+        scores = [score for _, score in value]
+        if not {*map(type, scores)} <= {int, float} or max(-min(scores), max(scores)) > limits.MOST_SCORE:
+            raise misfit(f"{name} with scores", scores, f"from {-limits.MOST_SCORE:,} to {limits.MOST_SCORE:,}")
 
     return check
 
@@ -205,32 +114,19 @@ def _steps(part: dict[str, Any] | None) -> list[dict[str, Any]]:
     return [step for parts in part.values() if isinstance(parts, list) for each in parts for step in _steps(each)]
 
 
-def _growth(steps: list[dict[str, Any]]) -> tuple[int, int]:
-    """Return how many times longer steps can make a text: any text, and one of rare characters."""
-    growth = of_unicode = 1
-    for step in steps:
-        if step["type"] == "Replace":
-            replaced, content = step["pattern"].get("String"), len(step["content"])  # a Regex may match no character
-            growth *= content + 1 if replaced is None else max(1, -(-content // len(replaced)))
-        growth *= len(step.get("prepend", "")) + 1
-        growth *= _longest_replacement(step["precompiled_charsmap"]) if step["type"] == "Precompiled" else 1
-        of_unicode *= _UNICODE_GROWTH.get(step["type"], 1)
-    return growth, growth * of_unicode
-
-
 _SPECIAL = record({"id": text(limits.MOST_ENTRY), "type_id": integer(0, limits.MOST_PIECE)})
 _TEMPLATE = array(variant(SpecialToken=_SPECIAL, Sequence=_SPECIAL), limits.MOST_SPECIAL + 2)
 _FLAGS_OF_BYTES = dict.fromkeys(("add_prefix_space", "trim_offsets", "use_regex"), FLAG)
 _SPACES = {"replacement": text(1, 1), "prepend_scheme": one_of("first", "never", "always"), "split": FLAG}
 _BEHAVIOR = one_of("Removed", "Isolated", "MergedWithPrevious", "MergedWithNext", "Contiguous")
-_REPLACE: dict[str, Form] = {"pattern": _pattern(1), "content": text(limits.MOST_PIECE)}
+_REPLACE: dict[str, Form] = {"pattern": pattern(1), "content": text(limits.MOST_PIECE)}
 _NORMALIZERS: dict[str, dict[str, Form]] = {
     **{kind: {} for kind in ("ByteLevel", "Lowercase", "NFC", "NFD", "NFKC", "NFKD", "Nmt", "StripAccents")},
     "BertNormalizer": {
         **dict.fromkeys(("clean_text", "handle_chinese_chars", "lowercase"), FLAG),
         "strip_accents": optional(FLAG),
     },
-    "Precompiled": {"precompiled_charsmap": _charsmap},
+    "Precompiled": {"precompiled_charsmap": charsmap},
     "Prepend": {"prepend": text(limits.MOST_PIECE)},
     "Replace": _REPLACE,
     "Strip": {"strip_left": FLAG, "strip_right": FLAG},
@@ -243,7 +139,7 @@ _PRE_TOKENIZERS: dict[str, dict[str, Form]] = {
     "FixedLength": {"length": integer(1, MOST_TOKENS)},
     "Metaspace": _SPACES,
     "Punctuation": {"behavior": _BEHAVIOR},
-    "Split": {"pattern": _pattern(limits.MOST_CHOICES), "behavior": _BEHAVIOR, "invert": FLAG},
+    "Split": {"pattern": pattern(limits.MOST_CHOICES), "behavior": _BEHAVIOR, "invert": FLAG},
 }
 _DECODERS: dict[str, dict[str, Form]] = {
     **{kind: {} for kind in ("ByteFallback", "Fuse")},
@@ -333,12 +229,12 @@ def checked_tokenizer(description: str, vocab_size: int, max_seq_length: int) ->
     _form(n_ids)(parts, "tokenizer")
     _check_model(parts["model"], n_ids)
     normalizer = _steps(parts["normalizer"])
-    growth, of_unicode = _growth([*normalizer, *_steps(parts["pre_tokenizer"])])
+    growth, of_unicode = growth_of([*normalizer, *_steps(parts["pre_tokenizer"])])
     if growth > limits.MOST_GROWTH or of_unicode > limits.MOST_UNICODE_GROWTH:
         wanted = f"at most {limits.MOST_GROWTH}, and {limits.MOST_UNICODE_GROWTH:,} for rare characters"
         raise misfit("growth of a text by tokenizer.normalizer", (growth, of_unicode), wanted)
     n_normalized = sum(len(token["content"]) for token in parts["added_tokens"] if token["normalized"])
-    if (total := n_normalized * _growth(normalizer)[1]) > limits.MOST_NORMALIZED:
+    if (total := n_normalized * growth_of(normalizer)[1]) > limits.MOST_NORMALIZED:
         raise misfit("length of normalized tokenizer.added_tokens", total, f"below {limits.MOST_NORMALIZED:,}")
     n_added, most = sum(map(_n_added, _steps(parts["post_processor"]))), min(max_seq_length - 1, limits.MOST_SPECIAL)
     if n_added > most:

@@ -157,9 +157,9 @@ PIECES = "transformer__embeddings__word_embeddings__weight"
 TENFOLD = {"type": "Replace", "pattern": {"String": "e"}, "content": "e" * 10}
 HOSTILE = {
     # the state as a whole
-    "no dict": (lambda state: state.clear(), "missing keys, ['format'"),
-    "another format": (lambda state: state.update(format=1), "state.format is 1"),
-    "a format that is no number": (lambda state: state.update(format=[1]), "state.format is [1]"),
+    "no dict": (lambda state: state.clear(), "format None"),
+    "another format": (lambda state: state.update(format=1), "format 1"),
+    "a format that is no number": (lambda state: state.update(format=[1]), "format [1]"),
     "a missing part": (lambda state: state.pop("prompt"), "missing keys, ['prompt']"),
     "a part too many": (lambda state: state.update(hook="os.system"), "unexpected keys, ['hook']"),
     "parts that were swapped": (lambda state: state.update(prompt=state["weights"]), "state.prompt is {"),

@@ -1,7 +1,9 @@
 """Every part of a tokenizer is read in the form in which the library writes it, and within its bounds."""
 
+import base64
 import json
 
+import numpy as np
 import pytest
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
@@ -94,14 +96,42 @@ def added(**fields):
     return {"added_tokens": [{"id": 3, "content": "a"} | flags | fields]}
 
 
+def added_many(n_characters):
+    token = added(normalized=True)["added_tokens"][0]
+    contents = [
+        "a" * min(limits.MOST_ENTRY, n_characters - start) for start in range(0, n_characters, limits.MOST_ENTRY)
+    ]
+    return {"added_tokens": [token | {"content": content} for content in contents]}
+
+
+def sequence(*steps):
+    return {"type": "Sequence", "normalizers": list(steps)}
+
+
+def split(pattern):
+    return {"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", "invert": False}
+
+
+TENFOLD = [replace(content="f" * 10)] * 2
+MOST_MERGES = limits.MOST_MERGES * (2 * 6 + limits.MOST_EXTRA_TOKENS)
 BEYOND = {
     "an older form of a normalizer": {"normalizer": ["NFC"]},
     "an unknown normalizer": {"normalizer": {"type": "Other"}},
     "a field that is not written": {"normalizer": {"type": "NFC", "form": "NFD"}},
     "a long replacement": {"normalizer": replace(content="f" * (limits.MOST_PIECE + 1))},
-    "a replacement that grows texts": {"normalizer": replace(content="f" * (limits.MOST_GROWTH + 1))},
+    "replacements that grow texts": {"normalizer": sequence(*TENFOLD, replace(content="ff"))},
+    "forms of Unicode that grow texts": {"normalizer": sequence({"type": "NFKD"}, {"type": "NFKC"}, {"type": "NFKD"})},
+    "added tokens that grow": {"normalizer": sequence(*TENFOLD), **added_many(limits.MOST_NORMALIZED // 100 + 1)},
     "a long pattern": {"normalizer": replace(pattern={"Regex": "e" * (limits.MOST_PATTERN + 1)})},
     "a pattern with many repetitions": {"normalizer": replace(pattern={"Regex": "e+f+"})},
+    "a pattern that repeats a group": {"normalizer": replace(pattern={"Regex": "(ef)+"})},
+    "a pattern that repeats a repetition": {"normalizer": replace(pattern={"Regex": "e{2}{2}"})},
+    "a pattern that counts far": {"normalizer": replace(pattern={"Regex": f"e{{{limits.MOST_REPEATS + 1}}}"})},
+    "a pattern that refers back": {"normalizer": replace(pattern={"Regex": r"(e)\1"})},
+    "a pattern between texts that repeats a repetition": {"pre_tokenizer": split("e{2}{2}")},
+    "a pattern that begins with a repetition": {"pre_tokenizer": split("+e")},
+    "many groups between texts": {"pre_tokenizer": split("(e)(f)(g)")},
+    "many repetitions between texts": {"pre_tokenizer": split("e?" * (limits.MOST_CHOICES + 1))},
     "a pattern without a kind": {"normalizer": replace(pattern="e")},
     "many steps": {"normalizer": {"type": "Sequence", "normalizers": [{"type": "NFC"}] * (limits.MOST_STEPS + 1)}},
     "a table that is none": {"normalizer": {"type": "Precompiled", "precompiled_charsmap": "AAAA"}},
@@ -116,6 +146,9 @@ BEYOND = {
     "another version": {"version": "2.0"},
     "an unknown model": {"model": {"type": "Other"}},
     "a long token": vocabulary(vocab={"a" * (limits.MOST_ENTRY + 1): 0}),
+    "long tokens": vocabulary(vocab={f"{i:02}" + "a" * 298: i for i in range(40)}),
+    "a long word": {"model": json.loads(written())["model"] | {"max_input_chars_per_word": limits.MOST_WORD + 1}},
+    "many merges": {"model": json.loads(written("BPE"))["model"] | {"merges": [["a", "b"]] * (MOST_MERGES + 1)}},
     "a number beyond the vocabulary": vocabulary(vocab={"a": 2 * 6 + limits.MOST_EXTRA_TOKENS}),
     "a number that is none": vocabulary(vocab={"a": True}),
     "a number below zero": vocabulary(vocab={"a": -1}),
@@ -125,6 +158,8 @@ BEYOND = {
     "merges of unknown tokens": {"model": json.loads(written("BPE"))["model"] | {"merges": [["a", "c"]]}},
     "merges as text": {"model": json.loads(written("BPE"))["model"] | {"merges": ["a b"]}},
     "scores that are not finite": {"model": json.loads(written("Unigram"))["model"] | {"vocab": [["a", 1e300]]}},
+    "a score beyond all": {"model": json.loads(written("Unigram"))["model"] | {"vocab": [["a", 10**6 + 1]]}},
+    "an empty token with a score": {"model": json.loads(written("Unigram"))["model"] | {"vocab": [["", 0.0]]}},
     "an unknown token that is none": {"model": json.loads(written("Unigram"))["model"] | {"unk_id": 6}},
 }
 
@@ -138,7 +173,18 @@ def test_checked_tokenizer_refuses_what_is_beyond_a_bound(case):
 
 AT_THE_BOUND = {
     "a long replacement": {"normalizer": replace(content="f" * limits.MOST_PIECE)},
-    "many steps": {"normalizer": {"type": "Sequence", "normalizers": [{"type": "NFC"}] * 3}},
+    "many steps": {
+        "normalizer": sequence(*[{"type": "Strip", "strip_left": True, "strip_right": True}] * limits.MOST_STEPS)
+    },
+    "replacements that grow texts": {"normalizer": sequence(*TENFOLD)},
+    "added tokens that grow": {"normalizer": sequence(*TENFOLD), **added_many(200)},
+    "a pattern that counts far": {"normalizer": replace(pattern={"Regex": f"e{{{limits.MOST_REPEATS}}}"})},
+    "many repetitions between texts": {"pre_tokenizer": split("e?" * limits.MOST_CHOICES + "|(?i:e)?f*")},
+    "a long word": {"model": json.loads(written())["model"] | {"max_input_chars_per_word": limits.MOST_WORD}},
+    "many merges": {"model": json.loads(written("BPE"))["model"] | {"merges": [["a", "b"]] * MOST_MERGES}},
+    "a score at the bound": {
+        "model": json.loads(written("Unigram"))["model"] | {"vocab": [["a", -(10**6)]], "unk_id": 0}
+    },
     "many special tokens": {"post_processor": template(limits.MOST_SPECIAL)},
     "a long token": vocabulary(vocab={"a" * limits.MOST_ENTRY: 0, "[UNK]": 1}),
 }
@@ -155,3 +201,40 @@ def test_checked_tokenizer_bounds_special_tokens_by_the_length_of_a_text():
     checked_tokenizer(description, 6, 6)
     with pytest.raises(MisfitError, match=r"number of tokens that tokenizer.post_processor adds is 5"):
         checked_tokenizer(description, 6, 5)
+
+
+def charsmap(texts=b"bc\0", leaf=0, n_units=256, extra=()):
+    """Return a table of sentencepiece that puts "bc" in the place of "a"."""
+    units = np.zeros(n_units, "<u4")
+    units[ord("a")] = ord("a") | 1 << 8 | (ord("a") ^ 200) << 10  # a node with a leaf, which is unit 200
+    units[200] = 1 << 31 | leaf
+    for place, unit in extra:
+        units[place] = unit
+    return base64.b64encode(np.array([4 * n_units], "<u4").tobytes() + units.tobytes() + texts).decode()
+
+
+def precompiled(table):
+    return json.dumps(json.loads(written()) | {"normalizer": {"type": "Precompiled", "precompiled_charsmap": table}})
+
+
+def test_a_table_of_sentencepiece_is_read():
+    tokenizer = Tokenizer.from_str(checked_tokenizer(precompiled(charsmap()), 6, 40))
+    assert tokenizer.normalizer.normalize_str("xax") == "xbcx"
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        charsmap(texts=b"bc"),
+        charsmap(leaf=3),
+        charsmap(texts=b"b\xc3\0"),
+        charsmap(texts="b\u00e9\0".encode(), extra=[(5, 1 | 1 << 8 | (5 ^ 201) << 10), (201, 1 << 31 | 2)]),
+        charsmap(extra=[(5, 1 | 256 << 10)]),  # no letter leads to unit 5, which has another label
+        charsmap(n_units=257),
+        charsmap(texts=b"b" * (limits.MOST_GROWTH + 1) + b"\0"),
+        charsmap()[:-2],
+    ],
+)
+def test_a_table_that_would_lead_out_of_itself_is_refused(table):
+    with pytest.raises(MisfitError, match=r"tokenizer\.normalizer"):
+        checked_tokenizer(precompiled(table), 6, 40)
