@@ -197,7 +197,7 @@ def _dummy_is_sound(part: Any, own: dict[str, Any]) -> bool:
 
 def _categories_are_sound(part: Any, own: dict[str, Any]) -> bool:
     """Tell whether numbers among categories are sorted and all are distinct: their places are columns."""
-    is_number, every = np.dtype(own["dtype"]).kind in "biuf", own["categories_"]
+    is_number, every = np.dtype(own.get("dtype", float)).kind in "biuf", own["categories_"]
     return is_number and len(every) == own["n_features_in_"] and all(map(_are_distinct, every))
 
 

@@ -205,10 +205,10 @@ def load(file: str | os.PathLike[str], *, trusted: Iterable[str] | None = None, 
 
 def _names_of(trusted: Iterable[str] | None) -> set[str]:
     if isinstance(trusted, (str, bytes)) or not isinstance(trusted, Iterable | None):
-        raise TypeError(f"trusted must be a list of the full names of types, got {trusted!r}.")
+        raise TypeError(f"trusted must be a list of the full names of types, got {trusted!r}. Put a name in a list.")
     names = [] if trusted is None else list(trusted)
     if others := [name for name in names if not isinstance(name, str)]:
-        raise TypeError(f"trusted must be a list of the full names of types, got {others[0]!r} in it.")
+        raise TypeError(f"trusted must hold the full names of types as text, got {others[0]!r} in it.")
     return set(names)
 
 

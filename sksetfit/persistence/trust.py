@@ -35,7 +35,7 @@ _ESTIMATORS = frozenset(
 LEARNED = {
     "LinearClassifierMixin": "coef_:rf intercept_:r",
     "LinearDiscriminantAnalysis": "xbar_:f scalings_:fk",
-    "_BaseDiscreteNB": "feature_log_prob_:cf class_log_prior_:c",
+    **dict.fromkeys(("BernoulliNB", "ComplementNB", "MultinomialNB"), "feature_log_prob_:cf class_log_prior_:c"),
     "GaussianNB": "theta_:cf var_:cf class_prior_:c",
     "NearestCentroid": "centroids_:cf class_prior_:c within_class_std_dev_:f",
     "TorchHead": "coef_:rf intercept_:r",

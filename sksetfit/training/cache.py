@@ -52,7 +52,7 @@ def cached_call(memory: Any, key: str, compute: Callable[[], tuple[Any, bool]]) 
 
     def warn_of(error: Exception) -> None:
         about = f"{type(error).__name__}: {error}"
-        warn_caller(f"memory={given} cannot be used ({about}): what was tuned is not kept.")
+        warn_caller(f"memory={given} cannot be used ({about}): the fit goes on, and its model is not kept there.")
 
     try:
         memory = memory if hasattr(memory, "cache") else joblib.Memory(os.fspath(memory), verbose=0)
@@ -92,7 +92,10 @@ def _is_whole(entry: Path) -> bool:
             found = hashlib.file_digest(file, "sha256").hexdigest()
         checksum = entry / _CHECKSUM
         if not checksum.exists() or found != checksum.read_text(encoding="ascii", errors="replace"):
-            warn_caller(f"{str(entry)!r}, in memory=, was changed after it was written: its body is tuned again.")
+            warn_caller(
+                f"The entry {str(entry)!r} of memory= does not match its checksum. It is deleted, and the model "
+                f"is tuned again."
+            )
             shutil.rmtree(entry)
             return False
         _whole.add(mark)

@@ -21,7 +21,7 @@ from sklearn.linear_model import (
 from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV
 from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier, OutputCodeClassifier
 from sklearn.multioutput import ClassifierChain, MultiOutputClassifier
-from sklearn.naive_bayes import BernoulliNB, ComplementNB, GaussianNB, MultinomialNB
+from sklearn.naive_bayes import BernoulliNB, CategoricalNB, ComplementNB, GaussianNB, MultinomialNB
 from sklearn.neighbors import NearestCentroid
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -35,6 +35,7 @@ from sklearn.preprocessing import (
     QuantileTransformer,
     RobustScaler,
     StandardScaler,
+    TargetEncoder,
 )
 from sklearn.svm import LinearSVC
 
@@ -305,3 +306,8 @@ def test_a_strategy_of_regressors_passes(strategy):
 
 def test_a_sparsified_linear_classifier_passes():
     check_components(LogisticRegression().fit(X, THREE).sparsify())
+
+
+@pytest.mark.parametrize("first", [KBinsDiscretizer(3, encode="ordinal"), TargetEncoder()])
+def test_what_the_user_names_passes(first):
+    check_components(make_pipeline(first, CategoricalNB(min_categories=3)).fit(X.round(), THREE))

@@ -245,7 +245,7 @@ def test_arguments_of_another_kind_raise(fitted, file):
         with pytest.raises(TypeError, match=f"trusted must be a list of the full names of types, got {trusted!r}"):
             load(file, trusted=trusted)
     for item in (1, None, np.ndarray, b"x"):
-        with pytest.raises(TypeError, match=f"trusted must be a list .*, got {re.escape(repr(item))} in it"):
+        with pytest.raises(TypeError, match=f"trusted must hold the full names .*, got {re.escape(repr(item))} in it"):
             load(file, trusted=["a.B", item])
 
 

@@ -363,7 +363,7 @@ def test_a_changed_entry_is_told_and_made_anew(cached, tmp_path, tunings, change
     content = CHANGED[change](entry.read_bytes())
     entry.unlink()  # which this process has mapped
     entry.write_bytes(content)
-    with pytest.warns(UserWarning, match=rf"'{re.escape(str(entry.parent))}', in memory=, was changed after it was"):
+    with pytest.warns(UserWarning, match=rf"'{re.escape(str(entry.parent))}' of memory= does not match its checksum"):
         np.testing.assert_array_equal(cached.fit(X, Y).predict_proba(X), expected)
     np.testing.assert_array_equal(cached.fit(X, Y).predict_proba(X), expected)
     assert len(tunings) == 2
@@ -374,7 +374,7 @@ def test_an_entry_without_its_checksum_is_made_anew(cached, tmp_path, tunings, m
     monkeypatch.setattr(cache_module, "_whole", set())  # as in another process
     (checksum,) = (tmp_path / "memory").rglob("output.sha256")
     checksum.unlink()
-    with pytest.warns(UserWarning, match="was changed after it was written"):
+    with pytest.warns(UserWarning, match="does not match its checksum"):
         cached.fit(X, Y)
     assert len(tunings) == 2
 
