@@ -148,6 +148,7 @@ def _calibrated_is_sound(part: Any, own: dict[str, Any]) -> bool:
     kinds = {"_SigmoidCalibration", "_TemperatureScaling", "IsotonicRegression"}
     return all(
         _can(fold["estimator"], "predict")
+        and fold["method"] in {"isotonic", "sigmoid", "temperature"}
         and np.array_equal(fold["classes"], part.classes_)
         and len(fold["calibrators"]) in {1, len(part.classes_)}
         and {type(each).__name__ for each in fold["calibrators"]} <= kinds
