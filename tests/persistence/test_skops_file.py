@@ -430,7 +430,7 @@ FORGED = {
         "do not fit together",
     ),
     # the body
-    "a body of another format": (lambda s: body(s).update(format=plain(99)), "format is 99"),
+    "a body of another format": (lambda s: body(s).update(format=plain(99)), "format 99"),
     "swapped parts of the body": (lambda s: swap(body(s), "tokenizer", "prompt"), "saved body"),
     "swapped weights": (
         lambda s: swap(attributes(body(s)["weights"]), "transformer.embeddings.LayerNorm.weight", POSITIONS),
