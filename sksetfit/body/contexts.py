@@ -38,8 +38,8 @@ _imported_in = os.getpid()
 def threads() -> AbstractContextManager[Any]:
     """Return the context that computes on a single thread in a forked process, and changes nothing elsewhere.
 
-    Of the threads that OpenMP keeps a fork copies the records only: it would wait for them for ever. torch is told by
-    its own function, too, and for good: after its ``set_num_threads``, MKL within it has a number of its own.
+    A fork copies what OpenMP records of its threads, and not the threads: the child would wait for them for ever.
+    ``torch.set_num_threads`` sets the number of MKL within torch, which threadpoolctl does not reach. It stays set.
     """
     if os.getpid() == _imported_in:
         return nullcontext()

@@ -112,7 +112,7 @@ class UnreadableTextError(ValueError):
 
 
 def unreadable(text: str, where: str = "") -> UnreadableTextError:
-    """Return the error of a text; pickles keep its attributes, which parameters of its own would break."""
+    """Return the error of a text. An exception whose ``__init__`` has other parameters could not be unpickled."""
     advice = "Leave the text out, or take another model."
     error = UnreadableTextError(f"The model's tokenizer fails at the text {short_repr(text)}{where}. {advice}")
     error.text = text

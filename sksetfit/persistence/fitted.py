@@ -1,7 +1,7 @@
 """What the fitted estimators of scikit-learn must hold, so that their predictions index and multiply what is there.
 
 Its compiled code and that of scipy use the indices, shapes and numbers of rows that they are given without a look.
-Classes are told by their names, so that nothing of scikit-learn is imported for a check.
+Classes are compared by name, so that a check imports none of scikit-learn's modules of estimators.
 """
 
 from __future__ import annotations

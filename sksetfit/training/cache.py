@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 from collections import OrderedDict
@@ -19,7 +18,7 @@ from numpy.typing import NDArray
 from sksetfit.body.model import Body
 from sksetfit.body.saving.state import body_from_state
 from sksetfit.inputs.unread import UnreadTexts
-from sksetfit.utils.files import atomic_write
+from sksetfit.utils.files import atomic_write, sha256_of
 from sksetfit.utils.warn import warn_caller
 
 MOST_RECENT_BYTES = 2**25  # of embeddings: those of 20,000 texts in 384 dimensions
@@ -77,29 +76,20 @@ def cached_call(memory: Any, key: str, compute: Callable[[], tuple[Any, bool]]) 
 
 # An entry lies where joblib.Memory looks for its own, and is called so: clear() and reduce_size() delete it.
 _OUTPUT, _CHECKSUM = "output.pkl", "output.sha256"
-_whole: set[tuple[str, int, int]] = set()  # entries that this process has compared with their checksums
 
 
 def _is_whole(entry: Path) -> bool:
     """Tell whether there is an entry with the checksum that it was written with; warn if it has another."""
-    output = entry / _OUTPUT
+    output, checksum = entry / _OUTPUT, entry / _CHECKSUM
     if not output.exists():
         return False
-    state = output.stat()
-    mark = (str(output), state.st_mtime_ns, state.st_size)
-    if mark not in _whole:
-        with output.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-        checksum = entry / _CHECKSUM
-        if not checksum.exists() or found != checksum.read_text(encoding="ascii", errors="replace"):
-            warn_caller(
-                f"The entry {str(entry)!r} of memory= does not match its checksum. It is deleted, and the model "
-                f"is tuned again."
-            )
-            shutil.rmtree(entry)
-            return False
-        _whole.add(mark)
-    return True
+    if checksum.exists() and sha256_of(output) == checksum.read_text(encoding="ascii", errors="replace"):
+        return True
+    warn_caller(
+        f"The entry {str(entry)!r} of memory= does not match its checksum. It is deleted, and the model is tuned again."
+    )
+    shutil.rmtree(entry)
+    return False
 
 
 def _load(entry: Path) -> Any:
@@ -114,9 +104,7 @@ def _write(entry: Path, value: Any) -> None:
         with atomic_write(entry) as partial:
             partial.mkdir()
             joblib.dump(value, partial / _OUTPUT)
-            with (partial / _OUTPUT).open("rb") as file:
-                checksum = hashlib.file_digest(file, "sha256").hexdigest()
-            (partial / _CHECKSUM).write_text(checksum, encoding="ascii")
+            (partial / _CHECKSUM).write_text(sha256_of(partial / _OUTPUT), encoding="ascii")
     except OSError:
         if not (entry / _OUTPUT).exists():  # else another process was first
             raise

@@ -19,7 +19,7 @@ from transformers import CONFIG_MAPPING
 
 from conftest import make_texts
 from forging import read_members
-from fuzzing.bodies import STATIC, write_body
+from fuzzing.bodies import write_body
 from fuzzing.heads import NAMED
 from sksetfit import (
     DistilledSetFitClassifier,
@@ -31,12 +31,10 @@ from sksetfit import (
     dump,
     load,
 )
+from sksetfit.body.saving.architectures import TRANSFORMERS
+from sksetfit.body.static import STATIC
 
-KINDS = [
-    *("albert", "bert", "camembert", "deberta-v2", "distilbert", "electra", "ernie", "eurobert", "gemma3_text"),
-    *("jina_embeddings_v3", "llama", "mistral", "modernbert", "mpnet", "nomic_bert", "qwen2", "qwen3", "roberta", "t5"),
-    "xlm-roberta",
-]
+KINDS = sorted(TRANSFORMERS)
 TEXTS = ["bread and cheese", "", "tennis goal, medal PIANO! soup " * 30, "日本 🎻 x1", "a\tb\nc", "ab" * 5000]
 X, Y = make_texts(6)
 SEVERAL = np.array([[label == "food", label != "sport"] for label in Y], dtype=int)

@@ -10,11 +10,11 @@ from torch import nn
 from tqdm import tqdm
 
 from conftest import make_texts, write_tiny_model, write_tiny_model_of_kind
+from sksetfit.body.static import STATIC
 
 tqdm.monitor_interval = 0  # which is a thread, and a child would not have it
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 N_TOKENS = 171  # at most
-STATIC = "static"
 
 
 def write_body(folder, tokenizer, kind):

@@ -6,7 +6,6 @@ import hashlib
 import importlib.util
 import json
 import os
-from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +14,7 @@ from huggingface_hub.errors import HFValidationError
 from sentence_transformers.util import ORIGINAL_TRANSFORMER_MODELS
 
 from sksetfit.body.loading.config_files import files_in
+from sksetfit.utils.files import sha256_of
 from sksetfit.utils.hub_client import TIMEOUT
 
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
@@ -118,18 +118,6 @@ def _offline_minilm() -> str | None:
             f"(SHA-256 differs). Reinstall it, or give another model."
         )
     return str(folder)
-
-
-def sha256_of(path: Path) -> str:
-    """Return the sum of a file, computed anew when it may have changed."""
-    about = path.stat()
-    return _sha256(str(path.resolve()), about.st_ino, about.st_size, about.st_mtime_ns, about.st_ctime_ns)
-
-
-@lru_cache
-def _sha256(path: str, *_changes_with_the_file: int) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _cache_folder() -> str:

@@ -142,10 +142,10 @@ def _describe_transformer(transformer: Any) -> dict[str, Any]:
             raise ValueError(f"a transformer of type {kind!r} is not part of the package transformers.")
         own = {key: value for key, value in written.items() if key not in _OF_THE_FOLDER}
         return {"model_type": kind, "class": type(transformer), "config": own}
-    declared = _config_keys(type(config)) & written.keys()
+    declared, fields = _config_keys(type(config)) & written.keys(), config_fields(kind, ())
     # A later version of transformers may declare more. What has its default there is built again without it.
-    defaults = type(config)().to_dict() if declared - config_fields(kind, ()).keys() else {}
-    known = {key for key in declared if key in config_fields(kind, ()) or written[key] != defaults.get(key)}
+    defaults = type(config)().to_dict() if declared - fields.keys() else {}
+    known = {key for key in declared if key in fields or written[key] != defaults.get(key)}
     return {"model_type": kind} | {key: written[key] for key in sorted(known)}
 
 

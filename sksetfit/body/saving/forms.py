@@ -9,6 +9,8 @@ import reprlib
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
+from sksetfit.inputs.texts import lone_surrogate
+
 Form = Callable[[Any, str], None]
 
 
@@ -45,14 +47,14 @@ def text(most: int, least: int = 0) -> Form:
     """Return the form of texts that have a number of characters in a range, each of which can be encoded."""
 
     def check(value: Any, name: str) -> None:
-        if type(value) is not str or not least <= len(value) <= most or not _is_unicode(value):
+        if type(value) is not str or not least <= len(value) <= most or lone_surrogate(value) is not None:
             raise misfit(name, value, f"a text of {least:,} to {most:,} characters")
 
     return check
 
 
 def one_of(*values: Any) -> Form:
-    """Return the form of these values, each of its own type."""
+    """Return the form of these values only. True is not 1, and 1.0 is not 1."""
 
     def check(value: Any, name: str) -> None:
         if not any(type(value) is type(each) and value == each for each in values):
@@ -76,6 +78,11 @@ def either(*forms: tuple[type, Form]) -> Form:
         form_of[type(value)](value, name)
 
     return check
+
+
+def of_type(kind: type) -> Form:
+    """Return the form of all values of a type. What they hold is checked elsewhere."""
+    return either((kind, lambda value, name: None))
 
 
 def array(form: Form, most: int) -> Form:
@@ -145,12 +152,3 @@ def tagged(kinds: Mapping[str, Mapping[str, Form]], tag: str = "type", may_lack:
 
 
 FLAG = one_of(False, True)
-
-
-def _is_unicode(value: str) -> bool:
-    """Tell whether a text can be encoded: JSON and pickles can hold halves of characters."""
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -23,9 +23,15 @@ _PATTERN = re.compile(
 )
 # The most characters that one becomes, in Unicode's tables; BertNormalizer decomposes and lowers, and sets blanks
 # around Chinese characters; ByteLevel makes a character of each byte, behind a blank.
-_UNICODE_GROWTH = {"NFC": 3, "NFD": 4, "NFKC": 18, "NFKD": 18, "Lowercase": 2, "BertNormalizer": 24} | {
+_UNICODE_GROWTH = {
+    "BertNormalizer": 24,
     "ByteLevel": 5,
+    "Lowercase": 2,
     "Metaspace": 2,
+    "NFC": 3,
+    "NFD": 4,
+    "NFKC": 18,
+    "NFKD": 18,
 }
 
 
@@ -53,9 +59,11 @@ def _unlisted(pattern: str, most_choices: int) -> int | None:
         n_choices, n_groups = n_choices + (kind == "choice"), n_groups + (kind == "open")
         if kind == "bar" and depth == 0:
             n_choices = n_groups = 0
-        repeats_much = any(int(times) > limits.MOST_REPEATS for times in re.findall(r"\d+", part))
-        is_misplaced = before not in {"plain", "close"} or (before == "close" and part[0] != "?") or repeats_much
-        if (kind == "choice" and is_misplaced) or n_choices > most_choices or n_groups > max(1, most_choices // 2):
+        if kind == "choice":
+            may_follow = before == "plain" or (before == "close" and part[0] == "?")
+            if not may_follow or any(int(times) > limits.MOST_REPEATS for times in re.findall(r"\d+", part)):
+                return place
+        if n_choices > most_choices or n_groups > max(1, most_choices // 2):
             return place
         place, before = match.end(), kind
     return None

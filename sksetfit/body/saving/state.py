@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
-from sksetfit.body.contexts import building
+from sksetfit.body.contexts import building, is_panic
 from sksetfit.body.model import MOST_OF_PROMPT, MOST_TOKENS, Body, n_positions
 from sksetfit.body.saving import limits
 from sksetfit.body.saving.architectures import build_empty, build_tail, check_description, describe, is_listed
-from sksetfit.body.saving.forms import Form, MisfitError, either, integer, misfit, one_of, record, text
+from sksetfit.body.saving.forms import Form, MisfitError, integer, misfit, of_type, one_of, record, text
 from sksetfit.body.saving.tokenizer_forms import checked_tokenizer
 from sksetfit.body.static import StaticBody, TokenTable
 
@@ -34,21 +34,17 @@ _BEFORE_WINDOWS = {"long_texts": "truncate", "n_long_texts": 0}
 _TEXTS = ("", "a text")  # whose embeddings tell whether the parts of a body fit together
 
 
-def _any_value(value: Any, name: str) -> None:
-    """Accept what is checked elsewhere."""
-
-
 _FIELDS: dict[str, Form] = {
     "format": one_of(FORMAT, _FORMAT_BEFORE_WINDOWS),
-    "transformer": either((dict, _any_value)),
-    "tail": either((list, _any_value)),
-    "tokenizer": either((str, _any_value)),
+    "transformer": of_type(dict),
+    "tail": of_type(list),
+    "tokenizer": of_type(str),
     "pad_token_id": integer(0, limits.MOST_POSITIONS),
     "max_seq_length": integer(1, MOST_TOKENS),
     "long_texts": one_of("truncate", "windows"),
     "n_long_texts": integer(0, limits.MOST_COUNT),
     "prompt": text(MOST_OF_PROMPT),
-    "weights": either((dict, _any_value)),
+    "weights": of_type(dict),
 }
 
 
@@ -115,7 +111,7 @@ def body_from_state(state: dict[str, Any], device: torch.device, *, listed_only:
         raise BodyStateError(f"The saved body's {error}.") from error
     except BaseException as error:
         # The libraries raise what they like at a config or tokenizer of no sense; an error of Rust's is no Exception.
-        if not (isinstance(error, Exception) or type(error).__name__ == "PanicException"):
+        if not (isinstance(error, Exception) or is_panic(error)):
             raise
         raise BodyStateError(f"The saved body is damaged: {type(error).__name__}: {error}") from error
 

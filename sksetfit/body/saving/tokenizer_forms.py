@@ -19,6 +19,7 @@ from sksetfit.body.saving.forms import (
     mapping,
     misfit,
     number,
+    of_type,
     one_of,
     optional,
     record,
@@ -72,7 +73,7 @@ def _models(n_ids: int) -> dict[str, dict[str, Form]]:
     flags = dict.fromkeys(("fuse_unk", "byte_fallback", "ignore_merges"), FLAG)
     around = dict.fromkeys(("continuing_subword_prefix", "end_of_word_suffix"), optional(piece))
     word = {"unk_token": token, "vocab": vocabulary}
-    merges = either((list, lambda value, name: None))  # `_check_model` looks at them
+    merges = of_type(list)  # `_check_model` looks at them
     bpe = {"dropout": optional(number(0, 1)), "unk_token": optional(token), "vocab": vocabulary, "merges": merges}
     unknown = optional(integer(0, n_ids - 1))
     longest = integer(1, limits.MOST_WORD)
