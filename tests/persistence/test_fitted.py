@@ -1,6 +1,7 @@
 """Estimators whose parts fit together pass, and those with one part exchanged are refused before they are used."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
@@ -10,6 +11,7 @@ from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import AdaBoostClassifier, BaggingClassifier, StackingClassifier
 from sklearn.feature_selection import VarianceThreshold
 from sklearn.frozen import FrozenEstimator
+from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import (
     LogisticRegression,
     LogisticRegressionCV,
@@ -18,15 +20,16 @@ from sklearn.linear_model import (
     RidgeClassifierCV,
     SGDClassifier,
 )
-from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV
+from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV, TunedThresholdClassifierCV
 from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier, OutputCodeClassifier
 from sklearn.multioutput import ClassifierChain, MultiOutputClassifier
 from sklearn.naive_bayes import BernoulliNB, CategoricalNB, ComplementNB, GaussianNB, MultinomialNB
 from sklearn.neighbors import NearestCentroid
 from sklearn.neural_network import MLPClassifier
-from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import (
     KBinsDiscretizer,
+    LabelBinarizer,
     MaxAbsScaler,
     MinMaxScaler,
     OneHotEncoder,
@@ -52,7 +55,7 @@ CLASSIFIERS = [
     AdaBoostClassifier(LogisticRegression(), n_estimators=2),
     BaggingClassifier(LogisticRegression(), n_estimators=2, max_features=2),
     BernoulliNB(),
-    CalibratedClassifierCV(LinearSVC(), cv=2),
+    *(CalibratedClassifierCV(LinearSVC(), method=name, cv=2) for name in ("isotonic", "sigmoid", "temperature")),
     ComplementNB(),
     DummyClassifier(),
     GaussianNB(),
@@ -126,6 +129,30 @@ def test_a_fitted_transformer_passes(transformer):
     check_components(transformer.fit(X))
 
 
+def test_transformers_side_by_side_pass():
+    steps = [
+        ("a", "passthrough", [0]),
+        ("b", "drop", [1]),
+        ("c", StandardScaler(), slice(2, 3)),
+        ("d", OneHotEncoder(), []),
+    ]
+    frame = pd.DataFrame(X, columns=[*"abcd"])
+    check_components(ColumnTransformer(steps, remainder=MinMaxScaler()).fit(X))
+    check_components(ColumnTransformer([("a", StandardScaler(), ["b", "a"])]).fit(frame))
+    check_components(FeatureUnion([("a", "passthrough"), ("b", "drop"), ("c", StandardScaler())]).fit(X))
+
+
+@pytest.mark.parametrize("ridge", [RidgeClassifier(), RidgeClassifierCV()], ids=lambda each: type(each).__name__)
+def test_a_ridge_of_one_class_passes(ridge):
+    check_components(ridge.fit(X, ["a"] * 40))
+
+
+@pytest.mark.parametrize("constant", [0, 2])
+@pytest.mark.filterwarnings("ignore:Label .*is present")
+def test_a_constant_label_at_any_place_passes(constant):
+    check_components(OneVsRestClassifier(LinearSVC()).fit(X, np.where(np.arange(3) == constant, 1, MANY)))
+
+
 MISSING = [[1.0], [np.nan], [-2.0]]
 CATEGORIES = {
     "texts": OneHotEncoder().fit(WORDS),
@@ -175,6 +202,25 @@ def with_curve(*curves):
 
 LOGISTIC, BINS = LogisticRegression(), KBinsDiscretizer(2, quantile_method="linear")
 OF_THREE, TORCH = LogisticRegression().fit(X, THREE), TorchHead().fit(X, MANY[:, :2])
+
+
+def with_value(name, value, method="sigmoid"):
+    """Return a calibrated classifier, one of whose curves has another value under a name."""
+    calibrated = CalibratedClassifierCV(LinearSVC(), method=method, cv=2).fit(X, TWO)
+    setattr(calibrated.calibrated_classifiers_[0].calibrators[0], name, value)
+    return calibrated
+
+
+def fitted_curve(**attributes):
+    curve = IsotonicRegression().fit([0.0, 1.0], [0.0, 1.0])
+    vars(curve).update(attributes)
+    return curve
+
+
+def columns(**attributes):
+    transformer = ColumnTransformer([("a", StandardScaler(), [0, 1]), ("b", StandardScaler(), [3])]).fit(X)
+    vars(transformer).update(attributes)
+    return transformer
 
 
 def ohe(fit_on=WORDS, **attributes):
@@ -248,6 +294,42 @@ CHANGED = {
     "a part that is a type": lambda: with_part(StackingClassifier([("a", LOGISTIC)], cv=2), str, TWO),
     "a curve of another kind": lambda: with_curve(LOGISTIC),
     "fewer curves than classes": lambda: with_curve(),
+    "a curve whose slope is a text": lambda: with_value("a_", "1"),
+    "a curve whose offset is not finite": lambda: with_value("b_", float("nan")),
+    "a curve that is not fitted": lambda: with_curve(IsotonicRegression()),
+    "a curve of other lengths": lambda: with_curve(fitted_curve(y_thresholds_=np.ones(3))),
+    "a temperature that is no number": lambda: with_value("beta_", [1.0], "temperature"),
+    "a binarizer that is not fitted": lambda: fitted(RidgeClassifier(), _label_binarizer=LabelBinarizer()),
+    "a binarizer of another type": lambda: fitted(MLPClassifier(**SMALL), _label_binarizer=OF_THREE),
+    "a binarizer of parts that is not fitted": lambda: fitted(
+        OneVsRestClassifier(LOGISTIC), label_binarizer_=LabelBinarizer()
+    ),
+    "an order of fractions": lambda: fitted(ClassifierChain(LOGISTIC), MANY, order_=np.array([0.0, 1.0, 2.0])),
+    "a link of another type": lambda: with_part(ClassifierChain(LOGISTIC), GaussianNB().fit(X, TWO)),
+    "links without probabilities": lambda: ClassifierChain(LinearSVC()).fit(X, MANY).set_params(estimator=LOGISTIC),
+    "a part of one class": lambda: with_part(OneVsRestClassifier(GaussianNB()), GaussianNB().fit(X, ["a"] * 40)),
+    "a part of another type": lambda: with_part(OneVsRestClassifier(LOGISTIC), GaussianNB().fit(X, TWO)),
+    "a part that is not fitted": lambda: with_part(MultiOutputClassifier(LOGISTIC), LogisticRegression()),
+    "a part of names in a bag": lambda: with_part(BaggingClassifier(GaussianNB(), 2), GaussianNB().fit(X, TWO), TWO),
+    "a member without probabilities": lambda: with_part(
+        StackingClassifier([("a", LOGISTIC)], cv=2), LinearSVC().fit(X, TWO), TWO
+    ),
+    "a last estimator that is not fitted": lambda: fitted(
+        StackingClassifier([("a", LOGISTIC)], cv=2), final_estimator_=LogisticRegression()
+    ),
+    "a last estimator that transforms": lambda: fitted(
+        StackingClassifier([("a", LOGISTIC)], cv=2), final_estimator_=StandardScaler().fit(X)
+    ),
+    "labels that no encoder has": lambda: fitted(StackingClassifier([("a", LOGISTIC)], cv=2), _label_encoder=LOGISTIC),
+    "a classifier without scores": lambda: fitted(
+        FixedThresholdClassifier(LOGISTIC), estimator_=StandardScaler().fit(X)
+    ),
+    "a threshold that is a text": lambda: fitted(TunedThresholdClassifierCV(LOGISTIC, cv=2), best_threshold_="x"),
+    "the best of a search that is not fitted": lambda: fitted(
+        GridSearchCV(LOGISTIC, {"C": [1]}, cv=2), best_estimator_=LogisticRegression()
+    ),
+    "the classes of two classes once": lambda: fitted(GaussianNB(), classes_=np.array(["a", "a"])),
+    "one class of two": lambda: fitted(LogisticRegression(), classes_=np.array(["a"])),
     # what is missing
     "a part that is a number": lambda: with_part(AdaBoostClassifier(LOGISTIC, n_estimators=2), 1.5, TWO),
     "classes that are records": lambda: fitted(GaussianNB(), classes_=np.zeros(2, "i4,i4")),
@@ -258,6 +340,16 @@ CHANGED = {
     # transformers
     "a step that does not transform": lambda: make_pipeline(GaussianNB(), LOGISTIC),
     "a step that is a list": lambda: Pipeline([("a", []), ("b", LOGISTIC)]),
+    "a union with a step that does not transform": lambda: FeatureUnion([("a", LOGISTIC)]),
+    "columns that a table lacks": lambda: columns(_transformer_to_input_indices={"a": [0, 9], "b": [3]}),
+    "columns that are names": lambda: columns(_transformer_to_input_indices={"a": ["x"], "b": [3]}),
+    "columns of another transformer": lambda: columns(_transformer_to_input_indices={"a": [0, 1]}),
+    "a transformer of columns that predicts": lambda: columns(transformers_=[("a", OF_THREE, [0, 1])]),
+    "names of other columns": lambda: columns(feature_names_in_=np.array(["a"], object)),
+    "no means where they are subtracted": lambda: fitted(StandardScaler(), mean_=None),
+    "no scale where it divides": lambda: fitted(MaxAbsScaler(), scale_=None),
+    "no scaler behind powers": lambda: without(PowerTransformer(), "_scaler"),
+    "bins without their encoder": lambda: without(KBinsDiscretizer(2, quantile_method="linear"), "_encoder"),
     "edges of texts": lambda: fitted(BINS, bin_edges_=[np.array([*"abc"])] * 4),
     "edges of other bins": lambda: fitted(BINS, bin_edges_=[np.arange(9.0)] * 4),
     "components of other columns": lambda: fitted(PCA(2), components_=np.ones((2, 3))),
@@ -285,9 +377,10 @@ CHANGED = {
 }
 
 
+@pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("case", CHANGED)
 def test_a_part_that_does_not_fit_is_refused(case):
-    with pytest.raises(ValueError, match="do not fit together"):
+    with pytest.raises(ValueError, match="is missing or does not fit"):
         check_components(make_pipeline("passthrough", CHANGED[case]()))
 
 
@@ -295,7 +388,7 @@ def test_a_part_that_does_not_fit_is_refused(case):
 def test_a_constant_of_two_answers_is_refused():
     of_constant = OneVsRestClassifier(LinearSVC()).fit(X, MANY * [1, 1, 0])
     of_constant.estimators_[2].y_ = np.array([0, 1])
-    with pytest.raises(ValueError, match="a _ConstantPredictor has arrays that do not fit together"):
+    with pytest.raises(ValueError, match="'y_' of a _ConstantPredictor"):
         check_components(of_constant)
 
 

@@ -427,7 +427,7 @@ FORGED = {
     "a head of another length": (lambda s: swap(attributes(head(s)), "coef_", "intercept_"), "head_"),
     "a head of other classes": (
         lambda s: attributes(head(s)).update(classes_=attributes(s)["loss_curve_"]),
-        "do not fit together",
+        "is missing or does not fit",
     ),
     # the body
     "a body of another format": (lambda s: body(s).update(format=plain(99)), "format 99"),
