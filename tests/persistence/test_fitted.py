@@ -11,6 +11,7 @@ from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import AdaBoostClassifier, BaggingClassifier, StackingClassifier
 from sklearn.feature_selection import VarianceThreshold
 from sklearn.frozen import FrozenEstimator
+from sklearn.impute import SimpleImputer
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import (
     LogisticRegression,
@@ -119,7 +120,13 @@ WORDS = np.array([*"aabbcde"])[:, None]
 TRANSFORMERS = [
     *(PCA(2, whiten=True), IncrementalPCA(2), TruncatedSVD(2), VarianceThreshold()),
     *(StandardScaler(), StandardScaler(with_mean=False, with_std=False), MinMaxScaler(), MaxAbsScaler()),
-    *(RobustScaler(), RobustScaler(with_centering=False), PowerTransformer(), QuantileTransformer(n_quantiles=5)),
+    *(
+        SimpleImputer(),
+        RobustScaler(),
+        RobustScaler(with_centering=False),
+        PowerTransformer(),
+        QuantileTransformer(n_quantiles=5),
+    ),
     *(KBinsDiscretizer(2, quantile_method="linear"), ColumnTransformer([("a", OneHotEncoder(), [0])])),
 ]
 
@@ -256,6 +263,7 @@ CHANGED = {
     "a constant that is no class": lambda: fitted(DummyClassifier(strategy="constant", constant="a"), constant="c"),
     "a constant that is many": lambda: fitted(DummyClassifier(strategy="constant", constant="a"), constant=["a", "a"]),
     "sparse answers": lambda: fitted(DummyClassifier(), sparse_output_=True),
+    "priors that are times": lambda: fitted(DummyClassifier(), class_prior_=np.zeros(2, "M8[s]")),
     "other priors": lambda: fitted(DummyClassifier(), class_prior_=np.ones(3)),
     # estimators that ask others
     "a part of three classes": lambda: with_part(OneVsRestClassifier(LOGISTIC), OF_THREE),
@@ -365,6 +373,8 @@ CHANGED = {
     "groups of places that are not there": lambda: fitted(
         OrdinalEncoder(), _infrequent_enabled=True, _default_to_infrequent_mappings=[X], _infrequent_indices=[X]
     ),
+    "times in the place of what is missing": lambda: fitted(SimpleImputer(), statistics_=np.zeros(4, "M8[s]")),
+    "statistics of other columns": lambda: fitted(SimpleImputer(), statistics_=np.zeros(3)),
     "a drop that is not there": lambda: ohe(_drop_idx_after_grouping=np.array([9], object)),
     "numbers that are not sorted": lambda: ohe([[1], [2]], categories_=[np.array([2, 1])]),
     "numbers that are there twice": lambda: ohe([[1], [2]], categories_=[np.array([1, 1])]),

@@ -47,10 +47,17 @@ def _dummy_is_sound(part: Any, own: dict[str, Any]) -> bool:
         not own["sparse_output_"]
         and len(classes) == len(priors) == len(constants) == own["n_outputs_"]
         and all(
-            np.ndim(of_one) == 1 and np.shape(of_one) == np.shape(prior) and (constant is None or constant in of_one)
+            np.ndim(of_one) == 1
+            and fits(prior, "c", {"c": len(of_one)}, "class_prior_", own)
+            and (constant is None or constant in of_one)
             for of_one, prior, constant in zip(classes, priors, constants, strict=True)
         )
     )
+
+
+def _statistics_are_sound(part: Any, own: dict[str, Any]) -> bool:
+    statistics = own["statistics_"]
+    return np.shape(statistics) == (own["n_features_in_"],) and statistics.dtype.kind in "OUSbiuf"
 
 
 def _categories_are_sound(part: Any, own: dict[str, Any]) -> bool:
@@ -119,5 +126,6 @@ CHECKS: Checks = [
     ("_BaseEncoder", "categories_", _categories_are_sound),
     ("OneHotEncoder", "_n_features_outs", _one_hot_is_sound),
     ("OrdinalEncoder", "categories_", lambda part, own: _n_grouped(own) is not None),
+    ("SimpleImputer", "statistics_", _statistics_are_sound),
     ("PowerTransformer", "_scaler", lambda part, own: not own["standardize"] or _is(own, "_scaler", "StandardScaler")),
 ]
