@@ -113,13 +113,8 @@ def _check_members(archive: ZipFile, described: set[str], packed: int) -> None:
                 with _opened(io.BytesIO(content.read()), limits.MOST_OF_SPARSE) as sparse:
                     unpacked += sum(member.file_size for member in sparse.infolist())
                     _check_expansion(unpacked, packed)
-                    _check_sparse(sparse)
-
-
-def _check_sparse(archive: ZipFile) -> None:
-    for member in archive.infolist():
-        with archive.open(member) as content:
-            _check_array(content, member)
+                    for member in sparse.infolist():
+                        _check_array(sparse.open(member), member)
 
 
 def _check_array(content: IO[bytes], member: ZipInfo) -> None:

@@ -250,6 +250,7 @@ CHANGED = {
     "probabilities of other classes": lambda: fitted(MultinomialNB(), feature_log_prob_=np.ones((3, 4))),
     "means of other columns": lambda: fitted(GaussianNB(), theta_=np.ones((2, 1))),
     "centres of other classes": lambda: fitted(NearestCentroid(), centroids_=np.ones((3, 4))),
+    "deviations that are integers": lambda: fitted(NearestCentroid(), within_class_std_dev_=np.ones(4, int)),
     "another distance": lambda: fitted(NearestCentroid(), metric="precomputed"),
     "a layer of another width": lambda: fitted(MLPClassifier(**SMALL), coefs_=[np.ones((4, 2)), np.ones((3, 1))]),
     "more outputs than classes": lambda: fitted(

@@ -53,6 +53,7 @@ LEARNED = {
     "_TemperatureScaling": "beta_:#",
 }
 _FINITE = {"coef_", "intercept_", "theta_", "centroids_", "components_"}  # others may be NaN or infinite after a fit
+_MAY_BE_INTEGERS = {"class_prior_", "y_"}  # as the user gave them; others are divided in place
 # What is None where one of these parameters is False.
 _SWITCHES = {"center_": ("with_centering",), "mean_": ("with_mean",), "scale_": ("with_std", "with_scaling")}
 
@@ -69,7 +70,8 @@ def fits(value: Any, form: str, sizes: dict[str, Any], name: str, own: dict[str,
         value = value.toarray()
     if form == "rf" and np.ndim(value) == 1:  # as ridge regressions keep a single row
         value = value[None]
-    if not isinstance(value, np.ndarray) or value.dtype.kind not in "fiu" or value.ndim != len(form):
+    kinds = "fiu" if name in _MAY_BE_INTEGERS else "f"
+    if not isinstance(value, np.ndarray) or value.dtype.kind not in kinds or value.ndim != len(form):
         return False
     found = dict(zip(form, value.shape, strict=True))
     fits = all(sizes.get(letter) in {None, n} for letter, n in found.items())
