@@ -36,13 +36,14 @@ from sksetfit.plotting.embeddings import EmbeddingsDisplay
 from sksetfit.plotting.risk_coverage import RiskCoverageDisplay
 from sksetfit.plotting.tuning_curve import TuningCurveDisplay
 from sksetfit.setfit_compat.folder import read_setfit, write_setfit
+from sksetfit.utils import forks  # which takes note of forks from here on
 
 if not typing.TYPE_CHECKING:  # because to a type checker it would mean that any name may be imported
     from sksetfit.setfit_compat.names import refuse_name as __getattr__  # noqa: F401
 
 sys.modules["sksetfit._estimator_state"] = estimator_state  # the name in pickles of 0.1.0
 
-del estimator_state, sys, typing  # which are no names of this package
+del estimator_state, forks, sys, typing  # which are no names of this package
 
 __all__ = [
     "DistilledSetFitClassifier",

@@ -61,7 +61,7 @@ ENCODER_CONSTRAINTS: dict[str, list[Any]] = {
     "precision": [StrOptions({"auto", "float32", "bfloat16"})],
     "backend": [StrOptions({"torch", "openvino"})],
     "device": [str, None],
-    "memory": [str, os.PathLike, HasMethods("cache"), None],
+    "memory": [str, os.PathLike, HasMethods(["cache", "reduce_size"]), None],
     "warm_start": ["boolean"],
     "random_state": ["random_state"],
     "verbose": ["verbose"],
@@ -140,7 +140,7 @@ class SetFitEncoder(
     device : str or None, default=None
         A torch device such as "cpu" or "cuda:1". None takes a GPU where there is one. It may be set on a fitted
         estimator. A loaded model whose device is missing is placed as with None.
-    memory : str, path, object with the interface of joblib.Memory or None, default=None
+    memory : str, path, joblib.Memory or None, default=None
         A folder in which tuned bodies are kept and found again, as in `Pipeline`: a grid over the head then tunes one
         body per fold. See Notes. None keeps nothing.
     warm_start : bool, default=False

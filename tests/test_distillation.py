@@ -427,7 +427,7 @@ def test_absurd_sizes_of_a_table_in_a_file_take_no_memory(fitted, tmp_path):
         attributes(body["transformer"]).update(vocab_size=plain(10**8), hidden_size=plain(10**8))
 
     forge(tmp_path / "student.skops", enlarge)
-    with pytest.raises(ValueError, match=r"damaged: .*vocab_size is 100000000, which is not an integer"):
+    with pytest.raises(ValueError, match=r"damaged: .*vocab_size is 100000000, and must be an integer"):
         load(tmp_path / "student.skops")
 
 

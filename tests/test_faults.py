@@ -504,7 +504,7 @@ def with_one_thread():
     return answers(classifier), fitted_here.predict_proba(texts).shape
 
 
-if what != "fork before any fit":
+if not what.startswith("fork before"):
     if what == "fork, threads set before":
         torch.set_num_threads(2)
     expected = classifier.fit(texts, labels).predict_proba(texts)
@@ -518,6 +518,10 @@ if what.startswith("fork, threads set"):
     child(lambda: answers(classifier))
 if what == "fork, one thread":
     child(with_one_thread)
+if what == "fork before sksetfit uses torch":
+    torch.set_num_threads(2)
+    torch.ones(500, 500) @ torch.ones(500, 500)  # starts the threads that the child does not have
+    child(lambda: classifier.fit(texts, labels).predict_proba(texts).shape, seconds=100)
 if what == "fork before any fit":
     child(lambda: classifier.fit(texts, labels).predict_proba(texts).shape, seconds=100)  # imports take long
 """
@@ -565,8 +569,9 @@ def test_a_fork_that_asks_torch_for_one_thread_answers_and_fits_the_same(tiny_mo
 
 @forks
 @pytest.mark.slow
-def test_a_fork_of_a_process_that_has_not_used_a_model_fits(tiny_model):
-    assert told_by_a_process("fork before any fit", tiny_model, n_threads=2) == "(24, 3)"
+@pytest.mark.parametrize("when", ["any fit", "sksetfit uses torch"])
+def test_a_fork_of_a_process_that_has_not_used_a_model_fits(tiny_model, when):
+    assert told_by_a_process(f"fork before {when}", tiny_model, n_threads=2) == "(24, 3)"
 
 
 # -- devices and modes of torch

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from threading import RLock
@@ -11,6 +10,8 @@ from typing import Any
 import torch
 from threadpoolctl import threadpool_limits
 from transformers.utils import logging
+
+from sksetfit.utils.forks import is_fork_of_torch
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:
@@ -32,16 +33,13 @@ def is_panic(error: BaseException) -> bool:
     return type(error).__name__ == "PanicException"
 
 
-_imported_in = os.getpid()
-
-
 def threads() -> AbstractContextManager[Any]:
     """Return the context that computes on a single thread in a forked process, and changes nothing elsewhere.
 
     A fork copies what OpenMP records of its threads, and not the threads: the child would wait for them for ever.
     ``torch.set_num_threads`` sets the number of MKL within torch, which threadpoolctl does not reach. It stays set.
     """
-    if os.getpid() == _imported_in:
+    if not is_fork_of_torch():
         return nullcontext()
     torch.set_num_threads(1)
     limits: AbstractContextManager[Any] = threadpool_limits(1)

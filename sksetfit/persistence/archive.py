@@ -51,8 +51,7 @@ def check_archive(stream: IO[bytes]) -> Any:
         if _CHECKSUMS in unpacked and json.loads(archive.read(_CHECKSUMS)) != _checksums(archive):
             raise ValueError("it was changed after it was written: SHA-256 sums differ")
         description = archive.read(_SCHEMA)
-        if description.count(b",") > limits.MOST_COMMAS + packed // 20:
-            raise ValueError(f"the description of its {packed} bytes holds too much")
+        _check_number(description.count(b","), limits.MOST_COMMAS + packed // 20, "commas", f"its member {_SCHEMA!r}")
         schema = json.loads(description)
         _check_members(archive, check_schema(schema), packed)
         return schema
@@ -68,30 +67,37 @@ def _opened(stream: IO[bytes], most: int) -> ZipFile:
         place, (size,) = struct.unpack("<Q", end[64:72]), struct.unpack("<Q", end[40:48])
     is_placed = not is_large or (place == (n_bytes - n_end,) and end.startswith(_LARGEST_END))
     if not end.endswith(_END + end[-18:]) or comment or not is_placed:
-        raise ValueError("its end is not as dump writes it")
-    if size > most * limits.DIRECTORY_BYTES:
-        raise ValueError(f"the list of its members has {size} bytes")
+        raise ValueError("its end is not as dump writes it: something is cut off or added. Copy or fetch it again")
+    _check_number(size, most * limits.DIRECTORY_BYTES, "bytes", "the list of its members")
     archive = ZipFile(stream)
     names = archive.namelist()
-    if len(names) > most or len(set(names)) < len(names):
-        raise ValueError(f"it has members that no model has: {len(names)}, of {len(set(names))} names")
+    _check_number(len(names), most, "members", "it")
+    if len(set(names)) < len(names):
+        raise ValueError(f"it has {len(names):,} members of {len(set(names)):,} different names")
     for member in archive.infolist():
         if member.compress_type not in {ZIP_STORED, ZIP_DEFLATED} or member.compress_size > n_bytes:
-            raise ValueError(f"its member {member.filename!r} is packed in a way that is not read")
+            raise ValueError(
+                f"its member {member.filename!r} is packed by method {member.compress_type} in "
+                f"{member.compress_size:,} bytes, which is not read: dump packs by 0 or 8, in less than {n_bytes:,}"
+            )
     return archive
 
 
 def _check_sizes(unpacked: dict[str, int], packed: int) -> None:
     _check_expansion(sum(unpacked.values()), packed)
-    if unpacked.get(_CHECKSUMS, 0) > limits.CHECKSUM_BYTES * len(unpacked):
-        raise ValueError(f"its checksums of {len(unpacked)} members would have {unpacked[_CHECKSUMS]} bytes")
-    if unpacked[_SCHEMA] > limits.MOST_DESCRIPTION + packed:
-        raise ValueError(f"the description of its {packed} bytes, {unpacked[_SCHEMA]}, holds too much")
+    most_checksums = limits.CHECKSUM_BYTES * len(unpacked)
+    _check_number(unpacked.get(_CHECKSUMS, 0), most_checksums, "bytes", f"its member {_CHECKSUMS!r}")
+    _check_number(unpacked[_SCHEMA], limits.MOST_DESCRIPTION + packed, "bytes", f"its member {_SCHEMA!r}")
 
 
 def _check_expansion(unpacked: int, packed: int) -> None:
-    if unpacked > limits.ALWAYS_ALLOWED + limits.MOST_EXPANSION * packed:
-        raise ValueError(f"its {packed} bytes would unpack to {unpacked}")
+    most = limits.ALWAYS_ALLOWED + limits.MOST_EXPANSION * packed
+    _check_number(unpacked, most, "unpacked bytes", f"of {packed:,} bytes it")
+
+
+def _check_number(n: int, most: int, what: str, where: str) -> None:
+    if n > most:
+        raise ValueError(f"{where} has {n:,} {what}, of which at most {most:,} are read")
 
 
 def _check_members(archive: ZipFile, described: set[str], packed: int) -> None:
@@ -107,19 +113,14 @@ def _check_members(archive: ZipFile, described: set[str], packed: int) -> None:
                 with _opened(io.BytesIO(content.read()), limits.MOST_OF_SPARSE) as sparse:
                     unpacked += sum(member.file_size for member in sparse.infolist())
                     _check_expansion(unpacked, packed)
-                    _check_sparse(sparse)
-
-
-def _check_sparse(archive: ZipFile) -> None:
-    for member in archive.infolist():
-        with archive.open(member) as content:
-            _check_array(content, member)
+                    for member in sparse.infolist():
+                        _check_array(sparse.open(member), member)
 
 
 def _check_array(content: IO[bytes], member: ZipInfo) -> None:
     """Refuse an array that is not as large as it says, or whose values no array has that numpy has made."""
     if np.lib.format.read_magic(content) != (1, 0):
-        raise ValueError(f"its array {member.filename!r} is of another version than dump writes")
+        raise ValueError(f"its array {member.filename!r} is not of version 1.0, which dump writes")
     shape, _, dtype = np.lib.format.read_array_header_1_0(content)
     n_bytes = math.prod(shape) * dtype.itemsize
     is_known = dtype.kind in _KINDS and dtype.subdtype is None and not dtype.hasobject
@@ -130,11 +131,15 @@ def _check_array(content: IO[bytes], member: ZipInfo) -> None:
         or n_bytes != member.file_size - content.tell()
         or math.prod(n for n in shape if n) > max(n_bytes, limits.MOST_EMPTY)
     ):
-        raise ValueError(f"its array {member.filename!r} of {dtype} in shape {shape} is not what the file holds")
+        raise ValueError(
+            f"its array {member.filename!r} of {dtype} in shape {shape} is not what the file holds: "
+            f"{member.file_size:,} bytes with the header"
+        )
     if dtype.kind in "bU":  # numpy counts the bytes of truth values, and Python knows no other characters
         units = np.frombuffer(content.read(), np.uint8 if dtype.kind == "b" else f"{dtype.str[0]}u4")
-        if units.max(initial=0) > (1 if dtype.kind == "b" else 0x10FFFF):
-            raise ValueError(f"its array {member.filename!r} of {dtype} has values that none has")
+        if units.max(initial=0) > (most := 1 if dtype.kind == "b" else 0x10FFFF):
+            found = f"{units.max():,}, above {most:,}"
+            raise ValueError(f"its array {member.filename!r} of {dtype} has values that none has: {found}")
 
 
 def _what_it_is(start: bytes) -> str:

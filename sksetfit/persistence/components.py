@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from sksetfit.persistence.fitted import is_sound
+from sksetfit.persistence.fitted.checks import check_fitted
 
 # Attributes that name a method which is called in a prediction.
 _METHOD_NAMES = ("stack_method_", "chain_method_", "chain_method", "response_method")
@@ -51,8 +51,7 @@ def check_components(estimator: Any) -> None:
             _complete(part)
             if hiding := [each for each in own if callable(getattr(type(part), each, None))]:
                 raise ValueError(f"a {name} has attributes that would hide its methods: {hiding[:3]}")
-            if not is_sound(part):
-                raise ValueError(f"a {name} has arrays that do not fit together")
+            check_fitted(part)
 
 
 def _complete(part: BaseEstimator) -> None:

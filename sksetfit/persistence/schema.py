@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import reprlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -35,7 +36,9 @@ def check_schema(schema: Any) -> set[str]:
         nonlocal n_values
         n_values += 1
         if n_values > limits.MOST_VALUES or depth > limits.MOST_DEPTH:
-            raise ValueError(f"it has more than {limits.MOST_VALUES} values or {limits.MOST_DEPTH} levels")
+            raise ValueError(
+                f"its description has more than {limits.MOST_VALUES:,} values or {limits.MOST_DEPTH} levels"
+            )
         if isinstance(value, list):
             return _digest([visit(item, depth + 1) for item in value])
         if not isinstance(value, dict):
@@ -58,7 +61,7 @@ def check_schema(schema: Any) -> set[str]:
 
     visit(schema)
     if not (type(schema) is dict and type(schema.get("protocol")) is int and schema["protocol"] >= _OLDEST_PROTOCOL):
-        raise ValueError("it has no protocol that dump writes")
+        raise ValueError(f"its description has no protocol from {_OLDEST_PROTOCOL} on, as dump writes")
     return set(readers)
 
 
@@ -66,10 +69,14 @@ def _check_node(node: dict[str, Any]) -> None:
     """Refuse what skops writes otherwise: names of types that are no names, JSON of more than a scalar, members."""
     names = [node[key] for key in ("__class__", "__module__", "__loader__") if key in node]
     if not all(isinstance(name, str) and len(name) <= limits.MOST_NAME for name in names):
-        raise ValueError("the name of a type in it is too long, or no text")
+        raise ValueError(
+            f"the names of a type in it, {reprlib.repr(names)}, must be texts of up to {limits.MOST_NAME:,} characters"
+        )
     loader = node.get("__loader__")
     if loader == "JsonNode" and not (isinstance(node.get("content"), str) and _SCALAR.match(node["content"])):
-        raise ValueError("a value in it is no number, text, True, False or None")
+        raise ValueError(
+            f"a value in it is {reprlib.repr(node.get('content'))}, and must be a number, text, True, False or None"
+        )
     if "file" in node and not re.fullmatch(
         rf"[\w-]+\.{_MEMBERS.get(str(loader), '(?!)')}", str(node["file"]), re.ASCII
     ):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -111,14 +112,20 @@ def write_model(estimator: BaseEstimator, file: str | os.PathLike[str], *, compr
             others = _types_to_name(stream)  # and know that it can be read again
         except ValueError as error:
             raise ValueError(f"The estimator cannot be written so that load reads it: {error}.") from error
-        if nameless := [name for name in others if "<" in name]:
+        if nameless := sorted(name for name in others if not _has_name(name)):
             raise ValueError(
-                f"The estimator holds {nameless[0]!r}, which no file can hold: it has no name to import it by. Define "
-                f"it with def in a module, and fit again."
+                f"The estimator holds {nameless[0]!r}, which no file can hold: it has no name to import it by. Put a "
+                f"function with def, or a class, at the top of a module in its place, and fit again."
             )
         add_checksums(stream)
         os.fsync(stream.fileno())
     return sorted(others)
+
+
+def _has_name(name: str) -> bool:
+    """Tell whether something can be imported by its name, as neither lambdas nor methods of built-in types can."""
+    module, _, own = name.rpartition(".")
+    return hasattr(sys.modules.get(module), own)
 
 
 def check_savable(estimator: Any, does: str) -> None:
@@ -186,11 +193,12 @@ def load(file: str | os.PathLike[str], *, trusted: Iterable[str] | None = None, 
     named = _names_of(trusted)
     with _opened(file, revision) as stream:
         with _errors_naming(file):
-            unknown = _types_to_name(stream) - named
-        if unknown:
+            to_name = _types_to_name(stream)
+        if not to_name <= named:
+            unused = sorted(named - to_name)
             raise ValueError(
                 f"{os.fspath(file)!r} holds types that are not trusted. If you know them and where the file is from: "
-                f"load(..., trusted={sorted(unknown)})."
+                f"load(..., trusted={sorted(to_name)})." + (f" It holds no {unused}, as passed." if unused else "")
             )
         with _errors_naming(file):
             estimator = lists_to_dicts(skops.io.load(stream, trusted=sorted(named.union(*trusted_types().values()))))

@@ -1,4 +1,4 @@
-"""What of other packages is read from a file without question, and what it must have learned.
+"""What of other packages is read from a file without question.
 
 skops trusts every estimator of scikit-learn. Some of them call whatever method their state names, read files, or hand
 their arrays to compiled code that does not look at them; hence a list of ours.
@@ -30,43 +30,6 @@ _ESTIMATORS = frozenset(
         """,
     )
 )
-# What these and their parts have learned, without which they cannot answer. Of arrays a letter for each dimension: c
-# classes, r rows of a linear classifier, f columns of X, and others as they are found.
-LEARNED = {
-    "LinearClassifierMixin": "coef_:rf intercept_:r",
-    "LinearDiscriminantAnalysis": "xbar_:f scalings_:fk",
-    **dict.fromkeys(("BernoulliNB", "ComplementNB", "MultinomialNB"), "feature_log_prob_:cf class_log_prior_:c"),
-    "GaussianNB": "theta_:cf var_:cf class_prior_:c",
-    "NearestCentroid": "centroids_:cf class_prior_:c within_class_std_dev_:f",
-    "TorchHead": "coef_:rf intercept_:r",
-    "OutputCodeClassifier": "estimators_ code_book_:ce",
-    "AdaBoostClassifier": "estimators_ n_classes_ estimator_weights_:e",
-    "_ConstantPredictor": "y_:1",
-    "_BasePCA": "components_:kf mean_:f explained_variance_:k",
-    "TruncatedSVD": "components_:kf",
-    "StandardScaler": "mean_:f scale_:f",
-    "RobustScaler": "center_:f scale_:f",
-    "MinMaxScaler": "min_:f scale_:f",
-    "MaxAbsScaler": "scale_:f",
-    "PowerTransformer": "lambdas_:f",
-    "QuantileTransformer": "quantiles_:qf references_:q",
-    "VarianceThreshold": "variances_:f",
-    "BaggingClassifier": "estimators_ estimators_features_ n_classes_",
-    "CalibratedClassifierCV": "calibrated_classifiers_",
-    "ClassifierChain": "estimators_ order_",
-    "DummyClassifier": "class_prior_ n_classes_ n_outputs_ sparse_output_",
-    "KBinsDiscretizer": "bin_edges_ n_bins_",
-    "LabelBinarizer": "classes_ sparse_input_ y_type_",
-    "MLPClassifier": "coefs_ intercepts_ n_layers_ n_outputs_ out_activation_",
-    "MultiOutputClassifier": "estimators_",
-    "OneVsOneClassifier": "estimators_ pairwise_indices_",
-    "OneVsRestClassifier": "estimators_ label_binarizer_",
-    "SimpleImputer": "statistics_",
-    "StackingClassifier": "estimators_ final_estimator_ stack_method_",
-    "_BaseEncoder": "categories_",
-    "_SigmoidCalibration": "a_ b_",
-    "_TemperatureScaling": "beta_",
-}
 # Helper classes of scikit-learn's, in Python, that do nothing when built.
 _HELPERS = frozenset(
     {

@@ -134,8 +134,9 @@ def base(name):
 
 
 def answers_of(model, X):
-    """Return the probabilities of a model, the answers of one that has none."""
-    return model.predict_proba(X) if hasattr(model, "predict_proba") else model.predict(X)
+    """Return the probabilities of a model, the answers of one that has none, and what a transformer makes of X."""
+    method = next(name for name in ("predict_proba", "predict", "transform") if hasattr(model, name))
+    return getattr(model, method)(X)
 
 
 def canonical(members, folder):

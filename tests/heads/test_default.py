@@ -287,10 +287,10 @@ FOREIGN = {
     "fewer classes": (fitted(y=OF_TWO), "are not those of its head_"),
     "classes in another order": (changed(classes_=CLASSES[::-1]), "are not those of its head_"),
     "another length": (LogisticRegression().fit(EMBEDDINGS[:, :7], OF_THREE), "it is for 7"),
-    "more rows than classes": (changed(coef_=np.zeros((4, 8))), "do not fit together"),
-    "a row alone": (changed(coef_=np.zeros(8)), "do not fit together"),
-    "no weights": (changed(coef_=None), "do not fit together"),
-    "coefficients that are text": (changed(coef_="x"), "do not fit together"),
+    "more rows than classes": (changed(coef_=np.zeros((4, 8))), "is missing or does not fit"),
+    "a row alone": (changed(coef_=np.zeros(8)), "is missing or does not fit"),
+    "no weights": (changed(coef_=None), "is missing or does not fit"),
+    "coefficients that are text": (changed(coef_="x"), "is missing or does not fit"),
 }
 
 

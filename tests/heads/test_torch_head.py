@@ -465,7 +465,7 @@ def test_weights_of_another_shape_are_refused_in_a_file(several, with_head):
     texts, y = several_labels(TEXTS) if several else (TEXTS, LABELS)
     state = with_head.set_params(max_steps=0).fit(texts, y).__getstate__()
     state["head_"].coef_ = state["head_"].coef_[:, :5]
-    with pytest.raises(ValueError, match="a TorchHead has arrays that do not fit together"):
+    with pytest.raises(ValueError, match="of a TorchHead is missing or does not fit"):
         SetFitClassifier().__setstate__(state)
 
 

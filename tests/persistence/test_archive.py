@@ -85,10 +85,12 @@ def test_more_members_than_any_model_has_are_refused(members, monkeypatch):
         limits, "MOST_MEMBERS", len(members)
     )  # one less, with the checksums: a hundred thousand take long
     check(members, sealed=False)
-    with pytest.raises(ValueError, match=f"members that no model has: {len(members) + 1}"):
+    with pytest.raises(
+        ValueError, match=f"it has {len(members) + 1} members, of which at most {len(members)} are read"
+    ):
         check(members)
     monkeypatch.setattr(limits, "MOST_MEMBERS", 1)
-    with pytest.raises(ValueError, match=r"the list of its members has \d+ bytes"):
+    with pytest.raises(ValueError, match=r"the list of its members has [\d,]+ bytes, of which at most [\d,]+ are read"):
         check(members)
 
 
@@ -98,7 +100,9 @@ def test_a_comment_behind_an_archive_is_refused(members):
 
 
 def test_checksums_of_more_than_the_members_are_refused(members):
-    with pytest.raises(ValueError, match=r"its checksums of \d members would have 10000 bytes"):
+    with pytest.raises(
+        ValueError, match=r"its member .sha256.json. has 10,000 bytes, of which at most [\d,]+ are read"
+    ):
         check(members | {"sha256.json": b" " * 10_000}, sealed=False)
 
 
@@ -107,7 +111,7 @@ def test_two_members_of_one_name_are_refused(members):
     stream = io.BytesIO(packed(members, sealed=False))
     with ZipFile(stream, "a") as archive:
         archive.writestr("schema.json", "{}")
-    with pytest.raises(ValueError, match="it has members that no model has"):
+    with pytest.raises(ValueError, match=f"it has {len(members) + 1} members of {len(members)} different names"):
         check_archive(stream)
 
 
@@ -116,7 +120,9 @@ def test_a_small_archive_of_endless_content_is_refused(members):
     with ZipFile(stream, "a", ZIP_DEFLATED) as archive:
         archive.writestr("9.bin", bytes(120_000_000))
     add_checksums(stream)
-    with pytest.raises(ValueError, match=r"its \d+ bytes would unpack to \d{9}"):
+    with pytest.raises(
+        ValueError, match=r"of [\d,]+ bytes it has \d{3},\d{3},\d{3} unpacked bytes, of which at most [\d,]+ are read"
+    ):
         check_archive(stream)
 
 
@@ -125,7 +131,9 @@ def test_an_archive_of_endless_content_within_it_is_refused(members):
     with ZipFile(inner, "w", ZIP_DEFLATED) as archive:
         archive.writestr("data.npy", bytes(120_000_000))
     (sparse,) = (name for name in members if name.endswith(".npz"))
-    with pytest.raises(ValueError, match=r"its \d+ bytes would unpack to \d{9}"):
+    with pytest.raises(
+        ValueError, match=r"of [\d,]+ bytes it has \d{3},\d{3},\d{3} unpacked bytes, of which at most [\d,]+ are read"
+    ):
         check(members | {sparse: inner.getvalue()})
 
 
@@ -136,7 +144,7 @@ def test_an_array_within_an_archive_is_checked_as_well(members):
     with pytest.raises(ValueError, match=r"its array 'data\.npy' of complex128"):
         check(members | {sparse: inner.getvalue()})
     np.savez(inner, *np.eye(9))
-    with pytest.raises(ValueError, match="members that no model has: 9"):
+    with pytest.raises(ValueError, match="it has 9 members, of which at most 8 are read"):
         check(members | {sparse: inner.getvalue()})
 
 
@@ -145,7 +153,7 @@ def test_members_that_are_packed_in_other_ways_are_refused(members):
     with ZipFile(stream, "w", ZIP_LZMA) as archive:
         for name, content in members.items():
             archive.writestr(name, content)
-    with pytest.raises(ValueError, match="is packed in a way that is not read"):
+    with pytest.raises(ValueError, match=r"is packed by method \d+ in [\d,]+ bytes, which is not read"):
         check_archive(stream)
 
 
@@ -154,7 +162,7 @@ def test_a_member_that_is_longer_than_its_archive_is_refused():
     place = content.index(b"PK\x01\x02") + 20  # of its packed size in the list of members
     assert content[place : place + 4] == (2).to_bytes(4, "little")
     forged = content[:place] + (len(content) + 1).to_bytes(4, "little") + content[place + 4 :]
-    with pytest.raises(ValueError, match="is packed in a way that is not read"):
+    with pytest.raises(ValueError, match=r"is packed by method \d+ in [\d,]+ bytes, which is not read"):
         check_archive(io.BytesIO(forged))
 
 
@@ -219,7 +227,9 @@ def test_a_description_of_more_than_there_is_is_refused(members, description):
     stream = io.BytesIO()
     with ZipFile(stream, "w", ZIP_DEFLATED) as archive:
         archive.writestr("schema.json", description)
-    with pytest.raises(ValueError, match=r"the description of its \d+ bytes.* holds too much"):
+    with pytest.raises(
+        ValueError, match=r"its member 'schema\.json' has [\d,]+ (bytes|commas), of which at most [\d,]+ are read"
+    ):
         check_archive(stream)
 
 

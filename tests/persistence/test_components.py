@@ -40,7 +40,7 @@ FORGED = {
         changed(LogisticRegression(), random_state=beyond_its_end()),
         "a place that it does not",
     ),
-    "arrays of another shape": (changed(LogisticRegression().fit(X, Y), coef_=X), "do not fit together"),
+    "arrays of another shape": (changed(LogisticRegression().fit(X, Y), coef_=X), "is missing or does not fit"),
     "a method that is hidden": (changed(LogisticRegression(), predict=np.float64), r"hide its methods: \['predict'\]"),
     "files that are read": (CountVectorizer(input="filename"), "would read files"),
     "open files that are read": (TfidfVectorizer(input="file"), "would read files"),

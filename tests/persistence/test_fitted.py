@@ -1,6 +1,7 @@
 """Estimators whose parts fit together pass, and those with one part exchanged are refused before they are used."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
@@ -10,6 +11,8 @@ from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import AdaBoostClassifier, BaggingClassifier, StackingClassifier
 from sklearn.feature_selection import VarianceThreshold
 from sklearn.frozen import FrozenEstimator
+from sklearn.impute import SimpleImputer
+from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import (
     LogisticRegression,
     LogisticRegressionCV,
@@ -18,15 +21,16 @@ from sklearn.linear_model import (
     RidgeClassifierCV,
     SGDClassifier,
 )
-from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV
+from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV, TunedThresholdClassifierCV
 from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier, OutputCodeClassifier
 from sklearn.multioutput import ClassifierChain, MultiOutputClassifier
 from sklearn.naive_bayes import BernoulliNB, CategoricalNB, ComplementNB, GaussianNB, MultinomialNB
 from sklearn.neighbors import NearestCentroid
 from sklearn.neural_network import MLPClassifier
-from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import (
     KBinsDiscretizer,
+    LabelBinarizer,
     MaxAbsScaler,
     MinMaxScaler,
     OneHotEncoder,
@@ -52,7 +56,7 @@ CLASSIFIERS = [
     AdaBoostClassifier(LogisticRegression(), n_estimators=2),
     BaggingClassifier(LogisticRegression(), n_estimators=2, max_features=2),
     BernoulliNB(),
-    CalibratedClassifierCV(LinearSVC(), cv=2),
+    *(CalibratedClassifierCV(LinearSVC(), method=name, cv=2) for name in ("isotonic", "sigmoid", "temperature")),
     ComplementNB(),
     DummyClassifier(),
     GaussianNB(),
@@ -116,7 +120,13 @@ WORDS = np.array([*"aabbcde"])[:, None]
 TRANSFORMERS = [
     *(PCA(2, whiten=True), IncrementalPCA(2), TruncatedSVD(2), VarianceThreshold()),
     *(StandardScaler(), StandardScaler(with_mean=False, with_std=False), MinMaxScaler(), MaxAbsScaler()),
-    *(RobustScaler(), RobustScaler(with_centering=False), PowerTransformer(), QuantileTransformer(n_quantiles=5)),
+    *(
+        SimpleImputer(),
+        RobustScaler(),
+        RobustScaler(with_centering=False),
+        PowerTransformer(),
+        QuantileTransformer(n_quantiles=5),
+    ),
     *(KBinsDiscretizer(2, quantile_method="linear"), ColumnTransformer([("a", OneHotEncoder(), [0])])),
 ]
 
@@ -124,6 +134,30 @@ TRANSFORMERS = [
 @pytest.mark.parametrize("transformer", TRANSFORMERS, ids=lambda each: type(each).__name__)
 def test_a_fitted_transformer_passes(transformer):
     check_components(transformer.fit(X))
+
+
+def test_transformers_side_by_side_pass():
+    steps = [
+        ("a", "passthrough", [0]),
+        ("b", "drop", [1]),
+        ("c", StandardScaler(), slice(2, 3)),
+        ("d", OneHotEncoder(), []),
+    ]
+    frame = pd.DataFrame(X, columns=[*"abcd"])
+    check_components(ColumnTransformer(steps, remainder=MinMaxScaler()).fit(X))
+    check_components(ColumnTransformer([("a", StandardScaler(), ["b", "a"])]).fit(frame))
+    check_components(FeatureUnion([("a", "passthrough"), ("b", "drop"), ("c", StandardScaler())]).fit(X))
+
+
+@pytest.mark.parametrize("ridge", [RidgeClassifier(), RidgeClassifierCV()], ids=lambda each: type(each).__name__)
+def test_a_ridge_of_one_class_passes(ridge):
+    check_components(ridge.fit(X, ["a"] * 40))
+
+
+@pytest.mark.parametrize("constant", [0, 2])
+@pytest.mark.filterwarnings("ignore:Label .*is present")
+def test_a_constant_label_at_any_place_passes(constant):
+    check_components(OneVsRestClassifier(LinearSVC()).fit(X, np.where(np.arange(3) == constant, 1, MANY)))
 
 
 MISSING = [[1.0], [np.nan], [-2.0]]
@@ -177,6 +211,25 @@ LOGISTIC, BINS = LogisticRegression(), KBinsDiscretizer(2, quantile_method="line
 OF_THREE, TORCH = LogisticRegression().fit(X, THREE), TorchHead().fit(X, MANY[:, :2])
 
 
+def with_value(name, value, method="sigmoid"):
+    """Return a calibrated classifier, one of whose curves has another value under a name."""
+    calibrated = CalibratedClassifierCV(LinearSVC(), method=method, cv=2).fit(X, TWO)
+    setattr(calibrated.calibrated_classifiers_[0].calibrators[0], name, value)
+    return calibrated
+
+
+def fitted_curve(**attributes):
+    curve = IsotonicRegression().fit([0.0, 1.0], [0.0, 1.0])
+    vars(curve).update(attributes)
+    return curve
+
+
+def columns(**attributes):
+    transformer = ColumnTransformer([("a", StandardScaler(), [0, 1]), ("b", StandardScaler(), [3])]).fit(X)
+    vars(transformer).update(attributes)
+    return transformer
+
+
 def ohe(fit_on=WORDS, **attributes):
     encoder = OneHotEncoder().fit(fit_on)
     vars(encoder).update(attributes)
@@ -197,6 +250,7 @@ CHANGED = {
     "probabilities of other classes": lambda: fitted(MultinomialNB(), feature_log_prob_=np.ones((3, 4))),
     "means of other columns": lambda: fitted(GaussianNB(), theta_=np.ones((2, 1))),
     "centres of other classes": lambda: fitted(NearestCentroid(), centroids_=np.ones((3, 4))),
+    "deviations that are integers": lambda: fitted(NearestCentroid(), within_class_std_dev_=np.ones(4, int)),
     "another distance": lambda: fitted(NearestCentroid(), metric="precomputed"),
     "a layer of another width": lambda: fitted(MLPClassifier(**SMALL), coefs_=[np.ones((4, 2)), np.ones((3, 1))]),
     "more outputs than classes": lambda: fitted(
@@ -210,6 +264,7 @@ CHANGED = {
     "a constant that is no class": lambda: fitted(DummyClassifier(strategy="constant", constant="a"), constant="c"),
     "a constant that is many": lambda: fitted(DummyClassifier(strategy="constant", constant="a"), constant=["a", "a"]),
     "sparse answers": lambda: fitted(DummyClassifier(), sparse_output_=True),
+    "priors that are times": lambda: fitted(DummyClassifier(), class_prior_=np.zeros(2, "M8[s]")),
     "other priors": lambda: fitted(DummyClassifier(), class_prior_=np.ones(3)),
     # estimators that ask others
     "a part of three classes": lambda: with_part(OneVsRestClassifier(LOGISTIC), OF_THREE),
@@ -248,6 +303,42 @@ CHANGED = {
     "a part that is a type": lambda: with_part(StackingClassifier([("a", LOGISTIC)], cv=2), str, TWO),
     "a curve of another kind": lambda: with_curve(LOGISTIC),
     "fewer curves than classes": lambda: with_curve(),
+    "a curve whose slope is a text": lambda: with_value("a_", "1"),
+    "a curve whose offset is not finite": lambda: with_value("b_", float("nan")),
+    "a curve that is not fitted": lambda: with_curve(IsotonicRegression()),
+    "a curve of other lengths": lambda: with_curve(fitted_curve(y_thresholds_=np.ones(3))),
+    "a temperature that is no number": lambda: with_value("beta_", [1.0], "temperature"),
+    "a binarizer that is not fitted": lambda: fitted(RidgeClassifier(), _label_binarizer=LabelBinarizer()),
+    "a binarizer of another type": lambda: fitted(MLPClassifier(**SMALL), _label_binarizer=OF_THREE),
+    "a binarizer of parts that is not fitted": lambda: fitted(
+        OneVsRestClassifier(LOGISTIC), label_binarizer_=LabelBinarizer()
+    ),
+    "an order of fractions": lambda: fitted(ClassifierChain(LOGISTIC), MANY, order_=np.array([0.0, 1.0, 2.0])),
+    "a link of another type": lambda: with_part(ClassifierChain(LOGISTIC), GaussianNB().fit(X, TWO)),
+    "links without probabilities": lambda: ClassifierChain(LinearSVC()).fit(X, MANY).set_params(estimator=LOGISTIC),
+    "a part of one class": lambda: with_part(OneVsRestClassifier(GaussianNB()), GaussianNB().fit(X, ["a"] * 40)),
+    "a part of another type": lambda: with_part(OneVsRestClassifier(LOGISTIC), GaussianNB().fit(X, TWO)),
+    "a part that is not fitted": lambda: with_part(MultiOutputClassifier(LOGISTIC), LogisticRegression()),
+    "a part of names in a bag": lambda: with_part(BaggingClassifier(GaussianNB(), 2), GaussianNB().fit(X, TWO), TWO),
+    "a member without probabilities": lambda: with_part(
+        StackingClassifier([("a", LOGISTIC)], cv=2), LinearSVC().fit(X, TWO), TWO
+    ),
+    "a last estimator that is not fitted": lambda: fitted(
+        StackingClassifier([("a", LOGISTIC)], cv=2), final_estimator_=LogisticRegression()
+    ),
+    "a last estimator that transforms": lambda: fitted(
+        StackingClassifier([("a", LOGISTIC)], cv=2), final_estimator_=StandardScaler().fit(X)
+    ),
+    "labels that no encoder has": lambda: fitted(StackingClassifier([("a", LOGISTIC)], cv=2), _label_encoder=LOGISTIC),
+    "a classifier without scores": lambda: fitted(
+        FixedThresholdClassifier(LOGISTIC), estimator_=StandardScaler().fit(X)
+    ),
+    "a threshold that is a text": lambda: fitted(TunedThresholdClassifierCV(LOGISTIC, cv=2), best_threshold_="x"),
+    "the best of a search that is not fitted": lambda: fitted(
+        GridSearchCV(LOGISTIC, {"C": [1]}, cv=2), best_estimator_=LogisticRegression()
+    ),
+    "the classes of two classes once": lambda: fitted(GaussianNB(), classes_=np.array(["a", "a"])),
+    "one class of two": lambda: fitted(LogisticRegression(), classes_=np.array(["a"])),
     # what is missing
     "a part that is a number": lambda: with_part(AdaBoostClassifier(LOGISTIC, n_estimators=2), 1.5, TWO),
     "classes that are records": lambda: fitted(GaussianNB(), classes_=np.zeros(2, "i4,i4")),
@@ -258,6 +349,16 @@ CHANGED = {
     # transformers
     "a step that does not transform": lambda: make_pipeline(GaussianNB(), LOGISTIC),
     "a step that is a list": lambda: Pipeline([("a", []), ("b", LOGISTIC)]),
+    "a union with a step that does not transform": lambda: FeatureUnion([("a", LOGISTIC)]),
+    "columns that a table lacks": lambda: columns(_transformer_to_input_indices={"a": [0, 9], "b": [3]}),
+    "columns that are names": lambda: columns(_transformer_to_input_indices={"a": ["x"], "b": [3]}),
+    "columns of another transformer": lambda: columns(_transformer_to_input_indices={"a": [0, 1]}),
+    "a transformer of columns that predicts": lambda: columns(transformers_=[("a", OF_THREE, [0, 1])]),
+    "names of other columns": lambda: columns(feature_names_in_=np.array(["a"], object)),
+    "no means where they are subtracted": lambda: fitted(StandardScaler(), mean_=None),
+    "no scale where it divides": lambda: fitted(MaxAbsScaler(), scale_=None),
+    "no scaler behind powers": lambda: without(PowerTransformer(), "_scaler"),
+    "bins without their encoder": lambda: without(KBinsDiscretizer(2, quantile_method="linear"), "_encoder"),
     "edges of texts": lambda: fitted(BINS, bin_edges_=[np.array([*"abc"])] * 4),
     "edges of other bins": lambda: fitted(BINS, bin_edges_=[np.arange(9.0)] * 4),
     "components of other columns": lambda: fitted(PCA(2), components_=np.ones((2, 3))),
@@ -273,6 +374,8 @@ CHANGED = {
     "groups of places that are not there": lambda: fitted(
         OrdinalEncoder(), _infrequent_enabled=True, _default_to_infrequent_mappings=[X], _infrequent_indices=[X]
     ),
+    "times in the place of what is missing": lambda: fitted(SimpleImputer(), statistics_=np.zeros(4, "M8[s]")),
+    "statistics of other columns": lambda: fitted(SimpleImputer(), statistics_=np.zeros(3)),
     "a drop that is not there": lambda: ohe(_drop_idx_after_grouping=np.array([9], object)),
     "numbers that are not sorted": lambda: ohe([[1], [2]], categories_=[np.array([2, 1])]),
     "numbers that are there twice": lambda: ohe([[1], [2]], categories_=[np.array([1, 1])]),
@@ -285,9 +388,10 @@ CHANGED = {
 }
 
 
+@pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("case", CHANGED)
 def test_a_part_that_does_not_fit_is_refused(case):
-    with pytest.raises(ValueError, match="do not fit together"):
+    with pytest.raises(ValueError, match="is missing or does not fit"):
         check_components(make_pipeline("passthrough", CHANGED[case]()))
 
 
@@ -295,7 +399,7 @@ def test_a_part_that_does_not_fit_is_refused(case):
 def test_a_constant_of_two_answers_is_refused():
     of_constant = OneVsRestClassifier(LinearSVC()).fit(X, MANY * [1, 1, 0])
     of_constant.estimators_[2].y_ = np.array([0, 1])
-    with pytest.raises(ValueError, match="a _ConstantPredictor has arrays that do not fit together"):
+    with pytest.raises(ValueError, match="'y_' of a _ConstantPredictor"):
         check_components(of_constant)
 
 

@@ -71,7 +71,7 @@ def test_a_member_is_read_by_one_node_only(identities):
 
 def test_more_values_than_any_model_has_are_refused():
     started = time.process_time()
-    with pytest.raises(ValueError, match="more than 3000000 values"):
+    with pytest.raises(ValueError, match="more than 3,000,000 values"):
         check_schema(a_list(1, [0] * 3_000_000))
     assert time.process_time() - started < 60
 
@@ -79,13 +79,13 @@ def test_more_values_than_any_model_has_are_refused():
 @pytest.mark.parametrize("key", ["__class__", "__module__", "__loader__"])
 @pytest.mark.parametrize("name", ["x" * 1001, None, ["x"]])
 def test_a_name_of_a_type_that_is_none_is_refused(key, name):
-    with pytest.raises(ValueError, match="the name of a type in it is too long, or no text"):
+    with pytest.raises(ValueError, match=r"the names of a type in it, .*, must be texts of up to 1,000"):
         check_schema(schema_of([1]) | {key: name})
 
 
 @pytest.mark.parametrize("content", ["[1]", "{}", " 1", "", None, 1, "nan", "true false"])
 def test_a_value_that_is_no_scalar_is_refused(content):
-    with pytest.raises(ValueError, match="a value in it is no number, text, True, False or None"):
+    with pytest.raises(ValueError, match=r"a value in it is .*, and must be a number, text, True, False or None"):
         check_schema(schema_of([1]) | {"content": [plain(1) | {"content": content}]})
 
 
@@ -101,7 +101,7 @@ def test_a_member_that_something_else_than_an_array_reads_is_refused(loader):
 
 @pytest.mark.parametrize("protocol", [None, 1, "2", True])
 def test_a_protocol_that_dump_never_wrote_is_refused(protocol):
-    with pytest.raises(ValueError, match="no protocol that dump writes"):
+    with pytest.raises(ValueError, match="no protocol from 2 on"):
         check_schema(schema_of([1]) | {"protocol": protocol})
 
 

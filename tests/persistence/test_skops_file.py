@@ -156,10 +156,24 @@ def halve(embeddings):
     return embeddings / 2
 
 
-def test_dump_refuses_a_function_without_a_name(fitted, tmp_path):
+class Outer:
+    class Scaler(FunctionTransformer):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("step", "name"),
+    [
+        (FunctionTransformer(lambda rows: rows), r"test_skops_file\..*<lambda>"),
+        (FunctionTransformer(str.lower), r"builtins\.method_descriptor"),
+        (FunctionTransformer(dict.fromkeys), r".*fromkeys"),
+        (Outer.Scaler(), r"test_skops_file\.Scaler"),
+    ],
+)
+def test_dump_refuses_what_has_no_name(fitted, tmp_path, step, name):
     clf = copy.copy(fitted)
-    clf.head_ = make_pipeline(FunctionTransformer(lambda rows: rows), fitted.head_)
-    with pytest.raises(ValueError, match=r"holds 'test_skops_file\..*<lambda>', which no file can hold.*with def"):
+    clf.head_ = make_pipeline(step, fitted.head_)
+    with pytest.raises(ValueError, match=f"holds '{name}', which no file can hold.*with def"):
         dump(clf, tmp_path / "model.skops")
     assert not list(tmp_path.iterdir())
 
@@ -183,9 +197,13 @@ def test_types_that_load_will_question_are_told_when_they_are_written(tiny_class
     classifier = tiny_classifier.set_params(head=head, max_steps=0).fit(*make_texts(4))
     with pytest.warns(UserWarning, match=r"load\(\) wants trusted=\[.*'test_skops_file.halve'\]"):
         dump(classifier, tmp_path / "model.skops")
-    with pytest.raises(ValueError, match="types that are not trusted"):
-        load(tmp_path / "model.skops")
+    with pytest.raises(
+        ValueError, match=r"not trusted.*'test_skops_file.halve'\]\)\. It holds no \['halve'\], as passed\."
+    ):
+        load(tmp_path / "model.skops", trusted=["halve"])
     transformer = "sklearn.preprocessing._function_transformer.FunctionTransformer"
+    with pytest.raises(ValueError, match=rf"trusted=\['{transformer}', 'test_skops_file.halve'\]\)\.$"):
+        load(tmp_path / "model.skops", trusted=[transformer])
     again = load(tmp_path / "model.skops", trusted=["test_skops_file.halve", transformer])
     np.testing.assert_array_equal(again.predict(X_NEW), classifier.predict(X_NEW))
 
@@ -427,7 +445,7 @@ FORGED = {
     "a head of another length": (lambda s: swap(attributes(head(s)), "coef_", "intercept_"), "head_"),
     "a head of other classes": (
         lambda s: attributes(head(s)).update(classes_=attributes(s)["loss_curve_"]),
-        "do not fit together",
+        "is missing or does not fit",
     ),
     # the body
     "a body of another format": (lambda s: body(s).update(format=plain(99)), "format 99"),

@@ -415,9 +415,15 @@ def test_a_memory_of_the_users_own_is_used(cached, tmp_path, tunings):
     assert list((tmp_path / "own").rglob("output.pkl"))
 
 
-def test_a_memory_of_no_kind_is_refused(tiny_classifier):
-    with pytest.raises(ValueError, match="The 'memory' parameter"):
-        tiny_classifier.set_params(memory=3).fit(X, Y)
+class WithoutFolder:
+    def cache(self, function):
+        return function
+
+
+@pytest.mark.parametrize("memory", [3, WithoutFolder()])
+def test_a_memory_of_no_kind_is_refused(tiny_classifier, memory):
+    with pytest.raises(ValueError, match=r"The 'memory' parameter .* implementing 'cache' and 'reduce_size'"):
+        tiny_classifier.set_params(memory=memory).fit(X, Y)
 
 
 def test_a_scoring_that_cannot_be_pickled_is_refused_before_any_training(cached, tunings):

@@ -104,7 +104,7 @@ def check_tokenizer(body: Body, model: str) -> None:
     try:
         checked_tokenizer(body.tokenizer.to_str(), body.transformer.config.vocab_size, body.max_seq_length)
     except MisfitError as error:
-        raise ValueError(f"model={model!r} cannot be used: its {error}, and could not be saved.") from None
+        raise ValueError(f"model={model!r} cannot be used: it could not be saved: {error}.") from None
 
 
 def _weights_not_loaded(transformer: Any) -> list[str]:

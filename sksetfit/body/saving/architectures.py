@@ -86,7 +86,7 @@ def describe(transformer: nn.Module, tail: Iterable[nn.Module]) -> dict[str, Any
     try:
         check_description(parts, shapes, listed_only=False)
     except MisfitError as error:
-        raise ValueError(f"a body whose {error} could not be saved.") from None
+        raise ValueError(f"it could not be saved: {error}.") from None
     return parts
 
 

@@ -20,7 +20,7 @@ class MisfitError(ValueError):
 
 def misfit(name: str, value: Any, wanted: str) -> MisfitError:
     """Return the error that says what a value is and what it must be."""
-    return MisfitError(f"{name} is {reprlib.repr(value)}, which is not {wanted}")
+    return MisfitError(f"{name} is {reprlib.repr(value)}, and must be {wanted}")
 
 
 def integer(least: int, most: int) -> Form:
@@ -105,9 +105,9 @@ def record(fields: Mapping[str, Form], may_lack: Collection[str] = ()) -> Form:
         if type(value) is not dict:
             raise misfit(name, value, f"a dict of {sorted(fields)}")
         if unexpected := sorted(map(str, value.keys() - fields.keys())):
-            raise MisfitError(f"{name} has unexpected keys, {unexpected}")
+            raise MisfitError(f"{name} has unexpected keys {unexpected}")
         if missing := sorted(needed - value.keys()):
-            raise MisfitError(f"{name} has missing keys, {missing}")
+            raise MisfitError(f"{name} lacks keys {missing}")
         for key, each in value.items():
             fields[key](each, f"{name}.{key}")
 

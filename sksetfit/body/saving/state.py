@@ -244,8 +244,6 @@ def _checked_weights(weights: Mapping[str, Any], empty: nn.Module) -> dict[str, 
 
 def _check_array(array: Any, name: str, shape: tuple[int, ...]) -> None:
     what = f"The saved body's tensor {name!r} must be a finite float32 array of shape {shape}, got"
-    if not isinstance(array, np.ndarray):
-        raise ValueError(f"{what} {type(array).__name__}.")
     if array.shape != shape or array.dtype != np.float32 or not np.isfinite(array).all():
         values = " with values that are not finite" if array.dtype == np.float32 and array.shape == shape else ""
         raise ValueError(f"{what} {array.dtype} of shape {array.shape}{values}.")

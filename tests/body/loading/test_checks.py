@@ -103,7 +103,7 @@ def test_a_file_may_not_name_another_kind(tiny_model, tmp_path):
     write_tiny_model_of_kind(tiny_model, tmp_path, "fnet")
     with pytest.warns(UserWarning, match="which dump does not save"):
         state = body_to_state(load_body(tmp_path, device="cpu"))
-    with pytest.raises(ValueError, match="model_type is 'fnet', which is not one of"):
+    with pytest.raises(ValueError, match="model_type is 'fnet', and must be one of"):
         body_from_state(state, CPU)
 
 

@@ -29,12 +29,12 @@ def change(file, **values):
     [
         ({"num_hidden_layers": limits.MOST_LAYERS + 1}, "num_hidden_layers=201, which must be from -200 to 200"),
         ({"hidden_size": limits.MOST_POSITIONS + 1}, "hidden_size=10000001, which must be from -10,000,000 to"),
-        ({"hidden_size": 0}, "hidden_size is 0, which is not an integer from 1 to 171"),
-        ({"vocab_size": -1}, "vocab_size is -1, which is not an integer from 1 to 171"),
-        ({"intermediate_size": 172}, "intermediate_size is 172, which is not an integer from 1 to 171"),
-        ({"max_position_embeddings": 172}, "max_position_embeddings is 172, which is not"),
-        ({"num_attention_heads": True}, "num_attention_heads is True, which is not an integer from 1 to 171"),
-        ({"num_hidden_layers": 200}, "num_hidden_layers is 200, which is not an integer from 0 to 39"),
+        ({"hidden_size": 0}, "hidden_size is 0, and must be an integer from 1 to 171"),
+        ({"vocab_size": -1}, "vocab_size is -1, and must be an integer from 1 to 171"),
+        ({"intermediate_size": 172}, "intermediate_size is 172, and must be an integer from 1 to 171"),
+        ({"max_position_embeddings": 172}, "max_position_embeddings is 172, and must be"),
+        ({"num_attention_heads": True}, "num_attention_heads is True, and must be an integer from 1 to 171"),
+        ({"num_hidden_layers": 200}, "num_hidden_layers is 200, and must be an integer from 0 to 39"),
         ({"rope_parameters": {"layers": 201}}, "layers=201"),
         ({"_attn_implementation": "owner/name"}, "_attn_implementation='owner/name', which is code from the Hub"),
         ({"attn_implementation": "owner/name"}, "attn_implementation='owner/name', which is code from the Hub"),
@@ -62,7 +62,7 @@ def test_a_dense_that_is_wider_than_its_tensors_is_refused(tiny_model, tmp_path)
     SentenceTransformer(modules=modules, device="cpu").save_pretrained(str(tmp_path))
     load_body(tmp_path, device="cpu")
     change(tmp_path / "2_Dense" / "config.json", out_features=33)
-    with pytest.raises(ValueError, match=r"'2_Dense/config.json' says out_features is 33, which is not an integer"):
+    with pytest.raises(ValueError, match=r"'2_Dense/config.json' says out_features is 33, and must be an integer"):
         load_body(tmp_path, device="cpu")
 
 
@@ -80,7 +80,7 @@ def test_prompts_that_are_no_object_are_refused(folder):
 
 def test_a_prompt_that_is_no_text_is_refused(folder):
     change(folder / "config_sentence_transformers.json", prompts={"own": 3}, default_prompt_name="own")
-    with pytest.raises(ValueError, match="its prompt is 3, which is not a text of 0 to 2,000 characters"):
+    with pytest.raises(ValueError, match="its prompt is 3, and must be a text of 0 to 2,000 characters"):
         load_body(folder, device="cpu")
     assert load_body(folder, device="cpu", prompt="").prompt == ""
 

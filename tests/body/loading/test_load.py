@@ -83,7 +83,7 @@ def test_weights_that_are_cut_off_are_refused(tiny_model, tmp_path):
         ("encoder.layer.1.output.dense.bias", "lacks 1 of them, among them 'encoder.layer.1.output.dense.bias'"),
         (
             "embeddings.word_embeddings.weight",
-            "vocab_size is 171, which is not an integer from 1 to 64, as its tensors",
+            "vocab_size is 171, and must be an integer from 1 to 64, as its tensors",
         ),
     ],
 )

@@ -1,0 +1,1 @@
+"""What the fitted estimators of scikit-learn must hold, before one that was read is used."""
