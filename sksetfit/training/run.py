@@ -198,7 +198,7 @@ def _loaded(config: TrainingConfig) -> Body:
 
 
 def _copied(body: Body, device: str | None) -> Body:
-    copied = copy.deepcopy(body, {id(body.exports): {}})  # without what OpenVINO made of the old one
+    copied = copy.deepcopy(body)
     copied.weights_changed()
     return copied.to(chosen_device(device))
 
