@@ -23,8 +23,7 @@ PASSES, MORE_PASSES, MORE_READ = 3, 8, 3600
 WELL_SEPARATED = 0.85  # accuracy of the frozen body, above which more passes lose accuracy
 RIDGE = 1.0  # for embeddings of unit length
 MIN_STEPS, MAX_STEPS = 24, 1000
-# A few dozen texts are read four and a half times, in at least half of the least steps, at up to twice the rate.
-FEW_PASSES, FEW_STEPS = 4.5, 12
+FEW_STEPS = 12  # are enough for few texts per class, at twice the rate
 WARM_SHARE = 3  # of the steps of a fresh fit are enough to go on from a body that is tuned
 MIN_BATCH_SIZE, MAX_BATCH_SIZE = 24, 64
 LEARNING_RATE, WIDTH = 1e-4, 384  # the rate that measured best on all-MiniLM-L6-v2, and the width of its embeddings
@@ -38,14 +37,14 @@ def batch_size_of(n_classes: int) -> int:
     return int(np.clip(2 * n_classes, MIN_BATCH_SIZE, MAX_BATCH_SIZE))
 
 
-def planned_steps(n_texts: int, batch_size: int, *, more: bool = False, static: bool = False) -> int:
+def planned_steps(n_texts: int, n_classes: int, batch_size: int, *, more: bool = False) -> int:
     """Return how many steps tune well: three passes over the texts, or up to eight, within bounds.
 
-    Static embeddings make no fewer steps for few texts: their steps cost next to nothing.
+    They are no fewer than the texts of a class, from `FEW_STEPS` to `MIN_STEPS`.
     """
     n_read = max(PASSES * n_texts, min(MORE_PASSES * n_texts, MORE_READ) if more else 0)
-    least = MIN_STEPS if static else steps_for(FEW_PASSES * n_texts, MIN_BATCH_SIZE, FEW_STEPS, MIN_STEPS)
-    return steps_for(n_read, batch_size, least, MAX_STEPS)
+    least = np.clip(round(n_texts / max(n_classes, 1)), FEW_STEPS, MIN_STEPS)
+    return steps_for(n_read, batch_size, int(least), MAX_STEPS)
 
 
 def steps_for(n_read: float, batch_size: int, least: int, most: int) -> int:
@@ -172,8 +171,9 @@ def plan_of(
     elif names_only:
         n_steps = 0
     else:
-        static = not body.has_layers
-        n_steps, more = (planned_steps(n_texts, batch_size, more=each, static=static) for each in (False, True))
+        n_steps, more = (planned_steps(n_texts, n_classes, batch_size, more=each) for each in (False, True))
+        if not body.has_layers:
+            n_steps = max(n_steps, MIN_STEPS)  # which cost next to nothing
         if more > n_steps > MIN_STEPS and not warm:
             accuracy = frozen_accuracy()
             n_steps = more if accuracy < WELL_SEPARATED else n_steps

@@ -24,28 +24,25 @@ ALIKE = "differ by a number, case or punctuation only"
 
 
 @pytest.mark.parametrize(
-    ("n_texts", "batch_size", "steps"),
+    ("n_texts", "n_classes", "batch_size", "steps"),
     [
-        (2, 24, FEW_STEPS),
-        (66, 24, FEW_STEPS),
-        (100, 24, 19),
-        (134, 24, MIN_STEPS),
-        (134, 64, MIN_STEPS),
-        (240, 24, 30),
-        (250, 24, 31),
-        (2400, 24, 300),
-        (10**6, 24, MAX_STEPS),
-        (10**9, 2, MAX_STEPS),
+        (2, 2, 24, FEW_STEPS),
+        (22, 2, 24, FEW_STEPS),
+        (38, 2, 24, 19),
+        (66, 6, 24, FEW_STEPS),
+        (134, 2, 24, MIN_STEPS),
+        (110, 10, 24, 14),
+        (240, 2, 24, 30),
+        (250, 2, 24, 31),
+        (2400, 2, 24, 300),
+        (30, 0, 24, MIN_STEPS),
+        (10**6, 2, 24, MAX_STEPS),
+        (10**9, 2, 2, MAX_STEPS),
     ],
 )
-def test_the_plan_is_a_few_passes_within_bounds(n_texts, batch_size, steps):
-    assert planned_steps(n_texts, batch_size) == steps
-    assert type(planned_steps(n_texts, batch_size)) is int
-
-
-def test_static_embeddings_make_no_fewer_steps_for_few_texts():
-    assert planned_steps(22, 24, static=True) == MIN_STEPS
-    assert planned_steps(240, 24, static=True) == 30
+def test_the_plan_is_a_few_passes_within_bounds(n_texts, n_classes, batch_size, steps):
+    assert planned_steps(n_texts, n_classes, batch_size) == steps
+    assert type(planned_steps(n_texts, n_classes, batch_size)) is int
 
 
 @pytest.mark.parametrize(
@@ -53,7 +50,7 @@ def test_static_embeddings_make_no_fewer_steps_for_few_texts():
     [(22, 24, FEW_STEPS), (66, 24, 22), (330, 24, 110), (450, 24, 150), (1200, 24, 150), (2400, 24, 300)],
 )
 def test_more_passes_are_up_to_eight_and_no_more_than_150_batches_of_24(n_texts, batch_size, steps):
-    assert planned_steps(n_texts, batch_size, more=True) == steps
+    assert planned_steps(n_texts, 6, batch_size, more=True) == steps
 
 
 @pytest.mark.parametrize(("n_overlapping", "steps"), [(0, 30), (120, 80)])
@@ -71,8 +68,8 @@ def test_more_passes_are_made_where_the_frozen_body_confuses_the_classes(tiny_mo
 def test_few_texts_take_no_more_passes_however_the_frozen_body_does(tiny_model):
     texts, labels = [f"{word} {i}" for i, word in enumerate(make_texts(40)[0])], np.arange(120) % 10
     encoder = SetFitEncoder(tiny_model, learning_rate=1e-9, label_texts=None, random_state=0).fit(texts, labels)
-    assert planned_steps(120, 24, more=True) == 40
-    assert encoder.n_steps_ == planned_steps(120, 24) == 22
+    assert planned_steps(120, 10, 24, more=True) == 40
+    assert encoder.n_steps_ == planned_steps(120, 10, 24) == 15
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -100,7 +97,7 @@ def test_leave_one_out_accuracy_is_subset_accuracy():
 
 @pytest.mark.parametrize("more", [False, True])
 def test_the_plan_never_shrinks_with_more_texts(more):
-    plans = [planned_steps(n_texts, 24, more=more) for n_texts in range(1, 9000, 7)]
+    plans = [planned_steps(n_texts, 2, 24, more=more) for n_texts in range(1, 9000, 7)]
     assert plans == sorted(plans)
     assert plans[0] == FEW_STEPS
     assert plans[-1] == MAX_STEPS
@@ -136,9 +133,9 @@ def test_a_warm_start_makes_a_third_of_the_steps_at_the_rate_of_all(tiny_model):
     texts = [f"{word} {i}" for i, word in enumerate(make_texts(40)[0])]
     fitted = SetFitEncoder(tiny_model, warm_start=True, random_state=0).fit(texts, np.arange(120) % 10)
     cold = fitted.n_steps_, fitted.learning_rate_
-    assert cold == (22, pytest.approx(learning_rate_of(32, 22)))
+    assert cold == (15, pytest.approx(learning_rate_of(32, 15)))
     fitted.fit(texts, np.arange(120) % 10)
-    assert (fitted.n_steps_, fitted.learning_rate_) == (22 // 3, cold[1])
+    assert (fitted.n_steps_, fitted.learning_rate_) == (5, cold[1])
 
 
 @pytest.mark.parametrize(("n_classes", "batch_size"), [(1, 24), (12, 24), (13, 26), (32, 64), (1000, 64)])
@@ -158,6 +155,10 @@ def static_folder(tmp_path, tiny_model):
     student = DistilledSetFitClassifier(teacher, model="static", max_steps=0).fit(TEXTS)
     write_setfit(student, tmp_path / "static")
     return tmp_path / "static"
+
+
+def test_a_static_body_makes_no_fewer_steps_for_few_texts(static_folder):
+    assert SetFitEncoder(static_folder, random_state=0).fit(TEXTS, LABELS).n_steps_ == MIN_STEPS
 
 
 def test_a_static_body_gets_a_rate_in_proportion_to_its_vectors(static_folder):
