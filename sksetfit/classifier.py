@@ -88,11 +88,12 @@ class SetFitClassifier(CallbackSupportMixin, HeadOnEmbeddings, BaseEstimator):
         Supervised contrastive loss [2]_ or the squared error of each pair's cosine similarity, the loss of setfit [1]_.
         The first one is more accurate at the same cost.
     max_steps : int or "auto", default="auto"
-        The number of tuning steps. "auto" reads each text, label texts included, three times, in at least 24 steps and
-        at most 1,000. It reads each of a few hundred texts up to eight times, no more than 3,600 in all, where the
-        frozen body is right on less than 85 % of them (ridge regression, leaving one out): that gains a point on trec
-        at 64 texts per class, and would lose one on ag_news. With a warm start it makes a third of the steps. Where all
-        texts are made of class names (`make_templated_texts`) it makes none. 0 leaves the body as it is.
+        The number of tuning steps. "auto" reads each text, label texts included, three times, in at most 1,000 steps
+        and in no fewer than a class has texts, from 12 to 24. It reads each of a few hundred texts up to eight times,
+        no more than 3,600 in all, where the frozen body is right on less than 85 % of them (ridge regression, leaving
+        one out): that gains a point on trec at 64 texts per class, and would lose one on ag_news. With a warm start it
+        makes a third of the steps. Where all texts are made of class names (`make_templated_texts`) it makes none. 0
+        leaves the body as it is.
     batch_size : int or "auto", default="auto"
         The largest number of texts in a step. Every pair of them counts, each text is encoded once, and classes have
         equal shares. "auto" is twice the number of classes, at least 24 and at most 64. At eight texts of a few
@@ -100,7 +101,8 @@ class SetFitClassifier(CallbackSupportMixin, HeadOnEmbeddings, BaseEstimator):
     learning_rate : float or "auto", default="auto"
         The highest learning rate of AdamW. It rises over the first steps and then decays linearly to zero. "auto" takes
         1e-4 for transformers of up to 384 dimensions, such as the default model, and less in inverse proportion to the
-        width of wider ones: 5e-5 for the 768 dimensions of all-mpnet-base-v2, where 1e-4 loses accuracy. Static models
+        width of wider ones: 5e-5 for the 768 dimensions of all-mpnet-base-v2. Fewer than 24 steps have a rate that is
+        higher in proportion, up to twice as high: 2e-4 for 12 steps of the default model. Static models
         get 3e-3 times the root mean square length of their vectors. These rates are higher than setfit's 2e-5 because a
         fit makes far fewer steps, each of which learns from every pair of its texts.
     warmup_proportion : float in [0, 1], default=0.1

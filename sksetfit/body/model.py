@@ -6,6 +6,7 @@ step from texts to tokens is made here, so that a text is tokenised once however
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Any, Literal
 from uuid import uuid4
@@ -18,6 +19,7 @@ from sentence_transformers.sentence_transformer.modules import Dense, Normalize,
 from tokenizers import Encoding, Tokenizer
 from torch import Tensor, nn
 
+from sksetfit.body.bert import Prepacked, can_prepack
 from sksetfit.body.contexts import autocast, is_out_of_memory, threads
 from sksetfit.body.packing import packed_states, quick_attention, rounded_up, split_by_length, use_packing
 from sksetfit.body.windows import Tokens, Windows, encodings_of, is_mostly_unknown, split_into_windows, unknown_token
@@ -85,11 +87,18 @@ class Body(nn.Module):
         self.unknown_token = unknown_token(tokenizer)
         self.packs = self.has_layers and use_packing(transformer)
         self.n_long_texts = 0  # among those that it was tuned on: of more than max_seq_length tokens
-        self.exports: dict[str, Any] = {}  # what OpenVINO made of it, by precision; never saved
+        self.exports: dict[Any, Any] = {}  # what OpenVINO and oneDNN made of its weights, by precision; never saved
         self._arrays: WeakValueDictionary[str, NDArray[np.float32]] = WeakValueDictionary()
         self.name = uuid4().hex  # of this body and no other, though it be tuned alike
         self.wanted_device: Any = None  # the parameter that it was last placed by
         self.eval()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Body:
+        """Copy all but the exports, which hold programs and weights in formats that cannot be copied."""
+        memo[id(self.exports)] = {}
+        copied = memo[id(self)] = self.__class__.__new__(self.__class__)
+        copied.__dict__.update(copy.deepcopy(self.__dict__, memo))
+        return copied
 
     def built(self) -> Body:
         """Return the body itself, as a body from the cache does."""
@@ -182,9 +191,12 @@ class Body(nn.Module):
             return [pieces[0].ids], [len(pieces[0])], len(pieces) > 1
         return split_into_windows(pieces, self.direction, self.max_seq_length, len(self.prompt))
 
-    def forward(self, tokens: Tokens) -> Tensor:
-        """Return the embeddings of a batch of tokenised texts, float32 of shape (n_texts, n_dimensions)."""
-        parts = packed_states(self.transformer, tokens) if self.packs else self._padded_states(tokens)
+    def forward(self, tokens: Tokens, **how: Any) -> Tensor:
+        """Return the embeddings of a batch of tokenised texts, float32 of shape (n_texts, n_dimensions).
+
+        Further arguments are those of `packed_states`, for texts that are packed.
+        """
+        parts = packed_states(self.transformer, tokens, **how) if self.packs else self._padded_states(tokens)
         embeddings = torch.cat([self._embeddings(states.float(), mask) for _, states, mask in parts])
         place = np.argsort(np.concatenate([texts for texts, _, _ in parts]))
         return embeddings[torch.from_numpy(place).to(self.device)]
@@ -297,8 +309,9 @@ class Body(nn.Module):
         max_tokens = ENCODE_TOKENS if fills_caches else ENCODE_TOKENS_ELSEWHERE
         embeddings = np.empty((len(tokens), self.n_dimensions), dtype=np.float32)
         with threads(), autocast(self.device, precision):
+            how = self._quickest(precision)
             for part in split_by_length(np.array([len(ids) for ids in tokens]), max_tokens, padded=not self.packs):
-                embeddings[part] = self._encode_part([tokens[i] for i in part])
+                embeddings[part] = self._encode_part([tokens[i] for i in part], how)
         if not np.isfinite(embeddings).all():
             raise ValueError(
                 "The Sentence Transformer gives embeddings that are not finite: its weights are damaged. Fetch, load "
@@ -306,10 +319,19 @@ class Body(nn.Module):
             )
         return embeddings
 
-    def _encode_part(self, tokens: Tokens) -> NDArray[np.float32]:
+    def _quickest(self, precision: str) -> dict[str, Any]:
+        """Return the arguments of `packed_states` by which it is quickest, without gradients."""
+        dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
+        if not self.packs or not can_prepack(self.transformer, dtype):
+            return {}
+        if dtype not in self.exports:
+            self.exports[dtype] = Prepacked(self.transformer, dtype)
+        return {"product": self.exports[dtype]}
+
+    def _encode_part(self, tokens: Tokens, how: dict[str, Any]) -> NDArray[np.float32]:
         """Return the embeddings of a batch, in two halves where the memory does not hold it."""
         try:
-            embeddings: NDArray[np.float32] = self(tokens).cpu().numpy()
+            embeddings: NDArray[np.float32] = self(tokens, **how).cpu().numpy()
             return embeddings
         except RuntimeError as error:
             if len(tokens) == 1 or not is_out_of_memory(error):
@@ -317,7 +339,7 @@ class Body(nn.Module):
         if self.device.type == "cuda":  # outside of `except`, where the error would still hold on to the batch
             torch.cuda.empty_cache()
         half = len(tokens) // 2
-        return np.concatenate([self._encode_part(tokens[:half]), self._encode_part(tokens[half:])])
+        return np.concatenate([self._encode_part(part, how) for part in (tokens[:half], tokens[half:])])
 
 
 def n_positions(transformer: Any) -> int | None:

@@ -7,8 +7,9 @@ spent.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 from transformers import AttentionInterface, PreTrainedModel
+
+from sksetfit.body.bert import embedded, has_layers_of_bert, layers_of_bert, multiply, n_frozen_layers, states_after
 
 # Transformers whose tokens see all others of their text, with keys for each head, and which take position_ids.
 _KINDS = {"albert", "bert", "distilbert", "electra", "ernie", "jina_embeddings_v3", "nomic_bert"}
@@ -49,30 +52,35 @@ class Block:
         self.mask = torch.from_numpy(is_token).to(device)
         self.is_full = bool(is_token.all())
         self._text, self._column = (torch.from_numpy(indices).to(device) for indices in is_token.nonzero())
-        self._places: dict[int, Tensor] = {}
+        self._places: dict[tuple[int, int], Tensor] = {}
 
     def pad(self, values: Tensor, n_heads: int = 1) -> Tensor:
         """Return rows of tokens, of shape (n_tokens, n_heads * n), as (n_texts, n_heads, width, n); 0 elsewhere."""
-        size = values.shape[1] // n_heads
+        (padded,) = self.pad_parts(values, n_heads, 1)
+        return padded
+
+    def pad_parts(self, values: Tensor, n_heads: int, n_parts: int) -> tuple[Tensor, ...]:
+        """Do what `pad` does with parts that lie side by side, of shape (n_tokens, n_parts * n_heads * n)."""
+        size = values.shape[1] // (n_parts * n_heads)
         if self.is_full:
-            return values.view(self.n_texts, self.width, n_heads, size).transpose(1, 2)
-        empty = values.new_zeros(self.n_texts * n_heads * self.width, size)
-        padded = empty.index_copy(0, self._places_of(n_heads), values.reshape(-1, size))
-        return padded.view(self.n_texts, n_heads, self.width, size)
+            return values.view(self.n_texts, self.width, n_parts, n_heads, size).permute(2, 0, 3, 1, 4).unbind()
+        empty = values.new_zeros(n_parts * self.n_texts * n_heads * self.width, size)
+        padded = empty.index_copy(0, self._places_of(n_heads, n_parts), values.reshape(-1, size))
+        return padded.view(n_parts, self.n_texts, n_heads, self.width, size).unbind()
 
     def unpad(self, padded: Tensor) -> Tensor:
         """Undo `pad`."""
         n_heads, size = padded.shape[1], padded.shape[3]
         if self.is_full:
             return padded.transpose(1, 2).reshape(-1, n_heads * size)
-        return padded.reshape(-1, size).index_select(0, self._places_of(n_heads)).view(-1, n_heads * size)
+        return padded.reshape(-1, size).index_select(0, self._places_of(n_heads, 1)).view(-1, n_heads * size)
 
-    def _places_of(self, n_heads: int) -> Tensor:
-        if n_heads not in self._places:
-            head = torch.arange(n_heads, device=self._text.device)
-            places = (self._text[:, None] * n_heads + head) * self.width + self._column[:, None]
-            self._places[n_heads] = places.flatten()
-        return self._places[n_heads]
+    def _places_of(self, n_heads: int, n_parts: int) -> Tensor:
+        if (n_heads, n_parts) not in self._places:
+            part, head = (torch.arange(n, device=self._text.device) for n in (n_parts, n_heads))
+            line = (part[:, None] * self.n_texts + self._text[:, None, None]) * n_heads + head
+            self._places[n_heads, n_parts] = (line * self.width + self._column[:, None, None]).flatten()
+        return self._places[n_heads, n_parts]
 
 
 def rounded_up(n_tokens: int, device: torch.device) -> int:
@@ -89,11 +97,12 @@ def rounded_up(n_tokens: int, device: torch.device) -> int:
 
 def use_packing(transformer: PreTrainedModel) -> bool:
     """Let a transformer take `packed_states` where that gives what it gives for padded texts; tell whether it does."""
-    kind, is_decoder = transformer.config.model_type, getattr(transformer.config, "is_decoder", False)
-    if kind == "mpnet":
+    kind = transformer.config.model_type
+    if kind not in _KINDS | _KINDS_COUNTING_FROM_PADDING or getattr(transformer.config, "is_decoder", False):
+        return False
+    if has_layers_of_bert(transformer):
         return True
-    if kind in _KINDS | _KINDS_COUNTING_FROM_PADDING and not is_decoder:
-        transformer.set_attn_implementation(ATTENTION)  # which may decline in silence
+    transformer.set_attn_implementation(ATTENTION)  # which may decline in silence
     return attention_of(transformer) == ATTENTION
 
 
@@ -122,10 +131,54 @@ def quick_attention(transformer: PreTrainedModel, width: int) -> Iterator[None]:
         transformer.set_attn_implementation(chosen)
 
 
+class _Row:
+    """Texts side by side, and the blocks in which they attend.
+
+    Parameters
+    ----------
+    tokens : list of ndarray
+    device : torch.device
+    """
+
+    def __init__(self, tokens: list[NDArray[np.int32]], device: torch.device) -> None:
+        self.lengths = np.array([len(ids) for ids in tokens])
+        self.parts = split_by_length(self.lengths, BLOCK_TOKENS if device.type == "cpu" else BLOCK_TOKENS_ELSEWHERE)
+        self.order = np.concatenate(self.parts)
+        self.blocks: list[Block] = []
+        for part in self.parts:
+            start = self.blocks[-1].stop if self.blocks else 0
+            width = rounded_up(int(self.lengths[part].max()), device)
+            self.blocks.append(Block(start, self.lengths[part], width, device))
+        self.n_tokens = self.blocks[-1].stop
+        self.n_filler = rounded_up(self.n_tokens, device) - self.n_tokens
+
+    def inputs(self, transformer: Any, tokens: list[NDArray[np.int32]]) -> dict[str, Tensor]:
+        """Return what the embeddings of a transformer take, each of shape (1, n_tokens)."""
+        filler = np.zeros(self.n_filler, dtype=np.int64)
+        input_ids = np.concatenate([*(tokens[i] for i in self.order), filler]).astype(np.int64)
+        positions = np.concatenate([*(_positions(transformer, tokens[i]) for i in self.order), filler])
+        return {
+            name: torch.from_numpy(values)[None].to(transformer.device)
+            for name, values in (("input_ids", input_ids), ("position_ids", positions))
+        }
+
+
 def packed_states(
-    transformer: PreTrainedModel, tokens: list[NDArray[np.int32]]
+    transformer: PreTrainedModel,
+    tokens: list[NDArray[np.int32]],
+    product: Callable[..., Tensor] = multiply,
+    lower: list[Tensor] | None = None,
 ) -> list[tuple[NDArray[np.intp], Tensor, Tensor]]:
     """Return the last hidden states of texts, computed in one row.
+
+    Parameters
+    ----------
+    transformer : PreTrainedModel
+    tokens : list of ndarray
+    product : callable, default=multiply
+        What multiplies in layers like those of BERT.
+    lower : list of Tensor or None, default=None
+        The `lower_states` of the texts, from which their last ones are computed; None computes these, too.
 
     Returns
     -------
@@ -133,31 +186,43 @@ def packed_states(
         Indices of texts, their states, of shape (n_texts, width, n_dimensions) and 0 beyond their ends, and which of
         these are tokens, of shape (n_texts, width) and dtype bool. Together they hold each text once.
     """
-    device = transformer.device
-    lengths = np.array([len(ids) for ids in tokens])
-    parts = split_by_length(lengths, BLOCK_TOKENS if device.type == "cpu" else BLOCK_TOKENS_ELSEWHERE)
-    blocks: list[Block] = []
-    for part in parts:
-        start = blocks[-1].stop if blocks else 0
-        width = rounded_up(int(lengths[part].max()), device)
-        blocks.append(Block(start, lengths[part], width, device))
-    order = np.concatenate(parts)
-    n_tokens = blocks[-1].stop
-    filler = np.zeros(rounded_up(n_tokens, device) - n_tokens, dtype=np.int64)
-    input_ids = np.concatenate([*(tokens[i] for i in order), filler]).astype(np.int64)
-    positions = np.concatenate([*(_positions(transformer, tokens[i]) for i in order), filler])
-    row = {
-        "input_ids": torch.from_numpy(input_ids)[None].to(device),
-        "position_ids": torch.from_numpy(positions)[None].to(device),
-    }
-    if transformer.config.model_type == "mpnet":
-        states = _mpnet_states(transformer, row, blocks)
+    row = _Row(tokens, transformer.device)
+    if not has_layers_of_bert(transformer):
+        inputs = row.inputs(transformer, tokens)
+        states = transformer(**inputs, return_dict=True, blocks=row.blocks).last_hidden_state[0]
+    elif lower is None:
+        inputs = row.inputs(transformer, tokens)
+        states = states_after(
+            layers_of_bert(transformer), embedded(transformer, inputs), _attention(transformer, row), product
+        )
     else:
-        states = transformer(**row, return_dict=True, blocks=blocks).last_hidden_state[0]
+        states = torch.cat([*(lower[i] for i in row.order), lower[0].new_zeros(row.n_filler, lower[0].shape[1])])
+        layers = layers_of_bert(transformer)[n_frozen_layers(transformer) :]
+        states = states_after(layers, states, _attention(transformer, row), product)
     return [
         (part, block.pad(states[block.start : block.stop]).squeeze(1), block.mask)
-        for part, block in zip(parts, blocks, strict=True)
+        for part, block in zip(row.parts, row.blocks, strict=True)
     ]
+
+
+@torch.no_grad()
+def lower_states(transformer: PreTrainedModel, tokens: list[NDArray[np.int32]]) -> list[Tensor]:
+    """Return the states of each text behind the layers that are frozen, each of shape (n_tokens, n_dimensions)."""
+    row = _Row(tokens, transformer.device)
+    layers = layers_of_bert(transformer)[: n_frozen_layers(transformer)]
+    inputs = row.inputs(transformer, tokens)
+    states = states_after(layers, embedded(transformer, inputs), _attention(transformer, row))
+    of_text = states[: row.n_tokens].split(row.lengths[row.order].tolist())
+    return [of_text[place] for place in np.argsort(row.order)]
+
+
+def _attention(transformer: Any, row: _Row) -> Callable[[Tensor], Tensor]:
+    return partial(
+        _attended,
+        n_heads=transformer.config.num_attention_heads,
+        blocks=row.blocks,
+        biases=_biases(transformer, row.blocks),
+    )
 
 
 def _positions(transformer: Any, ids: NDArray[np.int32]) -> NDArray[np.int64]:
@@ -181,42 +246,52 @@ def _attend(
 ) -> tuple[Tensor, None]:
     """Let the tokens of each text attend to each other; a function of transformers' attention interface."""
     n_tokens, n_heads = query.shape[2], query.shape[1]
-    rows = [values.transpose(1, 2).reshape(n_tokens, -1) for values in (query * scaling, key, value)]
-    return _attended(rows, n_heads, blocks).view(1, n_tokens, n_heads, -1), None
+    rows = torch.cat([values.transpose(1, 2).reshape(n_tokens, -1) for values in (query, key, value)], dim=1)
+    return _attended(rows, n_heads, blocks, scale=scaling).view(1, n_tokens, n_heads, -1), None
 
 
 ATTENTION = "sksetfit_packed"
 AttentionInterface.register(ATTENTION, _attend)
 
 
-def _attended(rows: list[Tensor], n_heads: int, blocks: list[Block], biases: dict[int, Tensor] | None = None) -> Tensor:
+def _attended(
+    rows: Tensor,
+    n_heads: int,
+    blocks: list[Block],
+    biases: dict[int, Tensor] | None = None,
+    scale: float | None = None,
+) -> Tensor:
     """Return the attention output of each token, computed over the tokens of the same text.
 
     Parameters
     ----------
-    rows : list of Tensor of shape (n_tokens, n_heads * n)
-        Scaled queries, keys and values.
+    rows : Tensor of shape (n_tokens, 3 * n_heads * n)
+        Queries, keys and values.
     n_heads : int
     blocks : list of Block
     biases : dict of {int: Tensor of shape (1, n_heads, width, width)} or None, default=None
         What is added to the scores of texts that lie in lines of each width.
+    scale : float or None, default=None
+        What the scores are multiplied by; None is one by the root of ``n``.
 
     Returns
     -------
     Tensor of shape (n_tokens, n_heads * n)
     """
+    size = rows.shape[1] // 3
+    scale = scale or (size // n_heads) ** -0.5
     attended = []
     for block in blocks:
-        q, k, v = (block.pad(values[block.start : block.stop], n_heads) for values in rows)
+        q, k, v = block.pad_parts(rows[block.start : block.stop], n_heads, 3)
         added = _added_to_scores(block, q.dtype, biases)
         is_plain = q.requires_grad and plain_is_quick(q.device, block.width)
         if is_plain or (added is not None and added.requires_grad):  # the fused attention has no gradient of a bias
-            scores = q @ k.transpose(2, 3)
+            scores = (q * scale) @ k.transpose(2, 3)
             padded = F.softmax(scores if added is None else scores + added, dim=-1) @ v
         else:
-            padded = F.scaled_dot_product_attention(q, k, v, attn_mask=added, scale=1.0)
+            padded = F.scaled_dot_product_attention(q, k, v, attn_mask=added, scale=scale)
         attended.append(block.unpad(padded))
-    attended.append(rows[2][blocks[-1].stop :])  # each token of the filler attends to itself
+    attended.append(rows[blocks[-1].stop :, 2 * size :])  # each token of the filler attends to itself
     return torch.cat(attended)
 
 
@@ -229,23 +304,12 @@ def _added_to_scores(block: Block, dtype: torch.dtype, biases: dict[int, Tensor]
     return bias if mask is None else bias + mask
 
 
-def _mpnet_states(transformer: Any, row: dict[str, Tensor], blocks: list[Block]) -> Tensor:
-    """Return the last hidden states that an MPNet has for a row of texts, of shape (n_tokens, n_dimensions).
-
-    Its attention adds a bias that depends on the distance of two tokens. It does not use the attention interface.
-    """
-    states: Tensor = transformer.embeddings(**row)[0]
-    encoder = transformer.encoder
-    widths = {block.width for block in blocks}
-    biases = {width: encoder.compute_position_bias(states.new_empty(1, width, 0)) for width in widths}
-    for layer in encoder.layer:
-        attention = layer.attention.attn
-        query = attention.q(states) / attention.attention_head_size**0.5
-        rows = [query, attention.k(states), attention.v(states)]
-        attended = attention.o(_attended(rows, attention.num_attention_heads, blocks, biases))
-        states = layer.attention.LayerNorm(attended + states)
-        states = layer.output(layer.intermediate(states), states)
-    return states
+def _biases(transformer: Any, blocks: list[Block]) -> dict[int, Tensor] | None:
+    """Return what MPNet adds to the scores by the distance of two tokens, for each width; None where nothing is."""
+    if transformer.config.model_type != "mpnet":
+        return None
+    bias_of, device = transformer.encoder.compute_position_bias, transformer.device
+    return {width: bias_of(torch.empty(1, width, 0, device=device)) for width in {block.width for block in blocks}}
 
 
 def split_by_length(lengths: NDArray[np.integer], max_tokens: int, *, padded: bool = True) -> list[NDArray[np.intp]]:

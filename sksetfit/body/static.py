@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import torch
@@ -53,7 +54,7 @@ class StaticBody(Body):
         kept = ids[:n_read] if self.direction == "right" else ids[-n_read:]
         return [kept], [len(kept)], len(ids) > n_read
 
-    def forward(self, tokens: Tokens) -> Tensor:
+    def forward(self, tokens: Tokens, **_: Any) -> Tensor:
         """Return the embeddings of a batch of tokenised texts, float32 of shape (n_texts, n_dimensions)."""
         starts = np.cumsum([0, *map(len, tokens[:-1])])
         ids, offsets = (torch.from_numpy(each).long().to(self.device) for each in (np.concatenate(tokens), starts))

@@ -10,14 +10,17 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from sksetfit.body.bert import n_frozen_layers
 from sksetfit.body.contexts import autocast, is_out_of_memory
 from sksetfit.body.model import Body
-from sksetfit.body.packing import split_by_length
+from sksetfit.body.packing import lower_states, split_by_length
 from sksetfit.body.windows import Tokens
 from sksetfit.utils.warn import warn_caller
 
 # Tokens per micro-batch, with any padding. A processor is quickest with what fits its caches, a GPU wants many.
 MICRO_BATCH_TOKENS, MICRO_BATCH_TOKENS_ELSEWHERE = 768, 16384
+
+MOST_LOWER_BYTES = 2**25  # the states of 20,000 tokens in 384 dimensions
 
 LossOfBatch = Callable[[Tensor, NDArray[np.intp]], Tensor]  # of the embeddings, and of the texts that they are of
 
@@ -52,6 +55,7 @@ class Gradients:
         self._precision = precision
         self._max_tokens = MICRO_BATCH_TOKENS if body.device.type == "cpu" else MICRO_BATCH_TOKENS_ELSEWHERE
         self._all_at_once = True
+        self._lower = _LowerStates(body) if body.packs and n_frozen_layers(body.transformer) else None
 
     def add(self, tokens: Tokens, batch: NDArray[np.intp], loss: LossOfBatch) -> float:
         """Add the gradient for a batch, and return the loss.
@@ -118,9 +122,36 @@ class Gradients:
         return [batch[part] for part in split_by_length(lengths, self._max_tokens, padded=not self._body.packs)]
 
     def _embed(self, tokens: Tokens, part: NDArray[np.intp], weights: dict[str, Tensor]) -> Tensor:
+        batch = [tokens[i] for i in part]
         with autocast(self._body.device, self._precision):
-            embeddings: Tensor = functional_call(self._body, weights, ([tokens[i] for i in part],))
+            lower = None if self._lower is None else self._lower.of(part, batch)
+            embeddings: Tensor = functional_call(self._body, weights, (batch,), {"lower": lower} if lower else {})
             return embeddings
+
+
+class _LowerStates:
+    """The states of texts behind the layers that are frozen: a text is in many batches, and has them from its first.
+
+    Parameters
+    ----------
+    body : Body
+    """
+
+    def __init__(self, body: Body) -> None:
+        self._transformer = body.transformer
+        self._states: dict[int, Tensor] = {}
+        self._room = MOST_LOWER_BYTES
+
+    def of(self, texts: NDArray[np.intp], tokens: Tokens) -> list[Tensor]:
+        """Return the states of texts that have these tokens, and keep them while there is room."""
+        missing = [place for place, text in enumerate(texts) if text not in self._states]
+        found = lower_states(self._transformer, [tokens[place] for place in missing]) if missing else []
+        new = dict(zip(missing, found, strict=True))
+        for place, states in new.items():
+            self._room -= states.nbytes
+            if self._room >= 0:
+                self._states[int(texts[place])] = states
+        return [new[place] if place in new else self._states[text] for place, text in enumerate(texts.tolist())]
 
 
 def weights_in(precision: str, body: Body) -> dict[str, Tensor]:

@@ -87,9 +87,9 @@ def _optimizer(body: Body, loss: LossOfBatch, learning_rate: float, weight_decay
     return torch.optim.AdamW(groups, lr=learning_rate, weight_decay=weight_decay, fused=True)
 
 
-def spread(body: Body, tokens: Tokens) -> float:
+def spread(body: Body, tokens: Tokens, precision: str) -> float:
     """Return the largest distance between the embeddings of texts, relative to the longest of these."""
-    embeddings = body.encode_tokens(tokens)
+    embeddings = body.encode_tokens(tokens, precision)
     distances = np.linalg.norm(embeddings[:, None] - embeddings, axis=2)
     return float(distances.max() / max(np.linalg.norm(embeddings, axis=1).max(), 1e-12))
 

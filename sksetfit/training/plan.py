@@ -23,6 +23,7 @@ PASSES, MORE_PASSES, MORE_READ = 3, 8, 3600
 WELL_SEPARATED = 0.85  # accuracy of the frozen body, above which more passes lose accuracy
 RIDGE = 1.0  # for embeddings of unit length
 MIN_STEPS, MAX_STEPS = 24, 1000
+FEW_STEPS = 12  # are enough for few texts per class, at twice the rate
 WARM_SHARE = 3  # of the steps of a fresh fit are enough to go on from a body that is tuned
 MIN_BATCH_SIZE, MAX_BATCH_SIZE = 24, 64
 LEARNING_RATE, WIDTH = 1e-4, 384  # the rate that measured best on all-MiniLM-L6-v2, and the width of its embeddings
@@ -36,13 +37,17 @@ def batch_size_of(n_classes: int) -> int:
     return int(np.clip(2 * n_classes, MIN_BATCH_SIZE, MAX_BATCH_SIZE))
 
 
-def planned_steps(n_texts: int, batch_size: int, *, more: bool = False) -> int:
-    """Return how many steps tune well: three passes over the texts, or up to eight, within bounds."""
+def planned_steps(n_texts: int, n_classes: int, batch_size: int, *, more: bool = False) -> int:
+    """Return how many steps tune well: three passes over the texts, or up to eight, within bounds.
+
+    They are no fewer than the texts of a class, from `FEW_STEPS` to `MIN_STEPS`.
+    """
     n_read = max(PASSES * n_texts, min(MORE_PASSES * n_texts, MORE_READ) if more else 0)
-    return steps_for(n_read, batch_size, MIN_STEPS, MAX_STEPS)
+    least = np.clip(round(n_texts / max(n_classes, 1)), FEW_STEPS, MIN_STEPS)
+    return steps_for(n_read, batch_size, int(least), MAX_STEPS)
 
 
-def steps_for(n_read: int, batch_size: int, least: int, most: int) -> int:
+def steps_for(n_read: float, batch_size: int, least: int, most: int) -> int:
     """Return the number of steps that read so many texts, within bounds."""
     return int(np.clip(round(n_read / batch_size), least, most))
 
@@ -64,13 +69,15 @@ def leave_one_out_accuracy(embeddings: NDArray[np.floating], indicator: NDArray[
     return float(np.mean(((predicted > 0.5) == indicator).all(axis=1)))
 
 
-def learning_rate_of(width: int) -> float:
-    """Return the learning rate for a transformer whose hidden states have ``width`` dimensions.
+def learning_rate_of(width: int, n_steps: int) -> float:
+    """Return the learning rate of so many steps of a transformer whose hidden states have ``width`` dimensions.
 
     It falls in inverse proportion to the width, the rule for Adam of Yang et al. (2022), "Tensor Programs V",
-    arXiv:2203.03466. Narrower transformers than the one that was measured keep its rate.
+    arXiv:2203.03466. Narrower transformers than the one that was measured keep its rate. Fewer steps than `MIN_STEPS`
+    have a rate that is higher in proportion, up to twice as high.
     """
-    return LEARNING_RATE * min(1.0, WIDTH / width)
+    of_steps = float(np.clip(MIN_STEPS / max(n_steps, 1), 1, MIN_STEPS / FEW_STEPS))
+    return LEARNING_RATE * min(1.0, WIDTH / width) * of_steps
 
 
 def warmup_then_linear(n_steps: int, warmup_proportion: float) -> Callable[[int], float]:
@@ -164,22 +171,24 @@ def plan_of(
     elif names_only:
         n_steps = 0
     else:
-        n_steps, more = planned_steps(n_texts, batch_size), planned_steps(n_texts, batch_size, more=True)
-        if warm:
-            n_steps //= WARM_SHARE
-        elif more > n_steps > MIN_STEPS:
+        n_steps, more = (planned_steps(n_texts, n_classes, batch_size, more=each) for each in (False, True))
+        if not body.has_layers:
+            n_steps = max(n_steps, MIN_STEPS)  # which cost next to nothing
+        if more > n_steps > MIN_STEPS and not warm:
             accuracy = frozen_accuracy()
             n_steps = more if accuracy < WELL_SEPARATED else n_steps
-    rate = resolved_learning_rate(config.learning_rate, body)
+    rate = resolved_learning_rate(config.learning_rate, body, n_steps)
+    if warm and config.max_steps == "auto":
+        n_steps //= WARM_SHARE
     return Plan(batch_size, n_steps, rate, body.training_precision(config.precision), accuracy)
 
 
-def resolved_learning_rate(learning_rate: float | str, body: Body) -> float:
-    """Resolve "auto": by the width of a transformer, or by the length of the vectors of a static body."""
+def resolved_learning_rate(learning_rate: float | str, body: Body, n_steps: int) -> float:
+    """Resolve "auto": by the width of a transformer and the steps, or by the length of a static body's vectors."""
     if learning_rate != "auto":
         return float(learning_rate)
     if body.has_layers:
-        return learning_rate_of(body.transformer.config.hidden_size)
+        return learning_rate_of(body.transformer.config.hidden_size, n_steps)
     return STATIC_LEARNING_RATE * float(body.transformer.weight.detach().square().sum(dim=1).mean().sqrt())
 
 

@@ -114,7 +114,7 @@ def _train(
         print("\n".join(f"[sksetfit] {line}" for line in lines))
         callbacks = [*callbacks, ProgressBar()]
     some = [windows.tokens[windows.rows[text].start] for text in _one_of_each_class(indicator)]
-    spread_before = spread(body, some) if plan.n_steps else 0.0
+    spread_before = spread(body, some, plan.precision) if plan.n_steps else 0.0
     state = TrainingState(body, label_texts, plan)
     run_steps(
         state,
@@ -126,7 +126,7 @@ def _train(
         callbacks=callbacks,
     )
     if plan.n_steps:
-        check_not_collapsed(spread_before, spread(body, some), plan.learning_rate)
+        check_not_collapsed(spread_before, spread(body, some, plan.precision), plan.learning_rate)
     trim_memory()
     return state.result()._replace(warnings=messages)
 
@@ -198,7 +198,7 @@ def _loaded(config: TrainingConfig) -> Body:
 
 
 def _copied(body: Body, device: str | None) -> Body:
-    copied = copy.deepcopy(body, {id(body.exports): {}})  # without what OpenVINO made of the old one
+    copied = copy.deepcopy(body)
     copied.weights_changed()
     return copied.to(chosen_device(device))
 

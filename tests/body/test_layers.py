@@ -8,6 +8,7 @@ from torch import nn
 from transformers import CONFIG_MAPPING
 
 from conftest import write_tiny_transformer
+from sksetfit.body.bert import has_layers_of_bert
 from sksetfit.body.layers import _layers_of, freeze_lowest, with_fewer_layers
 from sksetfit.body.loading.load import load_body
 from sksetfit.body.saving.architectures import TRANSFORMERS
@@ -74,7 +75,7 @@ def without(body, kept):
     _, layers = _layers_of(shorter.transformer)
     for i in set(range(len(layers))) - set(kept):
         layers[i] = Passed(layers[i])
-    if shorter.transformer.config.model_type == "mpnet":
+    if has_layers_of_bert(shorter.transformer):
         shorter.packs = False  # packed texts go through the parts of its layers
     return shorter
 

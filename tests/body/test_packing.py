@@ -124,7 +124,7 @@ def test_small_blocks_pad_little(monkeypatch):
 
 @pytest.mark.parametrize(("bfloat16", "length"), [(True, 160), (False, 131)])
 def test_a_row_has_few_lengths_in_bfloat16(monkeypatch, bfloat16, length):
-    transformer, tokens = make_transformer("bert")
+    transformer, tokens = make_transformer("distilbert")
     lengths = []
     monkeypatch.setattr(transformer, "forward", lambda input_ids, **_: lengths.append(input_ids.shape[1]) or 1 / 0)
     with pytest.raises(ZeroDivisionError), torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
@@ -177,7 +177,7 @@ def test_mpnet_is_packed_in_bfloat16_as_precisely_as_padded():
 
 
 def test_transformers_that_decline_the_attention_are_not_packed(monkeypatch):
-    transformer, _ = make_transformer("bert")
+    transformer, _ = make_transformer("distilbert")
     monkeypatch.setattr(type(transformer), "_can_set_attn_implementation", classmethod(lambda cls: False))
     assert not use_packing(transformer)
 

@@ -8,6 +8,7 @@ import torch
 
 from conftest import make_texts
 from sksetfit.body.contexts import is_out_of_memory
+from sksetfit.body.layers import freeze_lowest
 from sksetfit.body.loading.load import load_body
 from sksetfit.body.model import Body
 from sksetfit.training import gradients as gradients_module
@@ -62,13 +63,13 @@ class SmallMemory:
         self.at_once, self.kept, self.held = at_once, kept, 0
         forward = Body.forward
 
-        def limited(body, tokens):
+        def limited(body, tokens, **how):
             n_tokens = sum(map(len, tokens))
             self.held += n_tokens if torch.is_grad_enabled() else 0
             if n_tokens > self.at_once or self.held > self.kept:
                 self.held = 0
                 raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate some.")
-            embeddings = forward(body, tokens)
+            embeddings = forward(body, tokens, **how)
             if embeddings.requires_grad:
                 embeddings.register_hook(lambda _: self.release(n_tokens))
             return embeddings
@@ -106,7 +107,7 @@ def test_a_text_that_alone_does_not_fit_is_an_error(body, monkeypatch):
 
 
 def test_another_error_is_not_taken_for_a_lack_of_memory(body, monkeypatch):
-    def broken(*_):
+    def broken(*_, **how):
         raise RuntimeError("shapes do not fit")
 
     monkeypatch.setattr(Body, "forward", broken)
@@ -141,3 +142,27 @@ def test_predictions_are_made_in_smaller_parts_where_the_memory_runs_out(body, m
 )
 def test_each_device_has_words_of_its_own(error, is_one):
     assert is_out_of_memory(error) is is_one
+
+
+@pytest.mark.parametrize(("room", "n_computed"), [(2**25, 6), (0, 18)])
+def test_frozen_layers_are_computed_once_for_each_text_while_there_is_room(body, monkeypatch, room, n_computed):
+    monkeypatch.setattr(gradients_module, "MOST_LOWER_BYTES", room)
+    computed, compute = [], gradients_module.lower_states
+    monkeypatch.setattr(
+        gradients_module, "lower_states", lambda of, texts: computed.extend(texts) or compute(of, texts)
+    )
+    freeze_lowest(body)
+    body.transformer.encoder.layer[0].requires_grad_(False)
+    tokens = body.tokenize(X).tokens
+    gradients = Gradients(body, "float32")
+    for _ in range(3):
+        gradients.add(tokens, np.arange(6), loss)
+    assert len(computed) == n_computed
+
+
+def test_states_behind_frozen_layers_give_the_same_gradient(body, monkeypatch):
+    freeze_lowest(body)
+    body.transformer.encoder.layer[0].requires_grad_(False)
+    found = gradient(body)
+    monkeypatch.setattr(gradients_module, "n_frozen_layers", lambda transformer: 0)
+    assert_same(found, gradient(body))

@@ -7,6 +7,7 @@ from safetensors.numpy import load_file
 from conftest import make_texts
 from sksetfit import DistilledSetFitClassifier, SetFitClassifier, SetFitEncoder, write_setfit
 from sksetfit.training.plan import (
+    FEW_STEPS,
     LEARNING_RATE,
     MAX_STEPS,
     MIN_STEPS,
@@ -23,28 +24,33 @@ ALIKE = "differ by a number, case or punctuation only"
 
 
 @pytest.mark.parametrize(
-    ("n_texts", "batch_size", "steps"),
+    ("n_texts", "n_classes", "batch_size", "steps"),
     [
-        (2, 24, MIN_STEPS),
-        (16, 24, MIN_STEPS),
-        (240, 24, 30),
-        (250, 24, 31),
-        (2400, 24, 300),
-        (10**6, 24, MAX_STEPS),
-        (10**9, 2, MAX_STEPS),
+        (2, 2, 24, FEW_STEPS),
+        (22, 2, 24, FEW_STEPS),
+        (38, 2, 24, 19),
+        (66, 6, 24, FEW_STEPS),
+        (134, 2, 24, MIN_STEPS),
+        (110, 10, 24, 14),
+        (240, 2, 24, 30),
+        (250, 2, 24, 31),
+        (2400, 2, 24, 300),
+        (30, 0, 24, MIN_STEPS),
+        (10**6, 2, 24, MAX_STEPS),
+        (10**9, 2, 2, MAX_STEPS),
     ],
 )
-def test_the_plan_is_a_few_passes_within_bounds(n_texts, batch_size, steps):
-    assert planned_steps(n_texts, batch_size) == steps
-    assert type(planned_steps(n_texts, batch_size)) is int
+def test_the_plan_is_a_few_passes_within_bounds(n_texts, n_classes, batch_size, steps):
+    assert planned_steps(n_texts, n_classes, batch_size) == steps
+    assert type(planned_steps(n_texts, n_classes, batch_size)) is int
 
 
 @pytest.mark.parametrize(
     ("n_texts", "batch_size", "steps"),
-    [(66, 24, MIN_STEPS), (330, 24, 110), (450, 24, 150), (1200, 24, 150), (2400, 24, 300)],
+    [(22, 24, FEW_STEPS), (66, 24, 22), (330, 24, 110), (450, 24, 150), (1200, 24, 150), (2400, 24, 300)],
 )
 def test_more_passes_are_up_to_eight_and_no_more_than_150_batches_of_24(n_texts, batch_size, steps):
-    assert planned_steps(n_texts, batch_size, more=True) == steps
+    assert planned_steps(n_texts, 6, batch_size, more=True) == steps
 
 
 @pytest.mark.parametrize(("n_overlapping", "steps"), [(0, 30), (120, 80)])
@@ -59,11 +65,11 @@ def test_more_passes_are_made_where_the_frozen_body_confuses_the_classes(tiny_mo
     assert re.search(rf"the frozen body is right on \d+% of the texts, .*: {passes} passes", capsys.readouterr().out)
 
 
-def test_few_texts_take_the_least_steps_however_the_frozen_body_does(tiny_model):
+def test_few_texts_take_no_more_passes_however_the_frozen_body_does(tiny_model):
     texts, labels = [f"{word} {i}" for i, word in enumerate(make_texts(40)[0])], np.arange(120) % 10
     encoder = SetFitEncoder(tiny_model, learning_rate=1e-9, label_texts=None, random_state=0).fit(texts, labels)
-    assert planned_steps(120, 24, more=True) == 40
-    assert encoder.n_steps_ == MIN_STEPS
+    assert planned_steps(120, 10, 24, more=True) == 40
+    assert encoder.n_steps_ == planned_steps(120, 10, 24) == 15
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -91,9 +97,9 @@ def test_leave_one_out_accuracy_is_subset_accuracy():
 
 @pytest.mark.parametrize("more", [False, True])
 def test_the_plan_never_shrinks_with_more_texts(more):
-    plans = [planned_steps(n_texts, 24, more=more) for n_texts in range(1, 9000, 7)]
+    plans = [planned_steps(n_texts, 2, 24, more=more) for n_texts in range(1, 9000, 7)]
     assert plans == sorted(plans)
-    assert plans[0] == MIN_STEPS
+    assert plans[0] == FEW_STEPS
     assert plans[-1] == MAX_STEPS
 
 
@@ -114,7 +120,22 @@ def test_the_learning_rate_rises_and_then_falls(n_steps, proportion):
     [(32, LEARNING_RATE), (384, LEARNING_RATE), (768, LEARNING_RATE / 2), (1536, LEARNING_RATE / 4)],
 )
 def test_the_learning_rate_falls_with_the_width_of_the_body(width, rate):
-    assert learning_rate_of(width) == pytest.approx(rate)
+    assert learning_rate_of(width, MIN_STEPS) == pytest.approx(rate)
+
+
+@pytest.mark.parametrize(("n_steps", "factor"), [(0, 2), (1, 2), (12, 2), (16, 1.5), (24, 1), (1000, 1)])
+def test_few_steps_have_a_higher_rate(n_steps, factor):
+    assert learning_rate_of(384, n_steps) == pytest.approx(factor * LEARNING_RATE)
+    assert learning_rate_of(768, n_steps) == pytest.approx(factor * LEARNING_RATE / 2)
+
+
+def test_a_warm_start_makes_a_third_of_the_steps_at_the_rate_of_all(tiny_model):
+    texts = [f"{word} {i}" for i, word in enumerate(make_texts(40)[0])]
+    fitted = SetFitEncoder(tiny_model, warm_start=True, random_state=0).fit(texts, np.arange(120) % 10)
+    cold = fitted.n_steps_, fitted.learning_rate_
+    assert cold == (15, pytest.approx(learning_rate_of(32, 15)))
+    fitted.fit(texts, np.arange(120) % 10)
+    assert (fitted.n_steps_, fitted.learning_rate_) == (5, cold[1])
 
 
 @pytest.mark.parametrize(("n_classes", "batch_size"), [(1, 24), (12, 24), (13, 26), (32, 64), (1000, 64)])
@@ -136,6 +157,10 @@ def static_folder(tmp_path, tiny_model):
     return tmp_path / "static"
 
 
+def test_a_static_body_makes_no_fewer_steps_for_few_texts(static_folder):
+    assert SetFitEncoder(static_folder, random_state=0).fit(TEXTS, LABELS).n_steps_ == MIN_STEPS
+
+
 def test_a_static_body_gets_a_rate_in_proportion_to_its_vectors(static_folder):
     fitted = SetFitEncoder(static_folder, max_steps=1, random_state=0).fit(TEXTS, LABELS)
     (vectors,) = load_file(next(static_folder.rglob("*.safetensors"))).values()
@@ -145,8 +170,8 @@ def test_a_static_body_gets_a_rate_in_proportion_to_its_vectors(static_folder):
 @pytest.mark.parametrize("estimator", [SetFitClassifier, SetFitEncoder])
 def test_auto_is_the_rate_that_a_fit_says_it_took(estimator, tiny_model):
     auto = estimator(tiny_model, max_steps=2, random_state=0).fit(TEXTS, LABELS)
-    assert auto.learning_rate_ == LEARNING_RATE
-    same = estimator(tiny_model, max_steps=2, learning_rate=LEARNING_RATE, random_state=0).fit(TEXTS, LABELS)
+    assert auto.learning_rate_ == 2 * LEARNING_RATE
+    same = estimator(tiny_model, max_steps=2, learning_rate=2 * LEARNING_RATE, random_state=0).fit(TEXTS, LABELS)
     np.testing.assert_array_equal(auto.loss_curve_, same.loss_curve_)
     other = estimator(tiny_model, max_steps=2, learning_rate=0.02, random_state=0).fit(TEXTS, LABELS)
     assert other.learning_rate_ == 0.02

@@ -108,8 +108,8 @@ def test_the_same_model_as_a_path_is_no_other(estimator):
 
 
 def test_a_warm_start_makes_a_third_of_the_steps(estimator):
-    assert estimator.set_params(max_steps="auto", warm_start=True).fit(X, Y).n_steps_ == 24
-    assert estimator.fit(X, Y).n_steps_ == 8
+    assert estimator.set_params(max_steps="auto", warm_start=True).fit(X, Y).n_steps_ == 12
+    assert estimator.fit(X, Y).n_steps_ == 4
 
 
 def test_a_warm_start_under_inference_mode_can_still_be_tuned(tiny_classifier):
