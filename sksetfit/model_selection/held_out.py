@@ -107,6 +107,10 @@ class HeldOutMixin(PlainStateMixin, TargetScoreMixin, MetaEstimatorMixin):
         own: Any = self
         state = checked_state(own, state, self._learned)
         if "estimator_" in state:
+            fitted = state["estimator_"]
+            if isinstance(fitted, type) or not hasattr(fitted, "predict_proba"):
+                kind = type(fitted).__name__
+                raise ValueError(f"The saved {type(own).__name__}'s estimator_, a {kind}, must have predict_proba.")
             self._check_learned(state)
         super().__setstate__(state)
 

@@ -98,7 +98,7 @@ def checked_state(estimator: BaseEstimator, state: Any, learned: dict[str, type]
     if learned.keys() & state.keys():
         state = (_learning_rate_before(state) if "learning_rate_" in learned else {}) | state
         for name, kind in learned.items():
-            if not isinstance(state.get(name), kind):
+            if name not in state or not isinstance(state[name], kind):
                 found = type(state[name]).__name__ if name in state else "nothing"
                 raise ValueError(f"The saved {own.__name__}'s {name} must be of type {kind.__name__}, got {found}.")
     parameters = signature(own.__init__).parameters.values()

@@ -545,10 +545,28 @@ def test_a_saved_one_answers_as_before(sure, tmp_path):
     assert vars(again).keys() == vars(sure).keys()
 
 
-@pytest.mark.parametrize("change", [{"threshold_": "0.5"}, {"classes_": ["food"]}, {"predict": "nothing"}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"threshold_": "0.5"},
+        {"classes_": ["food"]},
+        {"predict": "nothing"},
+        {"estimator_": {}},
+        {"estimator_": None},
+        {"estimator_": LogisticRegression},
+        {"estimator_": LinearSVC()},
+    ],
+)
 def test_a_state_that_is_none_is_refused(sure, change):
     with pytest.raises(ValueError, match="The saved RejectClassifier"):
         clone(sure).__setstate__(sure.__getstate__() | change)
+
+
+def test_a_state_without_its_estimator_is_refused(sure):
+    state = sure.__getstate__()
+    del state["estimator_"]
+    with pytest.raises(ValueError, match="The saved RejectClassifier's estimator_ must be of type object, got nothing"):
+        clone(sure).__setstate__(state)
 
 
 # -- texts that belong to no class: the recipe of the documentation

@@ -224,6 +224,12 @@ def fitted_curve(**attributes):
     return curve
 
 
+def binarizer(**attributes):
+    of_two = LabelBinarizer().fit(TWO)
+    vars(of_two).update(attributes)
+    return of_two
+
+
 def columns(**attributes):
     transformer = ColumnTransformer([("a", StandardScaler(), [0, 1]), ("b", StandardScaler(), [3])]).fit(X)
     vars(transformer).update(attributes)
@@ -309,6 +315,10 @@ CHANGED = {
     "a curve of other lengths": lambda: with_curve(fitted_curve(y_thresholds_=np.ones(3))),
     "a temperature that is no number": lambda: with_value("beta_", [1.0], "temperature"),
     "a binarizer that is not fitted": lambda: fitted(RidgeClassifier(), _label_binarizer=LabelBinarizer()),
+    "missing categories that are no dict": lambda: fitted(OrdinalEncoder(), _missing_indices=np.zeros(2)),
+    "a missing category of another column": lambda: fitted(OrdinalEncoder(), _missing_indices={4: 0}),
+    "a binarizer of no kind of targets": lambda: fitted(RidgeClassifier(), _label_binarizer=binarizer(y_type_=str)),
+    "classes of a linear model in a list": lambda: fitted(LogisticRegression(), classes_=["a", "b"]),
     "a binarizer of another type": lambda: fitted(MLPClassifier(**SMALL), _label_binarizer=OF_THREE),
     "a binarizer of parts that is not fitted": lambda: fitted(
         OneVsRestClassifier(LOGISTIC), label_binarizer_=LabelBinarizer()

@@ -105,6 +105,11 @@ def _one_hot_is_sound(part: Any, own: dict[str, Any]) -> bool:
     return list(own["_n_features_outs"]) == n_columns
 
 
+def _missing_are_sound(part: Any, own: dict[str, Any]) -> bool:
+    missing = own["_missing_indices"]
+    return isinstance(missing, dict) and are_codes([*missing], own["n_features_in_"])
+
+
 def _bins_are_sound(part: Any, own: dict[str, Any]) -> bool:
     if own["dtype"] is not None and np.dtype(own["dtype"]).kind != "f":
         return False
@@ -119,12 +124,14 @@ CHECKS: Checks = [
     ("ClassifierMixin", "n_classes_", _counts_are_sound),
     ("DummyClassifier", "class_prior_", _dummy_is_sound),
     ("KBinsDiscretizer", "bin_edges_", _bins_are_sound),
+    ("LabelBinarizer", "y_type_", lambda part, own: isinstance(own["y_type_"], str)),
     ("LinearClassifierMixin", "intercept_", _linear_is_sound),
     ("MLPClassifier", "coefs_", _layers_are_sound),
     # Other distances of scipy's take parameters.
     ("NearestCentroid", "metric", lambda part, own: own["metric"] in {"euclidean", "manhattan"}),
     ("_BaseEncoder", "categories_", _categories_are_sound),
     ("OneHotEncoder", "_n_features_outs", _one_hot_is_sound),
+    ("OrdinalEncoder", "_missing_indices", _missing_are_sound),
     ("OrdinalEncoder", "categories_", lambda part, own: _n_grouped(own) is not None),
     ("SimpleImputer", "statistics_", _statistics_are_sound),
     ("PowerTransformer", "_scaler", lambda part, own: not own["standardize"] or _is(own, "_scaler", "StandardScaler")),

@@ -50,12 +50,17 @@ def _faults(part: Any) -> Iterator[str]:
             yield "classes_"
         sizes["c"] = len(classes)
         sizes["r"] = 1 if len(classes) == 2 and not gives_several_labels(part) else len(classes)
-    elif not isinstance(classes, list) and (classes is not None or (learned and "ClassifierMixin" in kinds)):
+    elif not _of_several_outputs(classes, forms) and (classes is not None or (learned and "ClassifierMixin" in kinds)):
         yield "classes_"
     yield from (name for name, form in forms if form and name in own and not fits(own[name], form, sizes, name, own))
     yield from (name for name, value in own.items() if isinstance(value, BaseEstimator) and _lacks_fit(name, own))
     checks = [*attributes.CHECKS, *strategies.CHECKS]
     yield from (name for kind, name, is_sound in checks if kind in kinds and not is_sound(part, own))
+
+
+def _of_several_outputs(classes: Any, forms: list[tuple[str, str]]) -> bool:
+    """Tell whether classes are a list of those of each output, as of estimators none of whose arrays is by class."""
+    return isinstance(classes, list) and not any({"c", "r"} & set(form) for _, form in forms)
 
 
 def _lacks_fit(name: str, own: dict[str, Any]) -> bool:

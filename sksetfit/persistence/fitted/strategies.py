@@ -49,7 +49,7 @@ def gives_several_labels(estimator: Any) -> bool:
     """Tell whether an estimator was fitted on an indicator matrix."""
     of_columns = type(estimator).__name__ in {"MultiOutputClassifier", "ClassifierChain"}
     targets = getattr(vars(estimator).get("_label_binarizer"), "y_type_", "")
-    return of_columns or bool(getattr(estimator, "multilabel_", False)) or targets.startswith("multilabel")
+    return of_columns or bool(getattr(estimator, "multilabel_", False)) or str(targets).startswith("multilabel")
 
 
 def _gives_one_value(estimator: Any, most: float = np.inf, least: int = 1) -> bool:
