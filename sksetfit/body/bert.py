@@ -1,9 +1,9 @@
-"""The layers of BERT and its kin, computed on a row of tokens with as few calls of torch as they need."""
+"""The layers of BERT and of models with the same layers, computed on a row of tokens of many texts."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from operator import attrgetter
+from functools import cache
 from typing import Any, NamedTuple
 
 import torch
@@ -68,17 +68,23 @@ def _side_by_side(linears: Sequence[nn.Linear]) -> tuple[Tensor, Tensor]:
     return torch.cat([linear.weight for linear in linears]), torch.cat([linear.bias for linear in linears])
 
 
-# What torch's own compiler makes of linear layers on a processor. They have no public names.
-_has_bfloat16, _reordered, _linear = attrgetter(
-    "_is_mkldnn_bf16_supported", "_reorder_linear_weight", "_linear_pointwise"
-)(torch.ops.mkldnn)
+@cache
+def _onednn() -> tuple[Callable[..., Any], ...]:
+    """Return the functions that torch's compiler calls for linear layers, none where torch was built without them.
+
+    The first tells whether the processor multiplies bfloat16, the second reorders a weight, the third multiplies by it.
+    They have no public names.
+    """
+    names = ("_is_mkldnn_bf16_supported", "_reorder_linear_weight", "_linear_pointwise")
+    has_all = torch.backends.mkldnn.is_available() and all(hasattr(torch.ops.mkldnn, name) for name in names)
+    return tuple(getattr(torch.ops.mkldnn, name) for name in names) if has_all else ()
 
 
 def can_prepack(transformer: Any, dtype: torch.dtype) -> bool:
     """Tell whether the products of a transformer's layers can be `Prepacked`."""
-    if not has_layers_of_bert(transformer) or transformer.device.type != "cpu":
+    if not _onednn() or not has_layers_of_bert(transformer) or transformer.device.type != "cpu":
         return False
-    return torch.backends.mkldnn.is_available() and (dtype == torch.float32 or _has_bfloat16())
+    return dtype == torch.float32 or bool(_onednn()[0]())
 
 
 class Prepacked:
@@ -95,17 +101,18 @@ class Prepacked:
     """
 
     def __init__(self, transformer: Any, dtype: torch.dtype) -> None:
+        _, reorder, self._multiply = _onednn()
         self._dtype = dtype
         self._packed: dict[tuple[nn.Linear, ...], tuple[Tensor, Tensor]] = {}
         for layer in layers_of_bert(transformer):
             for linears in (layer.attention, (layer.after_attention,), (layer.up,), (layer.down,)):
                 weight, bias = _side_by_side(linears)
-                self._packed[linears] = _reordered(weight.to(dtype)), bias.to(dtype)
+                self._packed[linears] = reorder(weight.to(dtype)), bias.to(dtype)
 
     def __call__(self, states: Tensor, *linears: nn.Linear) -> Tensor:
         """Return the outputs of linear layers side by side, of type ``dtype``."""
         weight, bias = self._packed[linears]
-        product: Tensor = _linear(states.to(self._dtype), weight, bias, "none", [], "")
+        product: Tensor = self._multiply(states.to(self._dtype), weight, bias, "none", [], "")
         return product
 
 
