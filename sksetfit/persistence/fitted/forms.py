@@ -42,6 +42,7 @@ LEARNED = {
     "MultiOutputClassifier": "estimators_",
     "IsotonicRegression": "X_thresholds_:t y_thresholds_:t X_min_:# X_max_:#",
     "OneVsOneClassifier": "estimators_ pairwise_indices_",
+    "OrdinalEncoder": "_missing_indices",
     "OneVsRestClassifier": "estimators_ label_binarizer_:LabelBinarizer",
     "SimpleImputer": "statistics_",
     "StackingClassifier": "estimators_ final_estimator_ stack_method_ _label_encoder",
