@@ -51,15 +51,7 @@ def check_components(estimator: Any) -> None:
             _complete(part)
             if hiding := [each for each in own if callable(getattr(type(part), each, None))]:
                 raise ValueError(f"a {name} has attributes that would hide its methods: {hiding[:3]}")
-            _check_parameters(part)
             check_fitted(part)
-
-
-def _check_parameters(part: BaseEstimator) -> None:
-    """Refuse parameters that scikit-learn would not fit with: predictions read some of them without a look."""
-    validate = getattr(part, "_validate_params", None)
-    if validate is not None and type(part).__module__.startswith("sklearn."):
-        validate()
 
 
 def _complete(part: BaseEstimator) -> None:
