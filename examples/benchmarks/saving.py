@@ -1,13 +1,14 @@
-"""Measure memory, time and size of saving and loading a model, also with setfit, on Linux.
+"""Measure memory, time and size of saving and loading a model, also with joblib and setfit, on Linux.
 
-    OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 python saving.py
+    OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 python saving.py [--results saving.csv]
 
-Each step runs in a process of its own that has imported what it needs; the second column is by how much its memory rose
-at most, as a multiple of the weights (of the live model too, where there is one before: it is not counted again).
+Each step that reads runs in a process of its own that has imported what it needs. Memory is by how much it rose at
+most, as a multiple of the weights; a live model before the step is not counted. Each result is a row of --results.
 """
 
 from __future__ import annotations
 
+import argparse
 import gc
 import os
 import subprocess
@@ -18,19 +19,27 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import joblib
 import numpy as np
 import skops.io  # noqa: F401  # so that its import is not measured
-from common import is_installed
+from common import add_result, is_installed
 from scale import forget_peak, megabytes
 
-from sksetfit import SetFitClassifier, dump, load, read_setfit, write_setfit
+from sksetfit import RejectClassifier, SetFitClassifier, dump, load, read_setfit, write_setfit
 from sksetfit.utils.memory import trim_memory
 
 TEXTS, LABELS = ["great film", "loved it", "dull", "a waste of time"], ["good", "good", "bad", "bad"]
 
 
-def measured(name: str, step: Callable[[], Any], mb_of_weights: float) -> Any:
-    """Run a step and print what it took."""
+def add(options: argparse.Namespace, step: str, package: str = "sksetfit", **measures: float) -> None:
+    """Print a result and add it as a row."""
+    row = {name: measures.get(name, np.nan) for name in ("memory", "seconds", "size")}
+    print(f"{step:45}", *(f"{name} {value:.3f}" for name, value in measures.items()), flush=True)
+    add_result(options.results, {"step": step}, package, {name: round(value, 3) for name, value in row.items()})
+
+
+def measured(options: argparse.Namespace, name: str, step: Callable[[], Any], package: str = "sksetfit") -> Any:
+    """Run a step and add what it took."""
     gc.collect()
     trim_memory()  # else the step would use what an earlier one has left
     before = megabytes("VmRSS")
@@ -38,59 +47,88 @@ def measured(name: str, step: Callable[[], Any], mb_of_weights: float) -> Any:
     started = time.process_time()
     result = step()
     seconds = time.process_time() - started
-    peak = megabytes("VmHWM") - before
-    print(f"{name:45} {peak / mb_of_weights:4.1f} x weights {seconds:6.2f} processor seconds", flush=True)
+    memory = (megabytes("VmHWM") - before) * 2**20 / n_bytes(options)
+    add(options, name, package, memory=memory, seconds=seconds)
     return result
 
 
-def keep(folder: Path) -> None:
-    """Fit, dump, and write a folder of setfit; return the size of the weights."""
+def n_bytes(options: argparse.Namespace) -> int:
+    return int((options.folder / "n_bytes").read_text())
+
+
+def keep(options: argparse.Namespace) -> None:
+    """Fit, dump, and write a folder of setfit; keep the size of the weights."""
+    folder = options.folder
     classifier = SetFitClassifier(max_steps=2, random_state=0).fit(TEXTS, LABELS)
     weights = classifier.encoder_.__getstate__()["body"]["weights"]
-    n_bytes = sum(array.nbytes for array in weights.values())
-    (folder / "n_bytes").write_text(str(n_bytes))
+    (folder / "n_bytes").write_text(str(sum(array.nbytes for array in weights.values())))
+    del weights
     write_setfit(classifier, folder / "setfit")
-    measured("dump, above the live model", lambda: dump(classifier, folder / "model.skops"), n_bytes / 2**20)
-    print(f"{'size of the file':45} {os.path.getsize(folder / 'model.skops') / n_bytes:6.3f} x weights")
+    reject = RejectClassifier(classifier, coverage=0.5, cv="prefit").fit(TEXTS, LABELS)
+    for name, estimator in {"model": classifier, "prefit": reject}.items():
+        of = "" if name == "model" else " of a prefit RejectClassifier"
+        measured(options, f"dump{of}", lambda estimator=estimator, name=name: dump(estimator, folder / f"{name}.skops"))
+        size = os.path.getsize(folder / f"{name}.skops") / n_bytes(options)
+        add(options, f"file{of}", size=size)
+    measured(options, "joblib.dump", lambda: joblib.dump(classifier, folder / "model.joblib"))
     np.save(folder / "expected.npy", classifier.predict_proba(TEXTS))
 
 
-def read(folder: Path) -> None:
-    load_and_compare(folder, "load", lambda: load(folder / "model.skops"))
+def read(options: argparse.Namespace) -> None:
+    load_and_compare(options, "load", lambda: load(options.folder / "model.skops"))
 
 
-def read_folder(folder: Path) -> None:
-    load_and_compare(folder, "read_setfit", lambda: read_setfit(folder / "setfit", trust_pickle=True))
+def read_prefit(options: argparse.Namespace) -> None:
+    load_and_compare(options, "load of a prefit RejectClassifier", lambda: load(options.folder / "prefit.skops"))
 
 
-def load_and_compare(folder: Path, name: str, step: Callable[[], Any]) -> None:
+def read_pickle(options: argparse.Namespace) -> None:
+    def step() -> Any:
+        model = joblib.load(options.folder / "model.joblib")
+        model.predict(TEXTS)  # before which the body of a pickle is not built
+        return model
+
+    load_and_compare(options, "joblib.load and predict", step)
+
+
+def read_folder(options: argparse.Namespace) -> None:
+    load_and_compare(options, "read_setfit", lambda: read_setfit(options.folder / "setfit", trust_pickle=True))
+
+
+def load_and_compare(options: argparse.Namespace, name: str, step: Callable[[], Any]) -> None:
     import sksetfit.body.loading.load  # noqa: F401  # so that imports are not measured
 
-    model = measured(name, step, int((folder / "n_bytes").read_text()) / 2**20)
-    difference = np.abs(model.predict_proba(TEXTS) - np.load(folder / "expected.npy")).max()
+    model = measured(options, name, step)
+    difference = np.abs(model.predict_proba(TEXTS) - np.load(options.folder / "expected.npy")).max()
     print(f"{'   largest difference of a probability':45} {difference:.1g}")
 
 
-def read_by_reference(folder: Path) -> None:
+def read_by_reference(options: argparse.Namespace) -> None:
     from setfit import SetFitModel
 
-    n_bytes = int((folder / "n_bytes").read_text())
-    measured(
-        "SetFitModel.from_pretrained (setfit)",
-        lambda: SetFitModel.from_pretrained(str(folder / "setfit"), device="cpu"),
-        n_bytes / 2**20,
-    )
+    def step() -> Any:
+        return SetFitModel.from_pretrained(str(options.folder / "setfit"), device="cpu")
+
+    measured(options, "SetFitModel.from_pretrained (setfit)", step, "setfit")
+
+
+STEPS = {step.__name__: step for step in (keep, read, read_prefit, read_pickle, read_folder, read_by_reference)}
 
 
 def main() -> None:
-    steps = {step.__name__: step for step in (keep, read, read_folder, read_by_reference)}
-    if len(sys.argv) > 1:
-        steps[sys.argv[1]](Path(sys.argv[2]))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--results", type=Path, default=Path(__file__).with_suffix(".csv"))
+    parser.add_argument("--step", choices=STEPS, help="one of them, on what keep has left in --folder")
+    parser.add_argument("--folder", type=Path)
+    options = parser.parse_args()
+    if options.step:
+        STEPS[options.step](options)
         return
     with tempfile.TemporaryDirectory() as folder:
-        for name in steps:  # the peak of a process never falls
+        for name in STEPS:  # the peak of a process never falls
             if name != "read_by_reference" or is_installed("setfit"):
-                subprocess.run([sys.executable, __file__, name, folder], check=True)
+                arguments = ["--step", name, "--folder", folder, "--results", str(options.results)]
+                subprocess.run([sys.executable, __file__, *arguments], check=True)
 
 
 if __name__ == "__main__":

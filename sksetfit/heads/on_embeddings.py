@@ -49,6 +49,31 @@ def _own_head(classifier: Any) -> Any:
     return getattr(classifier, "head_", getattr(classifier, "head", None))
 
 
+def _answer(head: Any, method: str, embeddings: NDArray[np.float32]) -> NDArray[Any]:
+    """Return what a method of the head answers, in the types that a classifier gives."""
+    answer = stack_label_proba(getattr(head, method)(embeddings))
+    if method == "predict" and answer.ndim == 2:
+        return answer.astype(np.int64)
+    if method == "predict_proba" and answer.dtype == np.float32:
+        exact = answer.astype(np.float64)  # of which log_loss, and what averages them, expects exact sums
+        return exact if is_multi_label(head) else exact / exact.sum(axis=1, keepdims=True)
+    return answer
+
+
+def _in_rows(parts: Iterable[NDArray[Any]], rows: NDArray[np.intp]) -> NDArray[Any]:
+    """Return answers in one array, each in its row of ``rows``, and hold no more than one part of them besides."""
+    answers: NDArray[Any] = np.empty(0)
+    start = 0
+    for part in parts:
+        if start == 0:
+            answers = np.empty((len(rows), *part.shape[1:]), part.dtype)
+        elif part.dtype != answers.dtype:  # a head may give labels as text of the length of the longest
+            answers = answers.astype(np.promote_types(answers.dtype, part.dtype))
+        answers[rows[start : start + len(part)]] = part
+        start += len(part)
+    return answers
+
+
 class HeadOnEmbeddings(PlainStateMixin, TargetScoreMixin):
     """A classifier of texts whose fit leaves ``classes_``, ``encoder_`` and ``head_``."""
 
@@ -76,8 +101,7 @@ class HeadOnEmbeddings(PlainStateMixin, TargetScoreMixin):
             If some texts consist mostly of tokens that the model does not know, as texts in other scripts or emoji
             can. The other methods warn as well.
         """
-        answer = self._predict_with_head("predict", X)
-        return answer.astype(np.int64) if answer.ndim == 2 else answer
+        return self._predict_with_head("predict", X)
 
     @_available_if_head_has
     def predict_proba(self, X: Any) -> NDArray[np.floating]:
@@ -93,11 +117,7 @@ class HeadOnEmbeddings(PlainStateMixin, TargetScoreMixin):
         ndarray of shape (n_texts, n_classes)
             Columns as in ``classes_``; for multi-label targets the probability of each label, whatever the strategy.
         """
-        answer = self._predict_with_head("predict_proba", X)
-        if answer.dtype != np.float32:
-            return answer
-        exact = answer.astype(np.float64)  # of which log_loss, and what averages them, expects exact sums
-        return exact if is_multi_label(self.head_) else exact / exact.sum(axis=1, keepdims=True)
+        return self._predict_with_head("predict_proba", X)
 
     @_available_if_head_has
     def decision_function(self, X: Any) -> NDArray[np.floating]:
@@ -122,10 +142,7 @@ class HeadOnEmbeddings(PlainStateMixin, TargetScoreMixin):
         ordered, rows = side_by_side(texts)  # so that a text is encoded once, although not all are at once in memory
         chunks = self._encoded_chunks(encoder, ordered)
         with naming_rows(texts):
-            answers = np.concatenate([stack_label_proba(getattr(head, method)(embeddings)) for embeddings in chunks])
-        of_rows = np.empty_like(answers)
-        of_rows[rows] = answers
-        return of_rows
+            return _in_rows((_answer(head, method, embeddings) for embeddings in chunks), rows)
 
     def _encoded_chunks(self, encoder: SetFitEncoder, texts: list[str]) -> Iterable[NDArray[np.float32]]:
         # Not transform: under set_config(transform_output=...) its frames have names that the head does not know.

@@ -298,7 +298,10 @@ def distinct(texts: Sequence[str]) -> tuple[list[str], NDArray[np.intp]]:
 
 def side_by_side(texts: Sequence[str]) -> tuple[list[str], NDArray[np.intp]]:
     """Return texts in an order in which equal ones stand side by side, and the row of each."""
-    rows = np.argsort(distinct(texts)[1], kind="stable")
+    once, places = distinct(texts)
+    if len(once) == len(texts):
+        return once, places
+    rows = np.argsort(places, kind="stable")
     return [texts[row] for row in rows], rows
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import reprlib
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -101,13 +102,36 @@ def types_in(schema: Any, trusted: Mapping[str, frozenset[str]]) -> set[str]:
     everything = frozenset().union(*trusted.values())
     found = set()
     for node in _nodes(schema):
-        name, loader = f"{node.get('__module__')}.{node.get('__class__')}", node["__loader__"]
+        name, loader = _type_of(node), node["__loader__"]
         if loader == "JsonNode" or (isinstance(loader, str) and name in trusted.get(loader, ())):
             continue
         if name in everything:
             raise ValueError(f"its {name} is to be read as {loader}")
         found.add(name)
     return found
+
+
+def weights_in(schema: Any) -> set[str]:
+    """Return the members that are weights of a `SetFitEncoder`, and that nothing else reads."""
+    nodes = list(_nodes(schema))
+    weights = Counter(
+        member for node in nodes if _type_of(node) == "sksetfit.SetFitEncoder" for member in _weights_of(node)
+    )
+    readers = Counter(node["file"] for node in nodes if "file" in node)
+    return {member for member, n in weights.items() if readers[member] == n}
+
+
+def _weights_of(encoder: dict[str, Any]) -> Iterator[str]:
+    node: Any = encoder
+    for key in ("content", "content", "body", "content", "weights", "content"):
+        node = node.get(key) if isinstance(node, dict) else None
+    for array in node.values() if isinstance(node, dict) else ():
+        if isinstance(array, dict) and _type_of(array) == "numpy.ndarray" and "file" in array:
+            yield array["file"]
+
+
+def _type_of(node: dict[str, Any]) -> str:
+    return f"{node.get('__module__')}.{node.get('__class__')}"
 
 
 def _nodes(value: Any) -> Iterator[dict[str, Any]]:

@@ -19,9 +19,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from sksetfit.persistence.archive import add_checksums, check_archive
 from sksetfit.persistence.dict_keys import dicts_to_lists, lists_to_dicts
-from sksetfit.persistence.schema import types_in
+from sksetfit.persistence.schema import types_in, weights_in
 from sksetfit.persistence.trust import trusted_types
 from sksetfit.utils.files import atomic_write
+from sksetfit.utils.large_arrays import read_in_parts, written_whole
 from sksetfit.utils.memory import trim_memory
 
 
@@ -39,7 +40,7 @@ def dump(estimator: BaseEstimator, file: str | os.PathLike[str], *, compression:
         Where to; by convention it ends in ``.skops``.
     compression : int, default=0
         How the file is packed, as in `zipfile`: ``ZIP_STORED`` (0) or ``ZIP_DEFLATED`` (8). Weights shrink by less than
-        a tenth, in seconds and with half their size more of memory, so that nothing is packed by default.
+        a tenth, in seconds, so that nothing is packed by default.
 
     Raises
     ------
@@ -102,14 +103,15 @@ def write_model(estimator: BaseEstimator, file: str | os.PathLike[str], *, compr
         if os.path.exists(file):
             shutil.copymode(file, partial)
         try:
-            skops.io.dump(dicts_to_lists(estimator), stream, compression=compression)
+            with written_whole(stream, compression) as small:
+                skops.io.dump(dicts_to_lists(estimator), small)
         except RecursionError as error:
             raise ValueError(
                 "skops cannot write an estimator that holds itself, as metadata requests do (set_fit_request and its "
                 "like). Fit it without them."
             ) from error
         try:
-            others = _types_to_name(stream)  # and know that it can be read again
+            others, _ = _types_and_weights(stream)  # and know that it can be read again
         except ValueError as error:
             raise ValueError(f"The estimator cannot be written so that load reads it: {error}.") from error
         if nameless := sorted(name for name in others if not _has_name(name)):
@@ -193,15 +195,16 @@ def load(file: str | os.PathLike[str], *, trusted: Iterable[str] | None = None, 
     named = _names_of(trusted)
     with _opened(file, revision) as stream:
         with _errors_naming(file):
-            to_name = _types_to_name(stream)
+            to_name, weights = _types_and_weights(stream)
         if not to_name <= named:
             unused = sorted(named - to_name)
             raise ValueError(
                 f"{os.fspath(file)!r} holds types that are not trusted. If you know them and where the file is from: "
                 f"load(..., trusted={sorted(to_name)})." + (f" It holds no {unused}, as passed." if unused else "")
             )
-        with _errors_naming(file):
-            estimator = lists_to_dicts(skops.io.load(stream, trusted=sorted(named.union(*trusted_types().values()))))
+        trusted = sorted(named.union(*trusted_types().values()))
+        with _errors_naming(file), read_in_parts(stream, weights) as small:
+            estimator = lists_to_dicts(skops.io.load(small, trusted=trusted))
             if not isinstance(estimator, BaseEstimator):
                 raise ValueError(f"it holds no estimator, but a {type(estimator).__name__}")
             check_is_fitted(estimator)
@@ -220,9 +223,13 @@ def _names_of(trusted: Iterable[str] | None) -> set[str]:
     return set(names)
 
 
-def _types_to_name(stream: BinaryIO) -> set[str]:
-    """Check a file before anything is built of it, and return the types in it that are not taken without question."""
-    return types_in(check_archive(stream), trusted_types())
+def _types_and_weights(stream: BinaryIO) -> tuple[set[str], set[str]]:
+    """Check a file before anything is built of it.
+
+    Return the types in it that are not taken without question, and the members that are weights.
+    """
+    schema = check_archive(stream)
+    return types_in(schema, trusted_types()), weights_in(schema)
 
 
 def _opened(file: str | os.PathLike[str], revision: str | None) -> BinaryIO:

@@ -239,3 +239,21 @@ def test_pickles_and_copies_answer_alike(either):
     expected = either.predict_proba(X_NEW)
     for again in (pickle.loads(pickle.dumps(either)), copy.deepcopy(either), copy.copy(either)):
         np.testing.assert_array_equal(again.predict_proba(X_NEW), expected)
+
+
+class TextsOfTheirLength(LogisticRegression):
+    """Its labels are text of the length of the longest in one answer."""
+
+    def predict(self, X):
+        return np.array(super().predict(X).tolist())
+
+
+def test_labels_of_different_lengths_are_given_whole(tiny_classifier):
+    X, y = make_texts(4)
+    names = dict(zip(sorted(set(y)), ["a", "a longer label", "b"], strict=True))
+    classifier = tiny_classifier.set_params(head=TextsOfTheirLength(), max_steps=20, label_texts=None)
+    classifier.fit(X, [names[label] for label in y])
+    of_each = {label: next(text for text in X if classifier.predict([text]) == [label]) for label in names.values()}
+    for first, last in (("a", "a longer label"), ("a longer label", "a")):
+        texts = [of_each[first]] * 2000 + [of_each[last]] * 3
+        assert classifier.predict(texts).tolist() == [first] * 2000 + [last] * 3

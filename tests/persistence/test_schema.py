@@ -8,7 +8,7 @@ import skops.io
 from sklearn.preprocessing import FunctionTransformer
 
 from forging import plain, read_members
-from sksetfit.persistence.schema import check_schema, types_in
+from sksetfit.persistence.schema import check_schema, types_in, weights_in
 from sksetfit.persistence.trust import trusted_types
 
 
@@ -152,3 +152,40 @@ OTHER_LOADERS = [
 def test_what_has_a_trusted_name_and_another_loader_is_refused(loader):
     with pytest.raises(ValueError, match=r"its builtins\.list is to be read as"):
         types_in(schema_of([1]) | {"__loader__": loader}, trusted_types())
+
+
+def a_dict(**content):
+    return {"__class__": "dict", "__module__": "builtins", "__loader__": "DictNode", "content": content}
+
+
+def an_encoder(weights, **attributes):
+    kind = {"__class__": "SetFitEncoder", "__module__": "sksetfit", "__loader__": "ObjectNode"}
+    return kind | {"content": a_dict(body=a_dict(weights=weights), **attributes)}
+
+
+def test_weights_are_the_arrays_of_bodies():
+    two, other = a_dict(a=an_array(1, "1.npy"), b=an_array(2, "2.npy")), an_array(3, "3.npy")
+    again = an_encoder(a_dict(a=an_array(2, "2.npy")))
+    assert weights_in(a_list(9, an_encoder(two, loss_curve_=other), again)) == {"1.npy", "2.npy"}
+
+
+def test_an_array_that_is_also_read_elsewhere_is_no_weight():
+    two = a_dict(a=an_array(1, "1.npy"), b=an_array(2, "2.npy"))
+    assert weights_in(a_list(9, an_encoder(two, loss_curve_=an_array(2, "2.npy")))) == {"1.npy"}
+    assert weights_in(a_list(9, an_encoder(two), a_dict(body=a_dict(weights=two)))) == set()
+
+
+@pytest.mark.parametrize(
+    "weights",
+    [
+        None,
+        [1],
+        an_array(1, "1.npy"),
+        a_dict(a=an_array(1, "1.npy") | {"__class__": "float32"}),
+        a_dict(a=plain(1), b=1),
+        {"content": [an_array(1, "1.npy")]},
+    ],
+)
+def test_what_is_no_dict_of_arrays_has_no_weights(weights):
+    assert weights_in(an_encoder(weights)) == set()
+    assert weights_in(an_encoder(weights) | {"content": weights}) == set()

@@ -339,6 +339,19 @@ def test_skops_alone_reads_what_was_written(fitted, file):
     np.testing.assert_array_equal(again.predict_proba(X_NEW), fitted.predict_proba(X_NEW))
 
 
+def test_skops_which_copies_all_that_it_reads_gets_no_weights(fitted, file, monkeypatch):
+    passed, load_all = [], skops.io.load
+    monkeypatch.setattr(
+        skops.io, "load", lambda stream, **options: passed.append(stream) or load_all(stream, **options)
+    )
+    np.testing.assert_array_equal(load(file).predict_proba(X_NEW), fitted.predict_proba(X_NEW))
+    of_skops, of_file = (
+        sum(len(content) for name, content in read_members(each).items() if name.endswith(".npy"))
+        for each in (passed[0], file)
+    )
+    assert of_skops < 0.1 * of_file
+
+
 @pytest.mark.filterwarnings("ignore:This model was saved by sksetfit")
 def test_another_version_warns(fitted, file):
     forge(file, lambda schema: encoder(schema).update(_version=plain("0.0.1")))

@@ -23,6 +23,7 @@ from sksetfit.body.saving.architectures import build_empty, build_tail, check_de
 from sksetfit.body.saving.forms import Form, MisfitError, integer, misfit, of_type, one_of, record, text
 from sksetfit.body.saving.tokenizer_forms import checked_tokenizer
 from sksetfit.body.static import StaticBody, TokenTable
+from sksetfit.utils.large_arrays import array_behind, stand_in_of
 
 # To change the form of the state: raise FORMAT, and let body_from_state read the old number too.
 FORMAT = 3
@@ -71,8 +72,8 @@ def check_listed(body: Body) -> None:
 def body_to_state(body: Body) -> dict[str, Any]:
     """Return the body as a dict of str, numbers, lists, dicts and arrays.
 
-    The arrays are not copies: whoever keeps them copies them, and whoever writes them to a file needs no memory. While
-    they are in use, the body is described by the same ones: skops writes one array once.
+    The arrays are not copies: whoever keeps them copies them. While they are in use, the body is described by the same
+    ones: skops writes one array once. `dump` gets stand-ins of them.
     """
     return {
         "format": FORMAT,
@@ -83,7 +84,7 @@ def body_to_state(body: Body) -> dict[str, Any]:
         "long_texts": body.long_texts,
         "n_long_texts": body.n_long_texts,
         "prompt": body.prompt,
-        "weights": {name: body.array_of(name, tensor) for name, tensor in body.state_dict().items()},
+        "weights": {name: stand_in_of(body.array_of(name, tensor)) for name, tensor in body.state_dict().items()},
     }
 
 
@@ -126,9 +127,10 @@ def _checked(state: Any, *, listed_only: bool) -> dict[str, Any]:
         )
     is_old = found == _FORMAT_BEFORE_WINDOWS
     record({key: form for key, form in _FIELDS.items() if not is_old or key not in _BEFORE_WINDOWS})(state, "state")
-    shapes = [_shape(array, name) for name, array in state["weights"].items()]
+    weights = {name: array_behind(array) for name, array in state["weights"].items()}
+    shapes = [_shape(array, name) for name, array in weights.items()]
     check_description(state, shapes, listed_only=listed_only)
-    completed: dict[str, Any] = _BEFORE_WINDOWS | state
+    completed: dict[str, Any] = _BEFORE_WINDOWS | state | {"weights": weights}
     return completed
 
 
