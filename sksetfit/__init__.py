@@ -22,6 +22,7 @@ from sksetfit.classifier import SetFitClassifier
 from sksetfit.datasets.tickets import load_tickets
 from sksetfit.distillation import DistilledSetFitClassifier
 from sksetfit.encoder import SetFitEncoder
+from sksetfit.exchange.setfit.folder import read_setfit, write_setfit
 from sksetfit.heads.default import LogisticRegressionHead
 from sksetfit.heads.torch_head import TorchHead
 from sksetfit.hub.model_card import model_card
@@ -35,10 +36,9 @@ from sksetfit.persistence.skops_file import dump, load
 from sksetfit.plotting.embeddings import EmbeddingsDisplay
 from sksetfit.plotting.risk_coverage import RiskCoverageDisplay
 from sksetfit.plotting.tuning_curve import TuningCurveDisplay
-from sksetfit.setfit_compat.folder import read_setfit, write_setfit
 
 if not typing.TYPE_CHECKING:  # because to a type checker it would mean that any name may be imported
-    from sksetfit.setfit_compat.names import refuse_name as __getattr__  # noqa: F401
+    from sksetfit.exchange.setfit.names import refuse_name as __getattr__  # noqa: F401
 
 sys.modules["sksetfit._estimator_state"] = estimator_state  # the name in pickles of 0.1.0
 
