@@ -2,7 +2,8 @@
 
 `SetFitClassifier` trains on about eight labelled texts per class, and `SetFitEncoder` is its fine-tuned Sentence
 Transformer. `dump` and `load` save a fitted estimator in a file, `push_to_hub` publishes it with its `model_card`,
-`read_setfit` and `write_setfit` exchange models with setfit, and `load_tickets` returns example texts.
+`read_setfit` and `write_setfit` exchange models with setfit, `write_onnx` writes a folder that predicts without torch,
+and `load_tickets` returns example texts.
 `MultiLabelThresholdClassifier` finds a threshold for each label, and `RejectClassifier` rejects predictions below a
 threshold; both wrap any classifier. `DistilledSetFitClassifier` is a smaller student of a fitted classifier.
 `FewShotSplit` cross-validates with a few texts of each class, and `make_templated_texts` makes texts of class names
@@ -22,6 +23,7 @@ from sksetfit.classifier import SetFitClassifier
 from sksetfit.datasets.tickets import load_tickets
 from sksetfit.distillation import DistilledSetFitClassifier
 from sksetfit.encoder import SetFitEncoder
+from sksetfit.exchange.onnx.folder import write_onnx
 from sksetfit.exchange.setfit.folder import read_setfit, write_setfit
 from sksetfit.heads.default import LogisticRegressionHead
 from sksetfit.heads.torch_head import TorchHead
@@ -63,5 +65,6 @@ __all__ = [
     "model_card",
     "push_to_hub",
     "read_setfit",
+    "write_onnx",
     "write_setfit",
 ]
