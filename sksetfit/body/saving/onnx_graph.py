@@ -54,7 +54,7 @@ def body_graph(body: Body) -> Any:
     any_size = dict.fromkeys(range(2), torch.export.Dim.DYNAMIC)
     tokens = torch.ones((2, max(_LENGTHS)), dtype=torch.int64)
     mask = (torch.arange(max(_LENGTHS)) < torch.tensor(_LENGTHS)[:, None]).long()
-    with building(), _silence(), torch.no_grad():
+    with building(), _silence(), torch.inference_mode(False), torch.no_grad():
         try:
             program: Any = torch.onnx.export(
                 _Padded(_plain_copy(body)).eval(),

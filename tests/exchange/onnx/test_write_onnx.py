@@ -78,7 +78,7 @@ def assert_same_answers(clf, place, texts=X_NEW, atol=1e-5):
     ours = Classifier(place)
     np.testing.assert_allclose(ours.predict_proba(texts), stack_label_proba(clf.predict_proba(texts)), atol=atol)
     expected, found = clf.predict(texts), ours.predict(texts)
-    assert found.dtype.kind == expected.dtype.kind
+    assert found.dtype.kind == (expected.dtype.kind if expected.ndim == 1 else "i")  # a chain alone gives floats
     np.testing.assert_array_equal(found, expected)
 
 
@@ -114,7 +114,7 @@ SLOW_HEADS = {
     "one against all": (OneVsRestClassifier(LogisticRegression()), Y),
     "neighbours": (KNeighborsClassifier(3), Y),
     "naive bayes": (GaussianNB(), Y),
-    "perceptron": (MLPClassifier((8,), max_iter=1000, random_state=0), Y),
+    "perceptron": (MLPClassifier((8,), solver="lbfgs", random_state=0), Y),
     "voting": (VotingClassifier([("a", LogisticRegression()), ("b", GaussianNB())], voting="soft", weights=[1, 2]), Y),
     "calibrated svc": (CalibratedClassifierCV(SVC(), cv=2), Y),
     "calibrated linear svc of two": (CalibratedClassifierCV(LinearSVC(), cv=2), TWO),
@@ -126,7 +126,10 @@ SLOW_HEADS = {
 @pytest.mark.parametrize("name", [*HEADS, *(pytest.param(name, marks=slow) for name in SLOW_HEADS)])
 def test_write_onnx_keeps_the_answers_of_a_head(learn, tmp_path, name):
     head, y = (HEADS | SLOW_HEADS)[name]
-    assert_written(learn(y, head=head), tmp_path / "model")
+    clf = learn(y, head=head)
+    write_onnx(clf, tmp_path / "model")
+    texts = [text for text in X_NEW if text or name != "neighbours"]  # all are equally near to a row of zeros
+    assert_same_answers(clf, tmp_path / "model", texts)
 
 
 constant = pytest.mark.filterwarnings("ignore:Column [34] of y is", "ignore:Label (not )?[34] is present in all")
