@@ -15,7 +15,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@echo "==> making .venv and installing sksetfit with its development tools (a few minutes the first time)"
 	$(PYTHON) -m venv .venv
 	$(BIN)/python $(PIP_INSTALL) --constraint constraints.txt --upgrade pip
-	$(BIN)/python $(PIP_INSTALL) --constraint constraints.txt --editable ".[offline,examples]" --group dev --group reference --group docs --group package
+	$(BIN)/python $(PIP_INSTALL) --constraint constraints.txt --editable ".[offline,examples,onnx]" --group dev --group reference --group docs --group package
 	@touch $(INSTALLED)
 
 quickstart: $(INSTALLED)  ## train, save and reload a classifier of the shipped tickets, offline
@@ -46,7 +46,7 @@ test-newest:  ## run the fast tests with the newest versions there are
 	@echo "==> making .venv-newest"
 	$(PYTHON) -m venv --clear .venv-newest
 	.venv-newest/bin/python $(PIP_INSTALL) --upgrade pip
-	.venv-newest/bin/python $(PIP_INSTALL) --upgrade --editable ".[offline,examples]" --group test
+	.venv-newest/bin/python $(PIP_INSTALL) --upgrade --editable ".[offline,examples,onnx]" --group test
 	.venv-newest/bin/python -m pip list
 	@echo "==> running the tests with the newest versions"
 	OMP_NUM_THREADS=1 .venv-newest/bin/python -m pytest $(FAST)
@@ -81,7 +81,7 @@ package: $(INSTALLED)  ## build wheel and sdist, and run the fast tests of the o
 	@echo "==> making .venv-package with the wheel"
 	$(PYTHON) -m venv --clear .venv-package
 	.venv-package/bin/python $(PIP_INSTALL) --constraint constraints.txt --upgrade pip
-	.venv-package/bin/python $(PIP_INSTALL) --constraint constraints.txt "$$(ls dist/*.whl)[offline,examples]" --group test mypy
+	.venv-package/bin/python $(PIP_INSTALL) --constraint constraints.txt "$$(ls dist/*.whl)[offline,examples,onnx]" --group test mypy
 	tar --extract --gzip --file dist/*.tar.gz --directory .venv-package --strip-components 1 --one-top-level=sdist
 	rm -r .venv-package/sdist/sksetfit
 	@echo "==> running the tests of the sdist on the installed wheel"

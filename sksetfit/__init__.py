@@ -2,7 +2,8 @@
 
 `SetFitClassifier` trains on about eight labelled texts per class, and `SetFitEncoder` is its fine-tuned Sentence
 Transformer. `dump` and `load` save a fitted estimator in a file, `push_to_hub` publishes it with its `model_card`,
-`read_setfit` and `write_setfit` exchange models with setfit, and `load_tickets` returns example texts.
+`read_setfit` and `write_setfit` exchange models with setfit, `write_onnx` writes a folder that predicts without torch,
+and `load_tickets` returns example texts.
 `MultiLabelThresholdClassifier` finds a threshold for each label, and `RejectClassifier` rejects predictions below a
 threshold; both wrap any classifier. `DistilledSetFitClassifier` is a smaller student of a fitted classifier.
 `FewShotSplit` cross-validates with a few texts of each class, and `make_templated_texts` makes texts of class names
@@ -22,6 +23,8 @@ from sksetfit.classifier import SetFitClassifier
 from sksetfit.datasets.tickets import load_tickets
 from sksetfit.distillation import DistilledSetFitClassifier
 from sksetfit.encoder import SetFitEncoder
+from sksetfit.exchange.onnx.folder import write_onnx
+from sksetfit.exchange.setfit.folder import read_setfit, write_setfit
 from sksetfit.heads.default import LogisticRegressionHead
 from sksetfit.heads.torch_head import TorchHead
 from sksetfit.hub.model_card import model_card
@@ -35,11 +38,10 @@ from sksetfit.persistence.skops_file import dump, load
 from sksetfit.plotting.embeddings import EmbeddingsDisplay
 from sksetfit.plotting.risk_coverage import RiskCoverageDisplay
 from sksetfit.plotting.tuning_curve import TuningCurveDisplay
-from sksetfit.setfit_compat.folder import read_setfit, write_setfit
 from sksetfit.utils import forks  # which takes note of forks from here on
 
 if not typing.TYPE_CHECKING:  # because to a type checker it would mean that any name may be imported
-    from sksetfit.setfit_compat.names import refuse_name as __getattr__  # noqa: F401
+    from sksetfit.exchange.setfit.names import refuse_name as __getattr__  # noqa: F401
 
 sys.modules["sksetfit._estimator_state"] = estimator_state  # the name in pickles of 0.1.0
 
@@ -64,5 +66,6 @@ __all__ = [
     "model_card",
     "push_to_hub",
     "read_setfit",
+    "write_onnx",
     "write_setfit",
 ]

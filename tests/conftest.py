@@ -98,6 +98,15 @@ def write_tiny_model_of_kind(tiny_model, folder, kind, **values):
     write_tiny_transformer(kind, folder, n_layers=2, **values)
 
 
+def pytest_collection_modifyitems(items):
+    """Skip the example of `write_onnx` where the extra onnx is not installed."""
+    if all(map(importlib.util.find_spec, ("onnx", "onnxruntime", "onnxscript", "skl2onnx"))):
+        return
+    for item in items:
+        if item.name == "sksetfit.exchange.onnx.folder.write_onnx":
+            item.add_marker(pytest.mark.skip(reason="the extra onnx is not installed"))
+
+
 def pytest_collection_finish(session):
     """Let Python's collector not look again through what is imported, each time that it or a test calls it."""
     gc.collect()

@@ -100,7 +100,7 @@ def test_every_library_that_is_imported_is_a_dependency():
     declared = {Requirement(line).name.replace("-", "_") for line in BUILD["project"]["dependencies"]}
     imported = {found.library for found in IMPORTS} - sys.stdlib_module_names - {"sksetfit"}
     assert {"tqdm", "torch"} <= imported
-    asked_for_where_it_is_used = {"matplotlib", "peft"}
+    asked_for_where_it_is_used = {"matplotlib", "onnx", "onnx_ir", "onnxruntime", "peft", "skl2onnx"}
     names = {"sklearn": "scikit_learn"}
     assert {names.get(library, library) for library in imported - asked_for_where_it_is_used} == declared
 
@@ -207,7 +207,7 @@ def test_no_module_has_the_means_to_run_what_it_reads(module):
     libraries = {found.library for found in imports_of(module)}
     libraries -= {"ctypes"} if module == "sksetfit.utils.memory" else set()  # which reads nothing
     # For the heads of setfit, which are pickles, and for bodies in a folder that is the user's own.
-    libraries -= {"joblib"} if module in {"sksetfit.setfit_compat.folder", "sksetfit.training.cache"} else set()
+    libraries -= {"joblib"} if module in {"sksetfit.exchange.setfit.folder", "sksetfit.training.cache"} else set()
     assert libraries & {"ctypes", "joblib", "marshal", "pickle", "shelve", "socket", "subprocess"} == set()
 
 

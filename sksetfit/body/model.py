@@ -232,6 +232,18 @@ class Body(nn.Module):
             mask[row, : len(ids)] = True
         return input_ids, mask
 
+    def padded_embeddings(self, input_ids: Tensor, mask: Tensor) -> Tensor:
+        """Return the embeddings of padded texts, without packing: what an exporter traces.
+
+        Parameters
+        ----------
+        input_ids : Tensor of shape (n_texts, width), dtype int64
+        mask : Tensor of shape (n_texts, width), dtype int64
+            1 for a token and 0 for padding.
+        """
+        output = self.transformer(input_ids=input_ids, attention_mask=mask, return_dict=True)
+        return self._embeddings(output.last_hidden_state.float(), mask)
+
     def _embeddings(self, states: Tensor, mask: Tensor) -> Tensor:
         """Return the embeddings that the tail makes of the last hidden states."""
         features: dict[str, Any] = {"token_embeddings": states, "attention_mask": mask.long()}

@@ -61,6 +61,11 @@ class StaticBody(Body):
         means = F.embedding_bag(ids, self.transformer.weight, offsets, mode="mean")
         return self._after_tail({"sentence_embedding": means})
 
+    def padded_embeddings(self, input_ids: Tensor, mask: Tensor) -> Tensor:
+        """Return the embeddings of padded texts; that of a text without any token is what the tail makes of zeros."""
+        vectors = F.embedding(input_ids, self.transformer.weight) * mask[..., None]
+        return self._after_tail({"sentence_embedding": vectors.sum(dim=1) / mask.sum(dim=1, keepdim=True).clamp(min=1)})
+
 
 @torch.inference_mode(False)  # what is built under it can never be tuned
 def static_body_of(body: Body, texts: Sequence[str], precision: str = "float32") -> StaticBody:

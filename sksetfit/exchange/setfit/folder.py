@@ -7,11 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-import re
-import shutil
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,10 +17,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from sksetfit.classifier import SetFitClassifier
 from sksetfit.encoder import ENCODER_PARAMS, body_of, fitted_encoder
+from sksetfit.exchange.setfit.heads import head_from_setfit, plain_sklearn_head, relabelled_head
 from sksetfit.heads.on_embeddings import HeadOnEmbeddings
-from sksetfit.setfit_compat.heads import head_from_setfit, plain_sklearn_head, relabelled_head
 from sksetfit.training.callbacks import TrainingState
-from sksetfit.utils.files import atomic_write
+from sksetfit.utils.files import free_place, new_folder
 
 if TYPE_CHECKING:
     from sksetfit.body.model import Body
@@ -95,11 +91,7 @@ def write_setfit(clf: HeadOnEmbeddings, folder: str | os.PathLike[str]) -> None:
             f"swapped? Of an estimator that holds a classifier, give that one."
         )
     check_is_fitted(clf)
-    place = Path(folder).resolve()
-    if place.exists() and not (place.is_dir() and not any(place.iterdir())):
-        raise FileExistsError(
-            f"{str(place)!r} exists, and nothing is written over it. Remove it first, or give the name of a new folder."
-        )
+    place = free_place(folder)
     head, labels = plain_sklearn_head(clf.head_), clf.classes_.tolist() if clf.classes_.dtype.kind in "UO" else None
     if clf.classes_.dtype.kind == "O":
         head = relabelled_head(head, np.array(labels), body_of(clf.encoder_).n_dimensions)
@@ -113,39 +105,11 @@ def write_setfit(clf: HeadOnEmbeddings, folder: str | os.PathLike[str]) -> None:
             UserWarning,
             stacklevel=2,
         )
-    with atomic_write(place) as partial, _rust_errors_as_os_errors(place):
-        partial.mkdir()
+    with new_folder(place) as partial:
         write_body(body, partial)
         joblib.dump(head, partial / HEAD)
         config = {"labels": labels, NORMALIZE: False}
         (partial / CONFIG).write_text(json.dumps(config, indent=2), encoding="utf-8")
-        _sync_files(partial)
-        with suppress(FileNotFoundError):
-            place.rmdir()  # it is empty; not every system renames over it
-
-
-@contextmanager
-def _rust_errors_as_os_errors(place: Path) -> Iterator[None]:
-    """Raise as OSError what safetensors and tokenizers, which are Rust, raise as their own where the disk is full."""
-    try:
-        yield
-    except OSError:
-        raise
-    except Exception as error:
-        number = re.search(r"\(os error (\d+)\)", str(error))
-        if number is None:
-            raise
-        code = int(number[1])
-        raise OSError(code, os.strerror(code), str(place)) from error
-
-
-def _sync_files(folder: Path) -> None:
-    """Give all files the permissions of any new one, and wait until the disk has them."""
-    for path in folder.rglob("*"):
-        if path.is_file():
-            shutil.copymode(folder / CONFIG, path)  # safetensors writes what only its owner may read
-            with path.open("rb+") as file:
-                os.fsync(file.fileno())
 
 
 def read_setfit(

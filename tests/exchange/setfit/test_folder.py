@@ -35,10 +35,10 @@ import sksetfit
 from conftest import TOPICS, make_texts
 from hub_stand_in import quiet_client, stand_in_for_the_hub
 from sksetfit import SetFitClassifier, SetFitEncoder, dump, load, read_setfit, write_setfit
+from sksetfit.exchange.setfit.folder import HEAD
+from sksetfit.exchange.setfit.heads import _from_torch
 from sksetfit.heads.strategies import STRATEGIES
 from sksetfit.persistence.components import parts
-from sksetfit.setfit_compat.folder import HEAD
-from sksetfit.setfit_compat.heads import _from_torch
 from sksetfit.utils.hub_client import publish
 
 hub = pytest.fixture(stand_in_for_the_hub)
@@ -615,7 +615,7 @@ def reference(tiny_model, tmp_path_factory):
         write_setfit(written[name], root / "written" / name)
     task = {"model": tiny_model, "X": X, "X_new": X_NEW, "train": TRAINED}
     (root / "task.json").write_text(json.dumps(task))
-    script = Path(__file__).parents[1] / "reference_setfit.py"
+    script = Path(__file__).parents[2] / "reference_setfit.py"
     done = subprocess.run(
         [sys.executable, script, root], env=os.environ | {"HF_HUB_OFFLINE": "1"}, capture_output=True, text=True
     )

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 import sksetfit
-from sksetfit.setfit_compat.names import INSTEAD
+from sksetfit.exchange.setfit.names import INSTEAD
 
-PAGE = Path(__file__).parents[2] / "docs" / "coming_from_setfit.md"
+PAGE = Path(__file__).parents[3] / "docs" / "coming_from_setfit.md"
 
 
 @pytest.mark.parametrize("name", INSTEAD)

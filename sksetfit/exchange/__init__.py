@@ -1,0 +1,1 @@
+"""Folders that programs without this package read."""
