@@ -318,6 +318,11 @@ CHANGED = {
     "no missing categories": lambda: without(OrdinalEncoder(), "_missing_indices"),
     "a distribution that there is not": lambda: fitted(QuantileTransformer(n_quantiles=4), output_distribution="a"),
     "a strategy that there is not": lambda: fitted(DummyClassifier(), strategy="a"),
+    "a distribution that is no text": lambda: fitted(QuantileTransformer(n_quantiles=4), output_distribution=[]),
+    "a search without its best estimator": lambda: without(
+        GridSearchCV(LogisticRegression(), {"C": [1.0]}, cv=2), "best_estimator_"
+    ),
+    "no names of columns": lambda: columns(feature_names_in_=[]),
     "missing categories that are no dict": lambda: fitted(OrdinalEncoder(), _missing_indices=np.zeros(2)),
     "a missing category of another column": lambda: fitted(OrdinalEncoder(), _missing_indices={4: 0}),
     "a binarizer of no kind of targets": lambda: fitted(RidgeClassifier(), _label_binarizer=binarizer(y_type_=str)),

@@ -119,20 +119,27 @@ def _bins_are_sound(part: Any, own: dict[str, Any]) -> bool:
     return fit and (own["encode"] == "ordinal" or is_encoded)
 
 
-_STRATEGIES = {"constant", "most_frequent", "prior", "stratified", "uniform"}
-_DISTRIBUTIONS = {"normal", "uniform"}
+def _is_one_of(value: Any, *names: str) -> bool:
+    return isinstance(value, str) and value in names
+
+
+_STRATEGIES = ("constant", "most_frequent", "prior", "stratified", "uniform")
 # Of each kind, the attribute that is at fault where a check fails.
 CHECKS: Checks = [
     ("ClassifierMixin", "n_classes_", _counts_are_sound),
     ("DummyClassifier", "class_prior_", _dummy_is_sound),
-    ("DummyClassifier", "strategy", lambda part, own: own["strategy"] in _STRATEGIES),
+    ("DummyClassifier", "strategy", lambda part, own: _is_one_of(own["strategy"], *_STRATEGIES)),
     ("KBinsDiscretizer", "bin_edges_", _bins_are_sound),
     ("LabelBinarizer", "y_type_", lambda part, own: isinstance(own["y_type_"], str)),
     ("LinearClassifierMixin", "intercept_", _linear_is_sound),
     ("MLPClassifier", "coefs_", _layers_are_sound),
     # Other distances of scipy's take parameters.
-    ("NearestCentroid", "metric", lambda part, own: own["metric"] in {"euclidean", "manhattan"}),
-    ("QuantileTransformer", "output_distribution", lambda part, own: own["output_distribution"] in _DISTRIBUTIONS),
+    ("NearestCentroid", "metric", lambda part, own: _is_one_of(own["metric"], "euclidean", "manhattan")),
+    (
+        "QuantileTransformer",
+        "output_distribution",
+        lambda part, own: _is_one_of(own["output_distribution"], "normal", "uniform"),
+    ),
     ("_BaseEncoder", "categories_", _categories_are_sound),
     ("OneHotEncoder", "_n_features_outs", _one_hot_is_sound),
     ("OrdinalEncoder", "_missing_indices", _missing_are_sound),

@@ -30,6 +30,7 @@ LEARNED = {
     "PowerTransformer": "lambdas_:f",
     "QuantileTransformer": "quantiles_:qf references_:q",
     "VarianceThreshold": "variances_:f",
+    "BaseSearchCV": "best_estimator_",
     "BaggingClassifier": "estimators_ estimators_features_ n_classes_",
     "CalibratedClassifierCV": "calibrated_classifiers_",
     "ClassifierChain": "estimators_ order_",

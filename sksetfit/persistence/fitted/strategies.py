@@ -147,9 +147,13 @@ def _steps_are_sound(part: Any, own: dict[str, Any]) -> bool:
 
 
 def _indices_are_sound(part: Any, own: dict[str, Any]) -> bool:
-    indices, n_names = own["_transformer_to_input_indices"], len(own.get("feature_names_in_", ()))
-    known = {name for name, _, _ in own["transformers_"]} <= indices.keys() and n_names in {0, own["n_features_in_"]}
-    return known and all(are_codes(each, own["n_features_in_"]) for each in indices.values())
+    indices, n_columns = own["_transformer_to_input_indices"], own["n_features_in_"]
+    known = {name for name, _, _ in own["transformers_"]} <= indices.keys()
+    return (
+        known
+        and len(own.get("feature_names_in_", range(n_columns))) == n_columns
+        and all(are_codes(each, own["n_features_in_"]) for each in indices.values())
+    )
 
 
 # Of each kind, the attribute that is at fault where a check fails.
