@@ -99,12 +99,12 @@ class SetFitEncoder(
         Supervised contrastive loss [2]_ or the squared error of each pair's cosine similarity, the loss of setfit [1]_.
         The first one is more accurate at the same cost.
     max_steps : int or "auto", default="auto"
-        The number of tuning steps. "auto" reads each text, label texts included, three times, in at most 1,000 steps
-        and in no fewer than a class has texts, from 12 to 24. It reads each of a few hundred texts up to eight times,
-        no more than 3,600 in all, where the frozen body is right on less than 85 % of them (ridge regression, leaving
-        one out): that gains a point on trec at 64 texts per class, and would lose one on ag_news. With a warm start it
-        makes a third of the steps. Where all texts are made of class names (`make_templated_texts`) it makes none. 0
-        leaves the body as it is.
+        The number of tuning steps. "auto" makes three passes over the texts, label texts included, in at most 1,000
+        steps, and in at least as many as the mean number of texts of a class; this minimum is 12 to 24. It reads each
+        of a few hundred texts up to eight times, no more than 3,600 in all, where the frozen body is right on less than
+        85 % of them (ridge regression, leaving one out): that gains a point on trec at 64 texts per class, and would
+        lose one on ag_news. With a warm start it makes a third of the steps. Where all texts are made of class names
+        (`make_templated_texts`) it makes none. 0 leaves the body as it is.
     batch_size : int or "auto", default="auto"
         The largest number of texts in a step. Every pair of them counts, each text is encoded once, and classes have
         equal shares. "auto" is twice the number of classes, at least 24 and at most 64. At eight texts of a few

@@ -93,8 +93,8 @@ def write_onnx(
     embeddings of the windows. Weights of more than 2 GB are in ``model.onnx.data``.
 
     It computes in float32, independent of ``precision``, ``backend`` and ``device`` of the classifier. Linear heads and
-    temperature and sigmoid calibration are converted by this package, other heads of scikit-learn by skl2onnx. The
-    exporter of torch takes seconds, and memory for a copy of the weights.
+    temperature and sigmoid calibration are converted by this package, other heads of scikit-learn by skl2onnx. Export
+    and comparison take from some seconds to more than a minute, and memory for a copy of the weights.
 
     Examples
     --------

@@ -63,8 +63,8 @@ def encoder_of(clf: Any) -> tuple[SetFitEncoder, Any]:
 def _encoders(estimator: Any) -> Iterator[tuple[SetFitEncoder, Any]]:
     if isinstance(estimator, type) or not hasattr(estimator, "fit"):
         raise TypeError(
-            f"write_onnx(clf, folder) writes a fitted classifier of texts, got {type(estimator).__name__}. Are the two "
-            f"swapped?"
+            f"write_onnx(clf, folder) writes a fitted classifier of texts, got {type(estimator).__name__}. Give the "
+            f"classifier first, then the folder; texts to compare go into texts=."
         )
     if isinstance(estimator, Pipeline):
         first, *others = (step for _, step in estimator.steps)

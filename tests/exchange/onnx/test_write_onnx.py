@@ -334,7 +334,7 @@ def test_the_module_is_the_one_of_the_package(folder):
 def test_what_is_no_fitted_classifier_of_texts_is_not_written(fitted, static_model, tmp_path):
     assert_nothing_written(NotFittedError, "not fitted", SetFitClassifier(static_model), tmp_path)
     for other in (str(tmp_path), SetFitClassifier, None):
-        assert_nothing_written(TypeError, r"got (str|type|NoneType)\. Are the two swapped\?", other, tmp_path)
+        assert_nothing_written(TypeError, r"got (str|type|NoneType)\. Give the classifier first", other, tmp_path)
     assert_nothing_written(TypeError, "cannot write a SetFitEncoder", fitted.encoder_, tmp_path)
     plain = LogisticRegression().fit([[0.0], [1.0]], [0, 1])
     assert_nothing_written(TypeError, "cannot write a LogisticRegression", plain, tmp_path)
