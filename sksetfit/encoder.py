@@ -113,9 +113,10 @@ class SetFitEncoder(
         The highest learning rate of AdamW. It rises over the first steps and then decays linearly to zero. "auto" takes
         1e-4 for transformers of up to 384 dimensions, such as the default model, and less in inverse proportion to the
         width of wider ones: 5e-5 for the 768 dimensions of all-mpnet-base-v2. Fewer than 24 steps have a rate that is
-        higher in proportion, up to twice as high: 2e-4 for 12 steps of the default model. Static models
-        get 3e-3 times the root mean square length of their vectors. These rates are higher than setfit's 2e-5 because a
-        fit makes far fewer steps, each of which learns from every pair of its texts.
+        higher in proportion, up to twice as high: 2e-4 for 12 steps of the default model. A warm start keeps the rate
+        of the steps before they are divided. Static models get 3e-3 times the root mean square length of their vectors.
+        These rates are higher than setfit's 2e-5 because a fit makes far fewer steps, each of which learns from every
+        pair of its texts.
     warmup_proportion : float in [0, 1], default=0.1
         The share of the steps over which the learning rate rises.
     weight_decay : float, default=0.01

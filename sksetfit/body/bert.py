@@ -70,19 +70,27 @@ def _side_by_side(linears: Sequence[nn.Linear]) -> tuple[Tensor, Tensor]:
 
 @cache
 def _onednn() -> tuple[Callable[..., Any], ...]:
-    """Return the functions that torch's compiler calls for linear layers, none where torch was built without them.
+    """Return the functions that torch's compiler calls for linear layers, none where they do something else.
 
     The first tells whether the processor multiplies bfloat16, the second reorders a weight, the third multiplies by it.
-    They have no public names.
+    They have no public names: other builds and versions of torch may lack or change them.
     """
     names = ("_is_mkldnn_bf16_supported", "_reorder_linear_weight", "_linear_pointwise")
-    has_all = torch.backends.mkldnn.is_available() and all(hasattr(torch.ops.mkldnn, name) for name in names)
-    return tuple(getattr(torch.ops.mkldnn, name) for name in names) if has_all else ()
+    states, weight, bias = torch.eye(2), torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([5.0, 6.0])
+    try:
+        with torch.autocast("cpu", enabled=False):
+            functions = tuple(getattr(torch.ops.mkldnn, name) for name in names)
+            product = functions[2](states, functions[1](weight), bias, "none", [], "")
+            return functions if torch.equal(product, F.linear(states, weight, bias)) else ()
+    except Exception:  # whatever a version raises at arguments that it does not know
+        return ()
 
 
 def can_prepack(transformer: Any, dtype: torch.dtype) -> bool:
     """Tell whether the products of a transformer's layers can be `Prepacked`."""
-    if not _onednn() or not has_layers_of_bert(transformer) or transformer.device.type != "cpu":
+    if transformer.device.type != "cpu" or not has_layers_of_bert(transformer):
+        return False
+    if not (torch.backends.mkldnn.is_available() and torch.backends.mkldnn.enabled and _onednn()):
         return False
     return dtype == torch.float32 or bool(_onednn()[0]())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import reprlib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -118,7 +118,13 @@ def weights_in(schema: Any) -> set[str]:
         member for node in nodes if _type_of(node) == "sksetfit.SetFitEncoder" for member in _weights_of(node)
     )
     readers = Counter(node["file"] for node in nodes if "file" in node)
-    return {member for member, n in weights.items() if readers[member] == n}
+    # skops takes two nodes of one number for one object, whatever files they name.
+    files_of: defaultdict[Any, set[str]] = defaultdict(set)
+    for node in nodes:
+        if "file" in node:
+            files_of[node.get("__id__")].add(node["file"])
+    shared = {file for files in files_of.values() if len(files) > 1 for file in files}
+    return {member for member, n in weights.items() if readers[member] == n} - shared
 
 
 def _weights_of(encoder: dict[str, Any]) -> Iterator[str]:

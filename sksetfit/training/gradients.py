@@ -148,9 +148,9 @@ class _LowerStates:
         found = lower_states(self._transformer, [tokens[place] for place in missing]) if missing else []
         new = dict(zip(missing, found, strict=True))
         for place, states in new.items():
-            self._room -= states.nbytes
-            if self._room >= 0:
-                self._states[int(texts[place])] = states
+            if states.nbytes <= self._room:
+                self._room -= states.nbytes
+                self._states[int(texts[place])] = states.clone()  # which is a part of the states of all
         return [new[place] if place in new else self._states[text] for place, text in enumerate(texts.tolist())]
 
 

@@ -52,6 +52,8 @@ def free_place(folder: str | os.PathLike[str]) -> Path:
         raise FileExistsError(
             f"{str(place)!r} exists, and nothing is written over it. Remove it first, or give the name of a new folder."
         )
+    if place.is_mount() or place == Path.cwd():
+        raise FileExistsError(f"{str(place)!r} is in use and cannot be replaced. Give the name of a new folder.")
     _check_parent(place)
     return place
 
@@ -68,7 +70,8 @@ def new_folder(place: Path) -> Iterator[Path]:
         yield partial
         _sync_files(partial)
         with suppress(FileNotFoundError):
-            place.rmdir()  # it is empty; not every system renames over it
+            shutil.copymode(place, partial)  # of an empty folder that its owner has made
+            place.rmdir()  # not every system renames over it
 
 
 @contextmanager

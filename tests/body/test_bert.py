@@ -71,6 +71,10 @@ def test_only_layers_like_those_of_bert_on_a_processor_are_prepacked(monkeypatch
     assert not can_prepack(make_transformer("bert", is_decoder=True), torch.float32)
     assert not can_prepack(make_transformer("distilbert"), torch.float32)
     assert not can_prepack(copy.deepcopy(bert).to("meta"), torch.float32)
+    with monkeypatch.context() as switched_off:
+        switched_off.setattr(torch.backends.mkldnn, "enabled", False)
+        assert not can_prepack(bert, torch.float32)
+    assert can_prepack(bert, torch.float32)
     monkeypatch.setattr(bert_module, "_onednn", lambda: ())  # a build of torch without them
     assert not can_prepack(bert, torch.float32)
 

@@ -173,6 +173,8 @@ def test_an_array_that_is_also_read_elsewhere_is_no_weight():
     two = a_dict(a=an_array(1, "1.npy"), b=an_array(2, "2.npy"))
     assert weights_in(a_list(9, an_encoder(two, loss_curve_=an_array(2, "2.npy")))) == {"1.npy"}
     assert weights_in(a_list(9, an_encoder(two), a_dict(body=a_dict(weights=two)))) == set()
+    same_number = an_array(2, "3.npy")
+    assert weights_in(a_list(9, an_encoder(two, loss_curve_=same_number))) == {"1.npy"}
 
 
 @pytest.mark.parametrize(

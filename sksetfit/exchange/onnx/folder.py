@@ -47,8 +47,9 @@ def write_onnx(
 
     The folder holds ``model.onnx`` (body and head), ``tokenizer.json``, ``config.json`` and ``predict.py``, a module
     that needs numpy, onnxruntime and tokenizers only. ``Classifier(folder).predict(texts)`` of it gives the labels of
-    `predict`, and ``python folder/predict.py "some text"`` prints one. The folder is written beside its place under
-    another name and then renamed, so that an error, a crash or a full disk leaves nothing half-written.
+    `predict`, but where a probability is within 1e-4 of a threshold or of another one; ``python folder/predict.py "some
+    text"`` prints one. The folder is written beside its place under another name and then renamed: an error or a full
+    disk leaves nothing, a killed process may leave a hidden folder whose name ends in ``.partial``.
 
     Parameters
     ----------
