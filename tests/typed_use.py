@@ -42,6 +42,7 @@ from sksetfit import (
     model_card,
     push_to_hub,
     read_setfit,
+    write_onnx,
     write_setfit,
 )
 
@@ -158,6 +159,7 @@ def files(clf: SetFitClassifier, folder: Path) -> None:
     dump(clf, folder / "model.skops")
     assert_type(load(folder / "model.skops"), Any)  # a file may hold any estimator
     write_setfit(clf, folder / "setfit")
+    write_onnx(clf, folder / "onnx")
     assert_type(read_setfit(folder / "setfit", trust_pickle=True), SetFitClassifier)
     assert_type(model_card(clf, X, Y, model_name="a model"), ModelCard)
 

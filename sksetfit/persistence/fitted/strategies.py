@@ -71,7 +71,8 @@ def _gives_one_value(estimator: Any, most: float = np.inf, least: int = 1) -> bo
 
 def _are_copies(part: Any, own: dict[str, Any], most: float = np.inf, least: int = 1) -> bool:
     """Tell whether the parts of a strategy were copies of one estimator, and each gives one value a row."""
-    kinds = {type(each).__name__ for each in own["estimators_"]} - {"_ConstantPredictor"}
+    of_constant_labels = {"DummyClassifier", "_ConstantPredictor"}
+    kinds = {type(each).__name__ for each in own["estimators_"]} - of_constant_labels
     return len(kinds) < 2 and all(_gives_one_value(each, most, least) for each in own["estimators_"])
 
 
