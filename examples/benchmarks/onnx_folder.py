@@ -99,7 +99,9 @@ def in_process(task: str, method: str, folder: Path) -> dict[str, float]:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", nargs="?", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument(
+        "folder", nargs="?", type=Path, help="where an earlier call has left the models, or this one is to"
+    )
     parser.add_argument("--task", help=argparse.SUPPRESS)
     parser.add_argument("--method", help=argparse.SUPPRESS)
     parser.add_argument("--rounds", type=int, default=7)
@@ -107,9 +109,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if given.task:
         print(json.dumps(measure(given.task, given.method, given.folder)))
         return
-    with tempfile.TemporaryDirectory() as folder:
-        write_models(Path(folder))
-        table = medians(Path(folder), given.rounds)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = given.folder or Path(temporary)
+        if not (folder / "texts.json").exists():
+            write_models(folder)
+        table = medians(folder, given.rounds)
     table.to_csv(RESULTS)
     print(table.to_string())
 
