@@ -24,10 +24,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from common import MODEL, RECIPE, add_row, body_source, is_installed, read_texts, train_reference, versions
+from common import MODEL, RECIPE, add_row, body_source, counted_fit, is_installed, read_texts, train_reference, versions
 
 from sksetfit import SetFitClassifier, dump
-from sksetfit.body.model import Body
 from sksetfit.encoder import body_of
 
 RATE_SIZE = 8192  # of square matrices
@@ -59,24 +58,6 @@ def matrix_rate(device: str, size: int) -> float:
     return 10 * 2 * size**3 / seconds
 
 
-def operations(fit: Callable[[], SetFitClassifier]) -> tuple[SetFitClassifier, float]:
-    """Fit, and return the operations of the tuning in products with tuned weights: six per weight and token."""
-    n_tokens, forward = 0, Body.forward
-
-    def counting(body: Body, tokens: Any, **how: Any) -> Any:
-        nonlocal n_tokens
-        n_tokens += sum(map(len, tokens)) * torch.is_grad_enabled()
-        return forward(body, tokens, **how)
-
-    Body.forward = counting  # type: ignore[method-assign]
-    try:
-        fitted = fit()
-    finally:
-        Body.forward = forward  # type: ignore[method-assign]
-    weights = body_of(fitted.encoder_).transformer.encoder.parameters()
-    return fitted, n_tokens * sum(6 * weight.numel() for weight in weights if weight.requires_grad and weight.ndim == 2)
-
-
 def measure(options: argparse.Namespace, model: str, add: Callable[..., None]) -> SetFitClassifier:
     """Measure one body on all tasks, and return a classifier that is fitted on eight texts per class."""
     train, test = (read_texts(options.data / f"{options.set}_{part}.csv") for part in ("train", "test"))
@@ -91,7 +72,7 @@ def measure(options: argparse.Namespace, model: str, add: Callable[..., None]) -
         sample = train.groupby("label").sample(shots, random_state=0).sample(frac=1, random_state=0)
         texts, labels = sample["text"].tolist(), sample["label"].tolist()
         ours = SetFitClassifier(source, device=device, random_state=0)
-        _, n_operations = operations(lambda: ours.fit(texts, labels))  # noqa: B023  (called before the next turn)
+        _, n_operations = counted_fit(lambda: ours.fit(texts, labels))  # noqa: B023  (called before the next turn)
         _, seconds, memory = measured(lambda: ours.fit(texts, labels), device)  # noqa: B023
         add(f"fit, {shots} texts per class", "sksetfit", seconds, memory, n_operations / seconds / rate)
         first = first or ours

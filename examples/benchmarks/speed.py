@@ -24,13 +24,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from common import MODEL, body_source, read_texts, use_threads
+from common import MODEL, body_source, counted_fit, read_texts, use_threads
 from sentence_transformers import SentenceTransformer
 
 from sksetfit import SetFitClassifier
-from sksetfit.body.model import Body
 from sksetfit.body.saving.export import has_openvino
-from sksetfit.encoder import body_of
 
 
 def processor_seconds(function: Callable[[], Any], repeats: int) -> float:
@@ -55,35 +53,11 @@ def matrix_rate(dtype: torch.dtype) -> float:
     return 200 * 2 * 512 * 384 * 1536 / processor_seconds(products, 9)
 
 
-def counted_fit(classifier: SetFitClassifier, texts: list[str], labels: list[str]) -> float:
-    """Fit, and return the operations that the tuning's tokens need in the products with the weights that are tuned.
-
-    Two for each weight and token forwards, and four backwards. Left out are the products of attention, another 4 % for
-    texts of 50 tokens, and the frozen layers, which are computed once per text.
-    """
-    n_tokens = 0
-    forward = Body.forward
-
-    def counting(body: Body, tokens: Any, **how: Any) -> Any:
-        nonlocal n_tokens
-        n_tokens += sum(map(len, tokens)) * torch.is_grad_enabled()
-        return forward(body, tokens, **how)
-
-    Body.forward = counting  # type: ignore[method-assign]
-    try:
-        classifier.fit(texts, labels)
-    finally:
-        Body.forward = forward  # type: ignore[method-assign]
-    layers = body_of(classifier.encoder_).transformer.encoder.layer
-    weights = [weight for layer in layers for weight in layer.parameters() if weight.ndim == 2]
-    return n_tokens * sum(6 * weight.numel() for weight in weights if weight.requires_grad)
-
-
 def measure_fit(train: pd.DataFrame) -> SetFitClassifier:
     sample = train.groupby("label").sample(8, random_state=0).sample(frac=1, random_state=0)
     texts, labels = sample["text"].tolist(), sample["label"].tolist()
     classifier = SetFitClassifier(random_state=0)
-    n_operations = counted_fit(classifier, texts, labels)
+    _, n_operations = counted_fit(lambda: classifier.fit(texts, labels))
     seconds = processor_seconds(lambda: classifier.fit(texts, labels), 3)
     rates = {name: matrix_rate(getattr(torch, name)) for name in ("bfloat16", "float32")}
     print(

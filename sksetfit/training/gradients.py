@@ -140,16 +140,16 @@ class _LowerStates:
     def __init__(self, body: Body) -> None:
         self._transformer = body.transformer
         self._states: dict[int, Tensor] = {}
-        self._room = MOST_LOWER_BYTES
+        self._n_bytes_left = MOST_LOWER_BYTES
 
     def of(self, texts: NDArray[np.intp], tokens: Tokens) -> list[Tensor]:
-        """Return the states of texts that have these tokens, and keep them while there is room."""
+        """Return the states of texts that have these tokens, and keep them up to `MOST_LOWER_BYTES`."""
         missing = [place for place, text in enumerate(texts) if text not in self._states]
         found = lower_states(self._transformer, [tokens[place] for place in missing]) if missing else []
         new = dict(zip(missing, found, strict=True))
         for place, states in new.items():
-            if states.nbytes <= self._room:
-                self._room -= states.nbytes
+            if states.nbytes <= self._n_bytes_left:
+                self._n_bytes_left -= states.nbytes
                 self._states[int(texts[place])] = states.clone()  # which is a part of the states of all
         return [new[place] if place in new else self._states[text] for place, text in enumerate(texts.tolist())]
 

@@ -144,9 +144,9 @@ def test_each_device_has_words_of_its_own(error, is_one):
     assert is_out_of_memory(error) is is_one
 
 
-@pytest.mark.parametrize(("room", "n_computed"), [(2**25, 6), (0, 18)])
-def test_frozen_layers_are_computed_once_for_each_text_while_there_is_room(body, monkeypatch, room, n_computed):
-    monkeypatch.setattr(gradients_module, "MOST_LOWER_BYTES", room)
+@pytest.mark.parametrize(("most_bytes", "n_computed"), [(2**25, 6), (0, 18)])
+def test_frozen_layers_are_computed_once_for_each_text_within_the_bound(body, monkeypatch, most_bytes, n_computed):
+    monkeypatch.setattr(gradients_module, "MOST_LOWER_BYTES", most_bytes)
     computed, compute = [], gradients_module.lower_states
     monkeypatch.setattr(
         gradients_module, "lower_states", lambda of, texts: computed.extend(texts) or compute(of, texts)

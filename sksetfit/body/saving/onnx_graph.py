@@ -80,7 +80,7 @@ def _plain_copy(body: Body) -> Body:
     shared: dict[int, Any] = {}
     if body.device.type == "cpu":
         shared = {id(weight): weight for weight in (*body.parameters(), *body.buffers())}
-    shared |= {id(body.exports): {}, id(body.tokenizer): body.tokenizer}
+    shared[id(body.tokenizer)] = body.tokenizer
     plain = copy.deepcopy(body, shared).to("cpu")
     if body.has_layers and attention_of(plain.transformer) != "eager":
         plain.transformer.set_attn_implementation("eager")
@@ -97,7 +97,7 @@ def _rename(graph: Any) -> None:
 
 @contextmanager
 def _silence() -> Iterator[None]:
-    """Keep what the exporter says of its own inner ways from the caller."""
+    """Hide the log messages and warnings of the exporter."""
     before = logging.root.manager.disable
     try:
         logging.disable(logging.WARNING)
